@@ -1,0 +1,174 @@
+// Env: everything that the library asks of the operating system.
+//
+// The library makes no system call but through an Env, so that every crash and every failing call
+// can be simulated below the real code (writeahead/testing/sim_env.h does). Implementations keep
+// the promises written at each call: the durability of the log rests on them and on nothing else.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace writeahead {
+
+/// The unit in which files are written: every segment and the root are laid out in such blocks.
+inline constexpr size_t kBlockBytes = 4096;
+
+/// An errno. Never 0.
+struct SystemError {
+  int number = 0;
+};
+
+/// The answer of a system call.
+template <class T>
+using SystemResult = std::expected<T, SystemError>;
+
+/// How File::write_at relates to durability.
+enum class WriteBarrier : uint8_t {
+  none,   ///< Handed to the kernel, or to the device for a direct file; not durable.
+  dsync,  ///< Durable when the call returns: these bytes, and what is needed to find them again.
+          ///< It promises nothing about any earlier write, even to the same file.
+};
+
+/// How a file is opened.
+struct OpenFlags {
+  bool write = false;      ///< Read and write; read only otherwise.
+  bool create = false;     ///< The name must not exist yet (EEXIST) and is created.
+  bool direct = false;     ///< Past the page cache: memory, offset and length in whole kBlockBytes.
+  uint32_t mode = 0600;    ///< Permission bits of a created file, whatever the umask.
+};
+
+/// What is known about an open file.
+struct FileInfo {
+  uint64_t bytes = 0;       ///< Size.
+  uint64_t links = 1;       ///< Number of names.
+  bool is_regular = true;   ///< Neither a directory, a FIFO, a device nor a socket.
+  bool is_owned = true;     ///< Owned by the user that this process acts as.
+};
+
+/// Memory that shows a file's bytes and is shared with every other mapping of it.
+class MappedRegion {
+ public:
+  MappedRegion() = default;
+  MappedRegion(const MappedRegion&) = delete;
+  MappedRegion& operator=(const MappedRegion&) = delete;
+  virtual ~MappedRegion() = default;
+  /// The mapped bytes; block-aligned. Writable only if the file was opened for writing.
+  [[nodiscard]] virtual std::span<std::byte> bytes() = 0;
+};
+
+/// An open file. Every call may be made from several threads at once. Closed by the destructor,
+/// which also gives back the lock. No call ever shrinks a file.
+class File {
+ public:
+  File() = default;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  virtual ~File() = default;
+
+  /// Reads up to out.size() bytes; returns how many. 0 only at or behind the end of the file.
+  /// May return fewer than asked. A read of a direct file shows what the device holds, not what
+  /// the page cache does.
+  [[nodiscard]] virtual SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) = 0;
+
+  /// Writes up to data.size() bytes, extending the file where needed; returns how many, which may
+  /// be fewer than asked. After an error nothing is known about the range that was written.
+  [[nodiscard]] virtual SystemResult<size_t> write_at(uint64_t offset,
+                                                      std::span<const std::byte> data,
+                                                      WriteBarrier barrier) = 0;
+
+  /// Makes every completed write of this file durable, by whomever it was made, with the size and
+  /// all that is needed to read it back; and passes a flush to the device if any write was made
+  /// since the last one. An error is reported once per open file: after one, all bytes since the
+  /// last success are undefined even if a later call succeeds.
+  [[nodiscard]] virtual SystemResult<void> sync_data() = 0;
+
+  [[nodiscard]] virtual SystemResult<FileInfo> info() = 0;
+
+  /// Takes the exclusive lock on the file, held by this open file until it is closed.
+  /// EWOULDBLOCK when any other open file, of this or another process, has it.
+  [[nodiscard]] virtual SystemResult<void> lock_exclusive() = 0;
+
+  /// Maps the first `bytes` bytes, shared. The region may outlive the file.
+  [[nodiscard]] virtual SystemResult<std::unique_ptr<MappedRegion>> map(size_t bytes) = 0;
+};
+
+/// An open directory. Names are single components: never empty, "." or "..", and without '/'.
+/// Symbolic links are never followed; nothing but regular files and directories is opened.
+/// Thread-safe.
+class Directory {
+ public:
+  Directory() = default;
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  virtual ~Directory() = default;
+
+  /// ELOOP for a symbolic link. A FIFO or a device is opened without blocking and shows in info().
+  [[nodiscard]] virtual SystemResult<std::unique_ptr<File>> open(std::string_view name,
+                                                                 OpenFlags flags) = 0;
+  /// All names but "." and "..", in no order.
+  [[nodiscard]] virtual SystemResult<std::vector<std::string>> list() = 0;
+  /// Fails with EEXIST rather than replace `to`. Durable after sync().
+  [[nodiscard]] virtual SystemResult<void> rename_no_replace(std::string_view from,
+                                                             std::string_view to) = 0;
+  /// Removes a file's name. Durable after sync().
+  [[nodiscard]] virtual SystemResult<void> remove(std::string_view name) = 0;
+  /// Opens the directory `name` below this one; with `create`, makes it first if it is missing
+  /// (permission bits `mode`, whatever the umask).
+  [[nodiscard]] virtual SystemResult<std::unique_ptr<Directory>> open_directory(
+      std::string_view name, bool create, uint32_t mode) = 0;
+  /// Makes every name that was created, renamed or removed in this directory durable.
+  [[nodiscard]] virtual SystemResult<void> sync() = 0;
+};
+
+/// A process, told apart from a later one with the same number.
+struct ProcessIdentity {
+  uint64_t id = 0;          ///< Process number.
+  uint64_t start_time = 0;  ///< When it started, in a unit of the system's.
+  friend bool operator==(ProcessIdentity, ProcessIdentity) = default;
+};
+
+/// 128 bits that name a boot of the machine, or a log.
+using Identifier = std::array<std::byte, 16>;
+
+/// The system. Thread-safe; outlives every log that was opened with it.
+class Env {
+ public:
+  Env() = default;
+  Env(const Env&) = delete;
+  Env& operator=(const Env&) = delete;
+  virtual ~Env() = default;
+
+  /// The real system: one instance for the whole process.
+  [[nodiscard]] static Env& posix();
+
+  /// Opens a directory by path. With `create`, makes its last component first if it is missing.
+  [[nodiscard]] virtual SystemResult<std::unique_ptr<Directory>> open_directory(
+      const std::string& path, bool create, uint32_t mode) = 0;
+  /// Makes the name of the directory `path` durable in its parent.
+  [[nodiscard]] virtual SystemResult<void> sync_parent(const std::string& path) = 0;
+
+  /// Nanoseconds since 1970. May jump in either direction.
+  [[nodiscard]] virtual uint64_t wall_clock_ns() = 0;
+  /// Nanoseconds since some fixed moment of this boot. Never goes back.
+  [[nodiscard]] virtual uint64_t monotonic_ns() = 0;
+  /// Fills `out` with unpredictable bytes.
+  [[nodiscard]] virtual SystemResult<void> random(std::span<std::byte> out) = 0;
+
+  /// This process. Right also in a child after fork. Cheap: made at every append.
+  [[nodiscard]] virtual uint64_t process_id() = 0;
+  /// This process with its start time.
+  [[nodiscard]] virtual ProcessIdentity process() = 0;
+  /// Whether that process still runs.
+  [[nodiscard]] virtual bool is_alive(ProcessIdentity process) = 0;
+  /// Names the current boot of the machine; all zero if the system cannot tell.
+  [[nodiscard]] virtual Identifier boot_id() = 0;
+};
+
+}  // namespace writeahead
