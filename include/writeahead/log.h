@@ -1,0 +1,112 @@
+// Log: a write-ahead log in one directory, opened for writing.
+//
+// The contract. When `append` returns success the record survives process kill, kernel crash and
+// power loss on a file system and disk that honour a flush. Records are read back in append order,
+// byte for byte, at the address that `append` returned, until the caller trims them. After an I/O
+// error the log stops and says so; it never acknowledges again until it is reopened. Damage to
+// acknowledged data is reported with its place and never silently dropped.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "writeahead/batch.h"
+#include "writeahead/lsn.h"
+#include "writeahead/options.h"
+#include "writeahead/payload.h"
+#include "writeahead/reader.h"
+#include "writeahead/recovery_report.h"
+#include "writeahead/result.h"
+#include "writeahead/stats.h"
+
+namespace writeahead {
+
+namespace internal {
+class LogState;
+}
+
+/// An open log. Every call may be made from any number of threads at once, except moving,
+/// assigning and destroying. Records have one order, that of their Lsns; an append that returned
+/// before another began comes before it.
+///
+/// States: open, then `failed` after the first I/O error of a commit (reads go on; appends answer
+/// `failed` with the first cause), then closed. In a child process after fork() the log is failed,
+/// and writes nothing.
+class Log {
+ public:
+  /// Opens the log in directory `path` for writing, recovers it if it was not closed, and takes
+  /// exclusive ownership until close.
+  ///
+  /// Codes: `not_found` (no log, and create_if_missing is off), `locked` (another owner, named in
+  /// the message), `corruption` (acknowledged bytes are damaged; nothing was changed),
+  /// `unsupported_format`, `no_space` (none to save a torn tail; nothing was changed), `io`,
+  /// `invalid_argument`. Cost: a directory listing, one header a segment, one read of the last
+  /// segment, and a few syncs. A crash inside leaves a log that opens just as well.
+  [[nodiscard]] static Result<Log> open(const std::string& path, const Options& options = {});
+
+  Log(Log&&) noexcept;
+  Log& operator=(Log&&) noexcept;
+  /// Closes as close() does, but cannot report.
+  ~Log();
+
+  /// Appends one record and returns its address once it is durable.
+  ///
+  /// Concurrent callers share frames and barriers; the calling thread does the work when nobody
+  /// else is doing it. Codes: `too_large`, `no_space` (nothing was written; appends go on when
+  /// space is back), `failed` (the record may or may not be there after reopening), `closed`.
+  /// On a crash before it returns, the record is there whole or not at all.
+  [[nodiscard]] Result<Lsn> append(Payload payload, RecordOptions options = {});
+
+  /// Appends all records of `batch` in one frame: after a crash all of them are there or none.
+  /// Codes as above, and `invalid_argument` for an empty batch. A batch larger than a segment gets
+  /// a segment of its own size.
+  [[nodiscard]] Result<Appended> append(const Batch& batch);
+
+  /// The record at `lsn`, verified. Codes: `not_found` (no record begins there, or none is durable
+  /// there yet), `trimmed`, `corruption`, `io`. The first read in a closed segment reads it whole
+  /// once, to check it against what its successor says of it.
+  [[nodiscard]] Result<RecordView> read(Lsn lsn) const;
+
+  /// A cursor from `from` on: a record's address, the position behind one, or first_lsn(). A
+  /// position that is none of these shows as the range's first element, an error.
+  [[nodiscard]] Reader reader(Lsn from) const;
+
+  /// The address of record number `ordinal`. `trimmed` or `not_found` outside of what is there.
+  [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal) const;
+
+  /// The newest durable record; `not_found` if there is none.
+  [[nodiscard]] Result<RecordView> last() const;
+
+  /// Where the log begins: everything below was trimmed.
+  [[nodiscard]] Lsn first_lsn() const;
+  /// Behind the last frame that was issued: durable_lsn() plus what is on its way.
+  [[nodiscard]] Lsn end_lsn() const;
+  /// Everything below survives a power cut.
+  [[nodiscard]] Lsn durable_lsn() const;
+  /// Whether there is no durable record.
+  [[nodiscard]] bool is_empty() const;
+  /// The number of this opening; grows at each.
+  [[nodiscard]] uint64_t epoch() const;
+
+  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] const RecoveryReport& recovery_report() const;
+  [[nodiscard]] std::vector<SegmentInfo> segments() const;
+
+  /// Waits for appends in progress, writes the pending seals and the root's proof of the end, and
+  /// gives up ownership. Later calls answer `closed`; reads too. Success means that everything
+  /// acknowledged is proven by the root, so that any later damage to it is found. After a failure
+  /// it returns the first cause and writes nothing. Calling it again does nothing.
+  [[nodiscard]] Result<void> close();
+
+  /// One step of what the background thread does, for BackgroundWork::stepped: writes a pending
+  /// seal, or proves the end of a log that was idle for a second. Returns whether it did anything.
+  bool step_background();
+
+ private:
+  explicit Log(std::shared_ptr<internal::LogState> state);
+  std::shared_ptr<internal::LogState> state_;
+};
+
+}  // namespace writeahead

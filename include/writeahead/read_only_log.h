@@ -1,0 +1,61 @@
+// ReadOnlyLog: a log that somebody else may be writing, or nobody.
+//
+// It never writes to the log, takes no lock that a writer would notice, and survives the writer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "writeahead/lsn.h"
+#include "writeahead/options.h"
+#include "writeahead/reader.h"
+#include "writeahead/recovery_report.h"
+#include "writeahead/result.h"
+
+namespace writeahead {
+
+namespace internal {
+class ReadView;
+}
+
+/// What was durable in a log at the moment of opening. Thread-safe as Log is.
+class ReadOnlyLog {
+ public:
+  /// Opens the log in directory `path` for reading, beside a writer or without one.
+  ///
+  /// Beside a writer of the same boot it serves what the writer says is durable. Otherwise it judges the
+  /// end of the log as recovery does, syncs what it found and serves the valid records; nothing is
+  /// repaired. Codes: `not_found` (no directory, or no log in it), `corruption`,
+  /// `unsupported_format`, `io`. A half-created log is an empty one.
+  [[nodiscard]] static Result<ReadOnlyLog> open(const std::string& path,
+                                                const ReadOnlyOptions& options = {});
+
+  /// Checks every byte that matters, up to what is durable if a writer is at work. Damage is in the
+  /// report, not an error; the errors are `not_found`, `unsupported_format` and `io`.
+  [[nodiscard]] static Result<VerifyReport> verify(const std::string& path,
+                                                   const ReadOnlyOptions& options = {});
+
+  ReadOnlyLog(ReadOnlyLog&&) noexcept;
+  ReadOnlyLog& operator=(ReadOnlyLog&&) noexcept;
+  ~ReadOnlyLog();
+
+  /// These are as in Log; durable means at the moment of opening.
+  [[nodiscard]] Result<RecordView> read(Lsn lsn) const;
+  [[nodiscard]] Reader reader(Lsn from) const;
+  [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal) const;
+  [[nodiscard]] Result<RecordView> last() const;
+  [[nodiscard]] Lsn first_lsn() const;
+  [[nodiscard]] Lsn durable_lsn() const;
+  [[nodiscard]] bool is_empty() const;
+  [[nodiscard]] uint64_t records() const;
+  [[nodiscard]] uint64_t epoch() const;
+  [[nodiscard]] std::vector<SegmentInfo> segments() const;
+
+ private:
+  explicit ReadOnlyLog(std::shared_ptr<internal::ReadView> view);
+  std::shared_ptr<internal::ReadView> view_;
+};
+
+}  // namespace writeahead

@@ -1,0 +1,88 @@
+// Reader and RecordView: reading records in append order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "writeahead/lsn.h"
+#include "writeahead/result.h"
+
+namespace writeahead {
+
+namespace internal {
+class Cursor;
+}
+
+/// One record. The view keeps the memory of its payload alive, wherever that lies, so it may be
+/// kept as long as wanted and outlives reader and log. Copying it is cheap.
+struct RecordView {
+  Lsn lsn;                             ///< The record's address.
+  uint64_t ordinal = 0;                ///< Its number; the first record of the log has 0.
+  uint64_t time_ns = 0;                ///< When its frame was issued, in ns since 1970; never falls.
+  uint16_t type = 0;                   ///< RecordOptions::type of its append.
+  std::span<const std::byte> payload;  ///< Its bytes, verified against the checksum.
+  std::shared_ptr<const void> pin;     ///< Keeps `payload` in place.
+};
+
+/// A forward cursor over what was durable when it was asked. An input range:
+///
+///     for (auto& record : log.reader(log.first_lsn())) {
+///       if (!record) return record.error();
+///       use(record->payload);
+///     }
+///
+/// Every record is verified before it is handed out. The range ends behind the last durable record,
+/// or behind the first error. One reader belongs to one thread at a time; any number may be open,
+/// beside appends. It may outlive the Log.
+class Reader {
+ public:
+  class Iterator;
+
+  explicit Reader(std::unique_ptr<internal::Cursor> cursor);
+  Reader(Reader&&) noexcept;
+  Reader& operator=(Reader&&) noexcept;
+  ~Reader();
+
+  /// The next record; nothing when all that is durable was read (a later call may find more);
+  /// an error once, and nothing from then on. Codes: `not_found` if the position that the reader
+  /// began at is no record's address, nor one directly behind a record, nor first_lsn;
+  /// `trimmed` if it lies below first_lsn; `corruption`; `io`.
+  [[nodiscard]] std::optional<Result<RecordView>> next();
+
+  /// The position behind the last record handed out: a reader begun there goes on with the next.
+  [[nodiscard]] Lsn position() const;
+
+  [[nodiscard]] Iterator begin();
+  [[nodiscard]] std::default_sentinel_t end() const { return std::default_sentinel; }
+
+ private:
+  std::unique_ptr<internal::Cursor> cursor_;
+};
+
+/// The input iterator of Reader; valid as long as the reader is not moved.
+class Reader::Iterator {
+ public:
+  using value_type = Result<RecordView>;
+  using difference_type = std::ptrdiff_t;
+
+  explicit Iterator(Reader& reader) : reader_(&reader), current_(reader.next()) {}
+  Result<RecordView>& operator*() const { return *current_; }
+  Iterator& operator++() {
+    current_ = reader_->next();
+    return *this;
+  }
+  void operator++(int) { ++*this; }
+  friend bool operator==(const Iterator& iterator, std::default_sentinel_t) {
+    return !iterator.current_;
+  }
+
+ private:
+  Reader* reader_;
+  mutable std::optional<Result<RecordView>> current_;
+};
+
+}  // namespace writeahead
