@@ -41,6 +41,7 @@ struct OpenFlags {
   bool write = false;      ///< Read and write; read only otherwise.
   bool create = false;     ///< The name must not exist yet (EEXIST) and is created.
   bool direct = false;     ///< Past the page cache: memory, offset and length in whole kBlockBytes.
+  bool random_access = false;  ///< Never read ahead: a page that nobody asked for is not touched.
   uint32_t mode = 0600;    ///< Permission bits of a created file, whatever the umask.
 };
 

@@ -105,8 +105,8 @@ class Log {
   bool step_background();
 
  private:
-  explicit Log(std::shared_ptr<internal::LogState> state);
-  std::shared_ptr<internal::LogState> state_;
+  explicit Log(std::unique_ptr<internal::LogState> state);
+  std::unique_ptr<internal::LogState> state_;
 };
 
 }  // namespace writeahead

@@ -1,0 +1,30 @@
+// Checksums of format 1: XXH3-64, bound to the log, the segment and the place by seeds.
+//
+// Binding is what makes a block of another log, of another segment or of another offset fail by
+// rule and not by luck, also when a payload contains byte-exact frames of this very log.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "writeahead/env.h"
+
+namespace writeahead::internal {
+
+/// Seed of every checksum in the log with this id.
+[[nodiscard]] uint64_t seed_of_log(const Identifier& log_id);
+
+/// Seed of the checksums of records in segment `number`.
+[[nodiscard]] uint64_t seed_of_segment(uint64_t log_seed, uint64_t number);
+
+/// XXH3-64 of `bytes` under `seed`.
+[[nodiscard]] uint64_t checksum(std::span<const std::byte> bytes, uint64_t seed);
+
+/// The part of a record's checksum that needs no address: what an appender computes for itself.
+[[nodiscard]] uint64_t payload_hash(std::span<const std::byte> payload);
+
+/// The running digest of a segment after one more record with this checksum. It starts at 0.
+[[nodiscard]] uint64_t extend_digest(uint64_t digest, uint64_t record_checksum);
+
+}  // namespace writeahead::internal

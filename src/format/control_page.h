@@ -1,0 +1,60 @@
+// The control page: shared memory in which a writer tells followers what is durable.
+//
+// Nothing in it is needed after a crash, and it counts only with the boot id and log id of the
+// present and an epoch at or above all that was seen. Every field is an independent 64-bit atomic.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "format/bytes.h"
+#include "writeahead/env.h"
+
+namespace writeahead::internal {
+
+namespace control_field {
+inline constexpr Field<uint64_t> magic{0};
+inline constexpr Field<uint64_t> epoch{8};
+inline constexpr BytesField<16> boot_id{16};
+inline constexpr BytesField<16> log_id{32};
+inline constexpr Field<uint64_t> process_id{48};
+inline constexpr Field<uint64_t> process_start_time{56};
+inline constexpr Field<uint64_t> durable_lsn{64};
+inline constexpr Field<uint64_t> truncation_count{72};
+inline constexpr Field<uint64_t> wake_word{80};
+}  // namespace control_field
+
+inline constexpr uint64_t kControlMagic = 0x0a4c5443'4c4157d7;  // d7 "WALCTL" newline
+inline constexpr uint64_t kControlBytes = kBlockBytes;
+
+inline constexpr auto kControlFields = std::to_array<FieldDescription>({
+    describe("magic", control_field::magic),
+    describe("epoch", control_field::epoch),
+    describe("boot_id", control_field::boot_id),
+    describe("log_id", control_field::log_id),
+    describe("process_id", control_field::process_id),
+    describe("process_start_time", control_field::process_start_time),
+    describe("durable_lsn", control_field::durable_lsn),
+    describe("truncation_count", control_field::truncation_count),
+    describe("wake_word", control_field::wake_word),
+});
+
+/// The 64-bit word at byte `offset` of a mapped page, as the atomic that all processes share.
+[[nodiscard]] inline std::atomic_ref<uint64_t> control_word(std::span<std::byte> page,
+                                                            uint32_t offset) {
+  return std::atomic_ref<uint64_t>(*reinterpret_cast<uint64_t*>(page.data() + offset));
+}
+
+/// The two words of an identifier, and back.
+[[nodiscard]] inline std::array<uint64_t, 2> to_words(const Identifier& identifier) {
+  return std::bit_cast<std::array<uint64_t, 2>>(identifier);
+}
+[[nodiscard]] inline Identifier to_identifier(const std::array<uint64_t, 2>& words) {
+  return std::bit_cast<Identifier>(words);
+}
+
+}  // namespace writeahead::internal

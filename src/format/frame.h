@@ -1,0 +1,134 @@
+// A frame: what one group commit writes. A header with a checksum of its own, then records.
+//
+// The header verifies alone and in its place, so that a frame whose body was torn still testifies
+// through its watermark. The body checksum covers the record headers, which hold the payload
+// hashes: one pass over each payload, and a frame is there whole or not at all.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "format/bytes.h"
+#include "format/record.h"
+#include "writeahead/env.h"
+#include "writeahead/lsn.h"
+
+namespace writeahead::internal {
+
+namespace frame_field {
+inline constexpr Field<uint32_t> magic{0};
+inline constexpr Field<uint16_t> kind{4};
+inline constexpr Field<uint16_t> flags{6};
+inline constexpr Field<uint64_t> length{8};
+inline constexpr Field<uint64_t> epoch{16};
+inline constexpr Field<uint64_t> segment_number{24};
+inline constexpr Field<uint64_t> lsn{32};
+inline constexpr Field<uint64_t> watermark{40};
+inline constexpr Field<uint64_t> time_ns{48};
+inline constexpr Field<uint64_t> first_ordinal{56};
+inline constexpr Field<uint32_t> record_count{64};
+inline constexpr Field<uint32_t> reserved{68};
+inline constexpr Field<uint64_t> body_checksum{72};
+inline constexpr Field<uint64_t> header_checksum{80};
+}  // namespace frame_field
+
+inline constexpr uint64_t kFrameHeaderBytes = 80 + sizeof(uint64_t);
+inline constexpr uint64_t kFrameAlignment = 8;
+inline constexpr uint32_t kFrameMagic = 0x4d524657;  // "WFRM"
+
+inline constexpr auto kFrameFields = std::to_array<FieldDescription>({
+    describe("magic", frame_field::magic),
+    describe("kind", frame_field::kind),
+    describe("flags", frame_field::flags),
+    describe("length", frame_field::length),
+    describe("epoch", frame_field::epoch),
+    describe("segment_number", frame_field::segment_number),
+    describe("lsn", frame_field::lsn),
+    describe("watermark", frame_field::watermark),
+    describe("time_ns", frame_field::time_ns),
+    describe("first_ordinal", frame_field::first_ordinal),
+    describe("record_count", frame_field::record_count),
+    describe("reserved", frame_field::reserved),
+    describe("body_checksum", frame_field::body_checksum),
+    describe("header_checksum", frame_field::header_checksum),
+});
+
+enum class FrameKind : uint16_t { data = 1, seal = 2 };
+
+/// A frame's header as values.
+struct FrameHeader {
+  FrameKind kind = FrameKind::data;
+  uint64_t length = 0;  ///< Of header, records and all padding.
+  uint64_t epoch = 0;
+  uint64_t segment_number = 0;
+  Lsn lsn;        ///< Of the header's first byte. A seal's is the segment's end.
+  Lsn watermark;  ///< The durable Lsn when the frame was issued: may be late, never too high.
+  uint64_t time_ns = 0;
+  uint64_t first_ordinal = 0;
+  uint32_t record_count = 0;
+  uint64_t body_checksum = 0;
+};
+
+/// What binds checksums to one segment of one log.
+struct SegmentBinding {
+  uint64_t number = 0;
+  uint64_t log_seed = 0;
+  uint64_t segment_seed = 0;
+
+  [[nodiscard]] static SegmentBinding of(const Identifier& log_id, uint64_t number);
+};
+
+/// Writes the header with its checksum. `out` holds kFrameHeaderBytes.
+void encode_frame_header(const FrameHeader& header, const SegmentBinding& binding,
+                         std::span<std::byte> out);
+
+/// The frame header at the beginning of `bytes`, if one verifies there for this segment and for the
+/// position `lsn`. O(1): the body is not read. Needs kFrameHeaderBytes; nothing with fewer.
+[[nodiscard]] std::optional<FrameHeader> decode_frame_header(std::span<const std::byte> bytes,
+                                                             Lsn lsn,
+                                                             const SegmentBinding& binding);
+
+/// The body checksum after one more record header.
+[[nodiscard]] uint64_t extend_body_checksum(uint64_t checksum,
+                                            std::span<const std::byte> record_header);
+
+/// Walks the records of one frame, verifying each.
+///
+///     for (FrameWalk walk(header, frame, binding, digest); walk.next();) use(walk.record());
+class FrameWalk {
+ public:
+  /// `frame` is the whole frame, header first; `digest` the segment's before it.
+  FrameWalk(const FrameHeader& header, std::span<const std::byte> frame,
+            const SegmentBinding& binding, uint64_t digest);
+
+  /// Moves to the next record. False behind the last one, and at one that does not verify.
+  [[nodiscard]] bool next();
+  /// The same without a look at the payload: only what says where the next record begins.
+  [[nodiscard]] bool skip();
+  [[nodiscard]] const VerifiedRecord& record() const { return record_; }
+  [[nodiscard]] Lsn lsn() const { return header_.lsn + position_; }
+  /// Behind the current record.
+  [[nodiscard]] Lsn end_lsn() const { return header_.lsn + position_ + record_.encoded_bytes; }
+  /// The running digest with the current record.
+  [[nodiscard]] uint64_t digest() const { return digest_; }
+  /// After next() or skip() returned false: whether all records, the padding and the body checksum verified.
+  [[nodiscard]] bool is_whole() const { return is_whole_; }
+
+ private:
+  [[nodiscard]] bool take();
+
+  const FrameHeader& header_;
+  std::span<const std::byte> frame_;
+  const SegmentBinding& binding_;
+  VerifiedRecord record_;
+  uint64_t position_ = kFrameHeaderBytes;
+  uint64_t digest_;
+  uint64_t body_checksum_ = 0;
+  uint32_t remaining_;
+  bool is_whole_ = false;
+};
+
+}  // namespace writeahead::internal

@@ -1,0 +1,66 @@
+// A record: 16 bytes of header, the payload, zeros up to a multiple of 8.
+//
+// The checksum is the payload's hash mixed with the place and the rest of the header, so the
+// expensive part needs no address and is done by the appender, outside of every lock.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "format/bytes.h"
+#include "writeahead/lsn.h"
+
+namespace writeahead::internal {
+
+namespace record_field {
+inline constexpr Field<uint32_t> length{0};
+inline constexpr Field<uint16_t> type{4};
+inline constexpr Field<uint16_t> flags{6};
+inline constexpr Field<uint64_t> checksum{8};
+}  // namespace record_field
+
+inline constexpr uint64_t kRecordHeaderBytes = 8 + sizeof(uint64_t);
+inline constexpr uint64_t kRecordAlignment = 8;
+
+inline constexpr auto kRecordFields = std::to_array<FieldDescription>({
+    describe("length", record_field::length),
+    describe("type", record_field::type),
+    describe("flags", record_field::flags),
+    describe("checksum", record_field::checksum),
+});
+
+/// Bytes that a record with this payload takes in a frame.
+[[nodiscard]] constexpr uint64_t encoded_record_bytes(uint64_t payload_bytes) {
+  return kRecordHeaderBytes + round_up(payload_bytes, kRecordAlignment);
+}
+
+/// A record's header as values.
+struct RecordHeader {
+  uint32_t length = 0;
+  uint16_t type = 0;
+  uint16_t flags = 0;
+  uint64_t checksum = 0;
+};
+
+/// The checksum of a record whose payload hashes to `payload_hash`, in the segment with that seed.
+[[nodiscard]] uint64_t record_checksum(uint64_t payload_hash, Lsn lsn, const RecordHeader& header,
+                                       uint64_t segment_seed);
+
+void encode_record_header(const RecordHeader& header, std::span<std::byte> out);
+[[nodiscard]] RecordHeader decode_record_header(std::span<const std::byte> bytes);
+
+/// A record in memory.
+struct VerifiedRecord {
+  RecordHeader header;
+  std::span<const std::byte> payload;
+  uint64_t encoded_bytes = 0;  ///< 0 if the record does not verify.
+};
+/// The record that begins `bytes`, which stand at `lsn` and may go on behind it. It does not verify
+/// if it is longer than `bytes`, has an unknown flag or padding that is not zero, or if its checksum
+/// differs.
+[[nodiscard]] VerifiedRecord verify_record(std::span<const std::byte> bytes, Lsn lsn,
+                                           uint64_t segment_seed);
+
+}  // namespace writeahead::internal

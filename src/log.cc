@@ -1,0 +1,87 @@
+// Log: the public face of LogState.
+// Here is nothing but the way from each call to the layer that does it.
+#include "writeahead/log.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "log_state.h"
+
+namespace writeahead {
+
+using internal::LogState;
+using internal::PendingAppend;
+
+Result<Log> Log::open(const std::string& path, const Options& options) {
+  auto state = LogState::open(path, options);
+  if (!state) return std::unexpected(state.error());
+  return Log(std::move(*state));
+}
+
+Log::Log(std::unique_ptr<LogState> state) : state_(std::move(state)) {}
+Log::Log(Log&&) noexcept = default;
+
+Log& Log::operator=(Log&& other) noexcept {
+  Log old(std::move(other));
+  std::swap(state_, old.state_);
+  return *this;
+}
+
+Log::~Log() {
+  if (state_ == nullptr) return;
+  if (!state_->is_owner()) {
+    // In a forked child the background thread does not exist and locks may be held by threads that
+    // do not either: whatever is touched could hang. The parent's log is not the child's to end.
+    static_cast<void>(state_.release());
+    return;
+  }
+  static_cast<void>(state_->close());
+}
+
+Result<Lsn> Log::append(Payload payload, RecordOptions options) {
+  const auto bytes = payload.bytes();
+  PendingAppend append(bytes, options.type);
+  auto range = state_->append(append, bytes.size());
+  if (!range) return std::unexpected(range.error());
+  return range->first_lsn;
+}
+
+Result<Appended> Log::append(const Batch& batch) {
+  if (batch.is_empty()) {
+    return std::unexpected(internal::make_error(ErrorCode::invalid_argument, "append batch",
+                                                "it holds no record",
+                                                {.path = state_->view().store().path()}));
+  }
+  PendingAppend append(batch);
+  return state_->append(append, internal::BatchAccess::longest(batch));
+}
+
+Result<RecordView> Log::read(Lsn lsn) const {
+  if (auto refusal = state_->read_refusal()) return std::unexpected(*refusal);
+  return state_->view().read(lsn);
+}
+
+Reader Log::reader(Lsn from) const { return state_->view().reader(from); }
+
+Result<Lsn> Log::find_ordinal(uint64_t ordinal) const {
+  if (auto refusal = state_->read_refusal()) return std::unexpected(*refusal);
+  return state_->view().find_ordinal(ordinal);
+}
+
+Result<RecordView> Log::last() const {
+  if (auto refusal = state_->read_refusal()) return std::unexpected(*refusal);
+  return state_->view().last();
+}
+
+Lsn Log::first_lsn() const { return state_->view().first_lsn(); }
+Lsn Log::end_lsn() const { return state_->committer().end_lsn(); }
+Lsn Log::durable_lsn() const { return state_->committer().durable_lsn(); }
+bool Log::is_empty() const { return state_->view().records() == 0; }
+uint64_t Log::epoch() const { return state_->view().epoch(); }
+Stats Log::stats() const { return state_->stats(); }
+const RecoveryReport& Log::recovery_report() const { return state_->report(); }
+std::vector<SegmentInfo> Log::segments() const { return state_->view().segments(); }
+Result<void> Log::close() { return state_->close(); }
+bool Log::step_background() { return state_->step(); }
+
+}  // namespace writeahead

@@ -1,0 +1,182 @@
+// Placing a cursor and moving it.
+#include "read/cursor.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "read/read_view.h"
+
+namespace writeahead::internal {
+
+Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from)
+    : view_(std::move(view)), position_(from) {}
+
+std::optional<Result<RecordView>> Cursor::next() {
+  if (state_ == State::ended) return std::nullopt;
+  auto record = step();
+  if (!record) {
+    state_ = State::ended;
+    return std::unexpected(record.error());
+  }
+  if (!*record) return std::nullopt;
+  return std::move(**record);
+}
+
+Result<std::optional<RecordView>> Cursor::step() {
+  if (state_ == State::unplaced) {
+    if (auto placed = place(); !placed) return std::unexpected(placed.error());
+  }
+  while (true) {
+    if (state_ == State::in_frame) {
+      if (walk_->next()) {
+        ++records_walked_;
+        position_ = walk_->end_lsn();
+        return current();
+      }
+      if (!walk_->is_whole()) return std::unexpected(corruption("the frame does not verify"));
+      frame_lsn_ = frame_.end_lsn();
+      next_ordinal_ += frame_.header.record_count;
+      state_ = State::between_frames;
+    }
+    auto entered = frame_lsn_ < segment_.end_lsn ? enter_frame() : advance_segment();
+    if (!entered) return std::unexpected(entered.error());
+    if (!*entered) return std::nullopt;
+  }
+}
+
+/// Into the frame at frame_lsn_, which lies below the segment's end and so has to be there.
+Result<bool> Cursor::enter_frame() {
+  walk_.reset();
+  auto frame = source_->at(frame_lsn_, segment_.end_lsn);
+  if (!frame) return std::unexpected(frame.error());
+  if (!*frame) return std::unexpected(corruption("no frame header verifies"));
+  frame_ = **frame;
+  if (frame_.header.kind != FrameKind::data || frame_.header.epoch < last_epoch_ ||
+      frame_.header.first_ordinal != next_ordinal_) {
+    return std::unexpected(corruption("the frame does not continue the log"));
+  }
+  last_epoch_ = frame_.header.epoch;
+  walk_.emplace(frame_.header, frame_.bytes, source_->binding(), 0);
+  records_walked_ = 0;
+  state_ = State::in_frame;
+  return true;
+}
+
+/// From a segment's end to its successor's base, or to what became durable since.
+Result<bool> Cursor::advance_segment() {
+  const uint64_t number = segment_.header.number;
+  const auto now = view_->table().at(number);
+  if (now && now->end_lsn > segment_.end_lsn) {
+    segment_ = *now;
+    return true;
+  }
+  auto successor = view_->table().after(number);
+  if (!successor) return false;
+  const IndexEntry start{.lsn = successor->header.base_lsn,
+                         .first_ordinal = successor->header.base_ordinal,
+                         .time_ns = 0};
+  if (auto entered = enter_segment(*successor, start); !entered) {
+    return std::unexpected(entered.error());
+  }
+  return true;
+}
+
+Result<void> Cursor::enter_segment(const SegmentView& segment, const IndexEntry& start) {
+  walk_.reset();
+  auto reader = view_->verified_reader(segment);
+  if (!reader) return std::unexpected(reader.error());
+  segment_ = segment;
+  source_.emplace(std::move(*reader), segment.binding, segment.header.base_lsn, ReadSource::any);
+  frame_lsn_ = start.lsn;
+  next_ordinal_ = start.first_ordinal;
+  last_epoch_ = segment.header.epoch;
+  state_ = State::between_frames;
+  return {};
+}
+
+Result<void> Cursor::place() {
+  const Lsn from = position_;
+  const auto not_found = [&] {
+    return std::unexpected(
+        make_error(ErrorCode::not_found, "read log", "no record begins here",
+                   {.path = view_->store().path(), .offset = std::nullopt, .lsn = from}));
+  };
+  if (from < view_->first_lsn()) {
+    return std::unexpected(
+        make_error(ErrorCode::trimmed, "read log", "the log begins behind this address",
+                   {.path = view_->store().path(), .offset = std::nullopt, .lsn = from}));
+  }
+  const auto segment = view_->table().find(from);
+  if (!segment) {
+    // A log without a segment has one valid position: where its first record will go.
+    if (from != view_->first_lsn()) return not_found();
+    frame_lsn_ = from;
+    return {};
+  }
+  if (from > segment->end_lsn) return not_found();
+  // The index of a closed segment is known once it was read.
+  if (auto reader = view_->verified_reader(*segment); !reader) {
+    return std::unexpected(reader.error());
+  }
+  const IndexEntry start = view_->table().search_start(segment->header.number, from);
+  if (auto entered = enter_segment(*segment, start); !entered) return entered;
+  while (frame_lsn_ < from) {
+    if (auto entered = enter_frame(); !entered) return std::unexpected(entered.error());
+    if (frame_.end_lsn() > from) {
+      // Inside of this frame: at a record, or directly behind its last one.
+      Lsn at = frame_lsn_ + kFrameHeaderBytes;
+      while (at < from && walk_->skip()) {
+        ++records_walked_;
+        at = walk_->end_lsn();
+      }
+      return at == from ? Result<void>{} : not_found();
+    }
+    frame_lsn_ = frame_.end_lsn();
+    next_ordinal_ += frame_.header.record_count;
+    state_ = State::between_frames;
+  }
+  return {};
+}
+
+Result<void> Cursor::seek_ordinal(const SegmentView& segment, uint64_t ordinal) {
+  if (auto reader = view_->verified_reader(segment); !reader) {
+    return std::unexpected(reader.error());
+  }
+  const IndexEntry start =
+      view_->table().search_start_ordinal(segment.header.number, ordinal);
+  if (auto entered = enter_segment(segment, start); !entered) return entered;
+  while (true) {
+    if (frame_lsn_ >= segment_.end_lsn) {
+      return std::unexpected(corruption("the segment ends before this ordinal"));
+    }
+    if (auto entered = enter_frame(); !entered) return std::unexpected(entered.error());
+    if (next_ordinal_ + frame_.header.record_count > ordinal) break;
+    frame_lsn_ = frame_.end_lsn();
+    next_ordinal_ += frame_.header.record_count;
+  }
+  position_ = frame_lsn_ + kFrameHeaderBytes;
+  while (next_ordinal_ + records_walked_ < ordinal) {
+    if (!walk_->skip()) return std::unexpected(corruption("the frame does not verify"));
+    ++records_walked_;
+    position_ = walk_->end_lsn();
+  }
+  return {};
+}
+
+RecordView Cursor::current() const {
+  return {.lsn = walk_->lsn(),
+          .ordinal = next_ordinal_ + records_walked_ - 1,
+          .time_ns = frame_.header.time_ns,
+          .type = walk_->record().header.type,
+          .payload = walk_->record().payload,
+          .pin = source_->pin()};
+}
+
+Error Cursor::corruption(std::string_view cause) const {
+  return make_error(ErrorCode::corruption, "read log", cause,
+                    {.path = source_->segment().path(),
+                     .offset = segment_offset(segment_.header.base_lsn, frame_lsn_),
+                     .lsn = frame_lsn_});
+}
+
+}  // namespace writeahead::internal

@@ -1,0 +1,55 @@
+// Cursor: walks the records of a log from a position on. The engine below Reader and point reads.
+//
+// It goes frame by frame through a segment and from a closed segment to its successor, verifies
+// everything it hands out, and stops at what is durable. Not thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "format/frame.h"
+#include "segment/frame_source.h"
+#include "segment/segment_table.h"
+#include "writeahead/lsn.h"
+#include "writeahead/reader.h"
+#include "writeahead/result.h"
+
+namespace writeahead::internal {
+
+class ReadView;
+
+class Cursor {
+ public:
+  Cursor(std::shared_ptr<ReadView> view, Lsn from);
+
+  /// The next record; nothing at the durable end; an error once and nothing from then on.
+  [[nodiscard]] std::optional<Result<RecordView>> next();
+  [[nodiscard]] Lsn position() const { return position_; }
+  /// Begins again, at the record with this number, which exists in `segment`.
+  [[nodiscard]] Result<void> seek_ordinal(const SegmentView& segment, uint64_t ordinal);
+
+ private:
+  enum class State { unplaced, between_frames, in_frame, ended };
+
+  [[nodiscard]] Result<void> place();
+  [[nodiscard]] Result<void> enter_segment(const SegmentView& segment, const IndexEntry& start);
+  [[nodiscard]] Result<bool> enter_frame();
+  [[nodiscard]] Result<bool> advance_segment();
+  [[nodiscard]] Result<std::optional<RecordView>> step();
+  [[nodiscard]] RecordView current() const;
+  [[nodiscard]] Error corruption(std::string_view cause) const;
+
+  std::shared_ptr<ReadView> view_;
+  State state_ = State::unplaced;
+  Lsn position_;              // behind the last record handed out
+  Lsn frame_lsn_;             // of the frame being walked, or of the next one
+  uint64_t next_ordinal_ = 0; // of the next frame
+  uint64_t last_epoch_ = 0;
+  SegmentView segment_;
+  std::optional<FrameSource> source_;
+  Frame frame_;
+  std::optional<FrameWalk> walk_;
+  uint64_t records_walked_ = 0;  // of frame_
+};
+
+}  // namespace writeahead::internal

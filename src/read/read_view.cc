@@ -1,0 +1,128 @@
+// Point reads, look-ups by ordinal, and the first-use check of closed segments.
+#include "read/read_view.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace writeahead::internal {
+
+Result<RecordView> ReadView::read(Lsn lsn) {
+  Cursor cursor(shared_from_this(), lsn);
+  auto record = cursor.next();
+  if (record && !*record) return std::unexpected(record->error());
+  // A position behind a record is good for a reader, which goes on with the next; not for a read.
+  if (!record || (*record)->lsn != lsn) {
+    return std::unexpected(
+        make_error(ErrorCode::not_found, "read log", "no durable record begins here",
+                   {.path = store_->path(), .offset = std::nullopt, .lsn = lsn}));
+  }
+  return std::move(**record);
+}
+
+Reader ReadView::reader(Lsn from) {
+  return Reader(std::make_unique<Cursor>(shared_from_this(), from));
+}
+
+Result<RecordView> ReadView::record_at_ordinal(uint64_t ordinal) {
+  const auto refuse = [&](ErrorCode code, std::string_view cause) {
+    return std::unexpected(make_error(code, fmt::format("find ordinal {}", ordinal), cause,
+                                      {.path = store_->path()}));
+  };
+  if (ordinal < first_.ordinal) return refuse(ErrorCode::trimmed, "the log begins behind it");
+  const auto segment = table_->find_ordinal(ordinal);
+  if (!segment) return refuse(ErrorCode::not_found, "no durable record has it");
+  Cursor cursor(shared_from_this(), segment->header.base_lsn);
+  if (auto sought = cursor.seek_ordinal(*segment, ordinal); !sought) {
+    return std::unexpected(sought.error());
+  }
+  auto record = cursor.next();
+  if (!record) return refuse(ErrorCode::not_found, "no durable record has it");
+  return std::move(*record);
+}
+
+Result<Lsn> ReadView::find_ordinal(uint64_t ordinal) {
+  auto record = record_at_ordinal(ordinal);
+  if (!record) return std::unexpected(record.error());
+  return record->lsn;
+}
+
+Result<RecordView> ReadView::last() {
+  const uint64_t count = records();
+  if (count == 0) {
+    return std::unexpected(
+        make_error(ErrorCode::not_found, "read last record", "the log is empty",
+                   {.path = store_->path()}));
+  }
+  return record_at_ordinal(first_.ordinal + count - 1);
+}
+
+Lsn ReadView::durable_lsn() const {
+  const auto last = table_->find(Lsn(UINT64_MAX));
+  return last ? last->end_lsn : first_.lsn;
+}
+
+uint64_t ReadView::records() const {
+  const auto last = table_->find(Lsn(UINT64_MAX));
+  return last ? last->end_ordinal - first_.ordinal : 0;
+}
+
+std::vector<SegmentInfo> ReadView::segments() {
+  std::vector<SegmentInfo> infos;
+  for (const SegmentView& segment : table_->all()) {
+    SegmentInfo info{.number = segment.header.number,
+                     .base_lsn = segment.header.base_lsn,
+                     .end_lsn = segment.end_lsn,
+                     .records = segment.end_ordinal - segment.header.base_ordinal,
+                     .state = SegmentInfo::State::active,
+                     .bytes = segment.header.prepared_bytes};
+    if (auto reader = table_->reader(*store_, segment.header.number)) {
+      info.bytes = (*reader)->bytes();
+      if (segment.is_closed) {
+        FrameSource source(*reader, segment.binding, segment.header.base_lsn, ReadSource::device);
+        auto seal = read_seal(source, segment.end_lsn);
+        info.state = seal && *seal ? SegmentInfo::State::sealed : SegmentInfo::State::closed;
+      }
+    }
+    infos.push_back(info);
+  }
+  return infos;
+}
+
+Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentView& segment) {
+  const uint64_t number = segment.header.number;
+  auto reader = table_->reader(*store_, number);
+  const auto now = table_->at(number);
+  if (!reader || !now || !now->is_closed || now->is_verified) return reader;
+  auto checked = check_closed_segment(*reader, *now, ReadSource::any);
+  if (!checked) return std::unexpected(checked.error());
+  table_->set_verified(number, std::move(checked->contents), checked->is_sealed);
+  return reader;
+}
+
+Result<CheckedSegment> check_closed_segment(std::shared_ptr<SegmentReader> reader,
+                                            const SegmentView& segment, ReadSource source) {
+  FrameSource frames(reader, segment.binding, segment.header.base_lsn, source);
+  auto scan = scan_frames(frames, segment.header, segment.end_lsn);
+  if (!scan) return std::unexpected(scan.error());
+  const SegmentContents& contents = scan->contents;
+  const auto corruption = [&](std::string_view cause) {
+    return std::unexpected(make_error(
+        ErrorCode::corruption, "read segment", cause,
+        {.path = reader->path(),
+         .offset = segment_offset(segment.header.base_lsn, contents.end_lsn),
+         .lsn = contents.end_lsn}));
+  };
+  if (scan->stop != ScanStop::limit) return corruption(describe(scan->stop));
+  if (contents.end_lsn != segment.end_lsn || contents.end_ordinal != segment.end_ordinal ||
+      contents.digest != segment.digest) {
+    return corruption("its records are not those that its successor was linked to");
+  }
+  auto seal = read_seal(frames, segment.end_lsn);
+  if (!seal) return std::unexpected(seal.error());
+  return CheckedSegment{.contents = std::move(scan->contents), .is_sealed = seal->has_value()};
+}
+
+}  // namespace writeahead::internal

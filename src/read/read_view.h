@@ -1,0 +1,67 @@
+// ReadView: everything that reading needs, shared by Log, ReadOnlyLog and the readers they hand out.
+//
+// It checks a closed segment once, at its first use, against what its successor says of it. It
+// outlives the log that made it as long as a reader holds it. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "read/cursor.h"
+#include "segment/segment_store.h"
+#include "segment/segment_table.h"
+#include "writeahead/lsn.h"
+#include "writeahead/reader.h"
+#include "writeahead/recovery_report.h"
+#include "writeahead/result.h"
+
+namespace writeahead::internal {
+
+class ReadView : public std::enable_shared_from_this<ReadView> {
+ public:
+  ReadView(std::shared_ptr<SegmentStore> store, std::shared_ptr<SegmentTable> table,
+           const RootState& root)
+      : store_(std::move(store)),
+        table_(std::move(table)),
+        first_(root.first),
+        epoch_(root.epoch) {}
+
+  [[nodiscard]] Result<RecordView> read(Lsn lsn);
+  [[nodiscard]] Reader reader(Lsn from);
+  [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal);
+  [[nodiscard]] Result<RecordView> last();
+
+  [[nodiscard]] Lsn first_lsn() const { return first_.lsn; }
+  [[nodiscard]] Lsn durable_lsn() const;
+  [[nodiscard]] uint64_t records() const;
+  [[nodiscard]] uint64_t epoch() const { return epoch_; }
+  [[nodiscard]] std::vector<SegmentInfo> segments();
+
+  [[nodiscard]] SegmentStore& store() { return *store_; }
+  [[nodiscard]] SegmentTable& table() { return *table_; }
+
+  /// A handle of a segment whose contents are known to be as they should: a closed one is read
+  /// whole and compared with its successor's link the first time.
+  [[nodiscard]] Result<std::shared_ptr<SegmentReader>> verified_reader(const SegmentView& segment);
+
+ private:
+  [[nodiscard]] Result<RecordView> record_at_ordinal(uint64_t ordinal);
+
+  std::shared_ptr<SegmentStore> store_;
+  std::shared_ptr<SegmentTable> table_;
+  LogStart first_;
+  uint64_t epoch_;
+};
+
+/// Reads a closed segment whole and compares it with what its successor says. Code `corruption` with
+/// the place if it differs.
+struct CheckedSegment {
+  SegmentContents contents;
+  bool is_sealed = false;
+};
+[[nodiscard]] Result<CheckedSegment> check_closed_segment(std::shared_ptr<SegmentReader> reader,
+                                                          const SegmentView& segment,
+                                                          ReadSource source);
+
+}  // namespace writeahead::internal

@@ -1,0 +1,20 @@
+// Reader: the public face of Cursor.
+// It owns nothing but the cursor, which keeps alive what it reads.
+#include "writeahead/reader.h"
+
+#include <utility>
+
+#include "read/cursor.h"
+
+namespace writeahead {
+
+Reader::Reader(std::unique_ptr<internal::Cursor> cursor) : cursor_(std::move(cursor)) {}
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+Reader::~Reader() = default;
+
+std::optional<Result<RecordView>> Reader::next() { return cursor_->next(); }
+Lsn Reader::position() const { return cursor_->position(); }
+Reader::Iterator Reader::begin() { return Iterator(*this); }
+
+}  // namespace writeahead

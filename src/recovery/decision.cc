@@ -1,0 +1,72 @@
+// The three tables. Facts that exclude each other by their definition match any row.
+#include "recovery/decision.h"
+
+namespace writeahead::internal {
+namespace {
+
+// clang-format off: the columns are the table.
+
+constexpr Pattern N = Pattern::no;
+constexpr Pattern Y = Pattern::yes;
+constexpr Pattern o = Pattern::any;
+
+constexpr auto kRootRules = std::to_array<RootRule>({
+    //                              unsup  a  b  diff  used
+    {"newer version",              {Y,     o, o, o,    o}, RootVerdict::unsupported},
+    // A slot that was copied from another log.
+    {"slots of two logs",          {N,     Y, Y, Y,    o}, RootVerdict::corruption},
+    {"both slots",                 {N,     Y, Y, N,    o}, RootVerdict::use},
+    // A crash tore the slot that was being written, or the medium lost one.
+    {"second slot bad",            {N,     Y, N, o,    o}, RootVerdict::use_and_skip},
+    {"first slot bad",             {N,     N, Y, o,    o}, RootVerdict::use_and_skip},
+    // The root is durable before any segment takes data, so this is no crash.
+    {"no root beside data",        {N,     N, N, o,    Y}, RootVerdict::corruption},
+    // A creation that a crash cut short, or none yet.
+    {"no root, no data",           {N,     N, N, o,    N}, RootVerdict::create},
+});
+
+constexpr auto kSegmentRules = std::to_array<SegmentRule>({
+    //                              unsup own for  unused base mark proven
+    {"newer version",              {Y,    o,  o,   o,     o,   o,   o}, SegmentVerdict::unsupported},
+    {"data",                       {N,    Y,  o,   o,     o,   o,   o}, SegmentVerdict::data},
+    // Renamed, copied, or of another log.
+    {"foreign",                    {N,    N,  Y,   o,     o,   o,   o}, SegmentVerdict::corruption},
+    // A header that was zeroed over a segment in use.
+    {"standby that was proven",    {N,    N,  N,   Y,     N,   o,   Y}, SegmentVerdict::corruption},
+    // Prepared or trimmed. Stale frames of other numbers do not verify for this one; stale frames
+    // of this number lie behind no frame at the base only if nothing of it was ever durable.
+    {"standby",                    {N,    N,  N,   Y,     N,   o,   N}, SegmentVerdict::standby},
+    // A damaged header must not make a standby of a full segment.
+    {"frames without header",      {N,    N,  N,   Y,     Y,   Y,   o}, SegmentVerdict::corruption},
+    {"proven without header",      {N,    N,  N,   Y,     Y,   N,   Y}, SegmentVerdict::corruption},
+    {"damaged header, frames",     {N,    N,  N,   N,     o,   Y,   o}, SegmentVerdict::corruption},
+    {"damaged header, proven",     {N,    N,  N,   N,     o,   N,   Y}, SegmentVerdict::corruption},
+    // The crash came into the write that holds the header and the first frame.
+    {"first write without header", {N,    N,  N,   Y,     Y,   N,   N}, SegmentVerdict::torn_start},
+    {"first write with torn header", {N,  N,  N,   N,     o,   N,   N}, SegmentVerdict::torn_start},
+});
+
+constexpr auto kTailRules = std::to_array<TailRule>({
+    //                              seal ord  wit  prov res
+    // A seal is issued only when the next segment has a durable frame: that one is gone.
+    {"sealed without successor",   {Y,   o,   o,   o,   o}, TailVerdict::corruption},
+    // No crash makes a frame of the present epoch with a gap before it verify at X.
+    {"ordinals break",             {N,   Y,   o,   o,   o}, TailVerdict::corruption},
+    // A later frame was issued when the bytes at X were durable.
+    {"witness behind the break",   {N,   N,   Y,   o,   o}, TailVerdict::corruption},
+    // The log was closed, idle or recovered beyond X.
+    {"root proves more",           {N,   N,   N,   Y,   o}, TailVerdict::corruption},
+    // The crash came into one of the newest frames; nothing acknowledged can be among them.
+    {"torn tail",                  {N,   N,   N,   N,   Y}, TailVerdict::torn_tail},
+    {"end",                        {N,   N,   N,   N,   N}, TailVerdict::clean},
+});
+
+// clang-format on
+
+}  // namespace
+
+std::span<const RootRule> root_rules() { return kRootRules; }
+std::span<const SegmentRule> segment_rules() { return kSegmentRules; }
+std::span<const TailRule> tail_rules() { return kTailRules; }
+
+}  // namespace writeahead::internal

@@ -1,0 +1,276 @@
+// Root, then classes of files, then the chain of headers, then the end of the last data segment.
+#include "recovery/inspection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/aligned_buffer.h"
+#include "base/error.h"
+#include "format/segment_name.h"
+
+namespace writeahead::internal {
+namespace {
+
+struct Inspector {
+  SegmentStore& store;
+  std::optional<Lsn> durable;
+  Inspection found{};
+
+  [[nodiscard]] Result<void> run();
+
+ private:
+  struct Candidate {
+    uint64_t number = 0;
+    DataSegment segment;
+    SegmentVerdict verdict = SegmentVerdict::standby;
+    std::string_view label = {};
+    uint64_t offset = 0;
+  };
+
+  Result<void> judge_root();
+  Result<bool> has_segments_in_use();
+  Result<Candidate> classify(uint64_t number);
+  Result<void> judge_segments();
+  void take_segments(std::vector<Candidate>& candidates);
+  void check_chain();
+  Result<void> judge_tail();
+
+  void damage(const std::string& path, uint64_t offset, Lsn lsn, std::string what) {
+    if (!found.damage) found.damage = Damage{path, offset, lsn, std::move(what)};
+  }
+  Error unsupported(const std::string& path) {
+    return make_error(ErrorCode::unsupported_format, "open log",
+                      "it needs a newer version of this library", {.path = path});
+  }
+};
+
+Result<void> Inspector::run() {
+  auto done = judge_root();
+  if (done && !found.damage && found.root_verdict != RootVerdict::create) done = judge_segments();
+  if (done && !found.damage && !found.data.empty()) done = judge_tail();
+  return done;
+}
+
+Result<bool> Inspector::has_segments_in_use() {
+  auto numbers = store.list();
+  if (!numbers) return std::unexpected(numbers.error());
+  for (const uint64_t number : *numbers) {
+    auto segment = store.open(number);
+    if (!segment) return std::unexpected(segment.error());
+    // Without a root the log id is unknown and no checksum of a frame can be tried: whatever is not
+    // zero where a header or a first frame would stand counts.
+    AlignedBuffer memory(2 * kBlockBytes);
+    const auto bytes = memory.span().first(std::min<uint64_t>((*segment)->bytes(), memory.size()));
+    if (auto read = (*segment)->read(0, bytes, ReadSource::device); !read) {
+      return std::unexpected(read.error());
+    }
+    if (!is_zero(bytes)) return true;
+  }
+  return false;
+}
+
+Result<void> Inspector::judge_root() {
+  auto slots = store.load_root();
+  if (!slots) return std::unexpected(slots.error());
+  // Only a log without a root needs to know.
+  const bool has_root = slots->is_valid(0) || slots->is_valid(1);
+  auto in_use = has_root ? Result<bool>(true) : has_segments_in_use();
+  if (!in_use) return std::unexpected(in_use.error());
+  const auto state = [&](size_t i) { return slots->slot[i].state; };
+  RootFacts facts{};
+  facts[slot_unsupported] =
+      state(0) == HeaderState::unsupported || state(1) == HeaderState::unsupported;
+  facts[slot_a_valid] = slots->is_valid(0);
+  facts[slot_b_valid] = slots->is_valid(1);
+  facts[slots_differ_in_log] = slots->slot[0].root.log_id != slots->slot[1].root.log_id;
+  facts[segments_in_use] = *in_use;
+  const RootRule& rule = decide(root_rules(), facts);
+  found.root_verdict = rule.verdict;
+  if (rule.verdict == RootVerdict::unsupported) return std::unexpected(unsupported(store.path()));
+  if (rule.verdict == RootVerdict::corruption) {
+    damage(join_path(store.path(), kRootName), 0, Lsn{}, std::string(rule.label));
+  } else if (rule.verdict != RootVerdict::create) {
+    found.root = slots->slot[slots->newest()].root;
+    found.highest_epoch = found.root.epoch;
+  }
+  return {};
+}
+
+Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
+  auto reader = store.open(number);
+  if (!reader) return std::unexpected(reader.error());
+  Candidate candidate{.number = number,
+                      .segment = {.header = {},
+                                  .path = (*reader)->path(),
+                                  .file_bytes = (*reader)->bytes()}};
+  AlignedBuffer block(kSegmentHeaderBytes);
+  std::ranges::fill(block.span(), std::byte{0});
+  const auto bytes =
+      block.span().first(std::min<uint64_t>(kSegmentHeaderBytes, (*reader)->bytes()));
+  if (auto read = (*reader)->read(0, bytes, ReadSource::device); !read) {
+    return std::unexpected(read.error());
+  }
+  const auto decoded = decode_segment_header(block.span());
+  candidate.segment.header = decoded.header;
+  const bool is_valid = decoded.state == HeaderState::valid;
+  const bool is_of_log = is_valid && decoded.header.log_id == found.root.log_id;
+  SegmentFacts facts{};
+  facts[header_unsupported] = decoded.state == HeaderState::unsupported;
+  facts[header_own] = is_of_log && decoded.header.number == number;
+  const bool is_old = is_of_log && decoded.header.number < found.root.first.number;
+  facts[header_unused] = decoded.state == HeaderState::zero || is_old;
+  facts[header_foreign] = is_valid && !facts[header_own] && !is_old;
+  // A log that was never written to proves its own beginning, in a segment that need not exist.
+  facts[proven_inside] =
+      found.root.proven.number == number &&
+      found.root.proven != ProvenPosition{found.root.first.number, found.root.first.lsn};
+  if (!facts[header_own] && !facts[header_foreign]) {
+    auto orphans = find_orphans(**reader, SegmentBinding::of(found.root.log_id, number));
+    if (!orphans) return std::unexpected(orphans.error());
+    facts[orphan_at_base] = orphans->at_base;
+    facts[orphan_states_watermark] = orphans->states_watermark;
+    candidate.offset = orphans->offset;
+  }
+  const SegmentRule& rule = decide(segment_rules(), facts);
+  candidate.verdict = rule.verdict;
+  candidate.label = rule.label;
+  return candidate;
+}
+
+Result<void> Inspector::judge_segments() {
+  auto numbers = store.list();
+  if (!numbers) return std::unexpected(numbers.error());
+  std::vector<Candidate> candidates;
+  for (const uint64_t number : *numbers) {
+    // Below the first lie left-overs of a trim.
+    if (number < found.root.first.number) continue;
+    auto candidate = classify(number);
+    if (!candidate) return std::unexpected(candidate.error());
+    if (candidate->verdict == SegmentVerdict::unsupported) {
+      return std::unexpected(unsupported(candidate->segment.path));
+    }
+    // Beside a writer the segment that it is beginning is not there yet.
+    const bool is_ahead = durable && candidate->verdict == SegmentVerdict::data &&
+                          candidate->segment.header.base_lsn >= *durable &&
+                          candidate->number != found.root.first.number;
+    if (!is_ahead) candidates.push_back(std::move(*candidate));
+  }
+  take_segments(candidates);
+  if (!found.damage) check_chain();
+  return {};
+}
+
+void Inspector::take_segments(std::vector<Candidate>& candidates) {
+  const auto is_data = [](const Candidate& c) { return c.verdict == SegmentVerdict::data; };
+  const auto last = std::ranges::find_if(candidates.rbegin(), candidates.rend(), is_data);
+  const uint64_t last_number = last == candidates.rend() ? 0 : last->number;
+  for (Candidate& candidate : candidates) {
+    const std::string& path = candidate.segment.path;
+    if (candidate.verdict == SegmentVerdict::data) {
+      found.data.push_back(std::move(candidate.segment));
+    } else if (candidate.verdict == SegmentVerdict::corruption) {
+      // Beside a writer the newest file may be in the middle of its first write.
+      if (durable && candidate.number > last_number) continue;
+      damage(path, candidate.offset, Lsn{}, std::string(candidate.label));
+    } else if (candidate.number < last_number) {
+      damage(path, 0, Lsn{}, "a segment before the last one holds no data");
+    } else {
+      found.leftovers.push_back(candidate.number);
+    }
+  }
+}
+
+void Inspector::check_chain() {
+  const ProvenPosition& proven = found.root.proven;
+  uint64_t expected = found.root.first.number;
+  const SegmentHeader* before = nullptr;
+  for (const DataSegment& segment : found.data) {
+    const SegmentHeader& header = segment.header;
+    const std::string& path = segment.path;
+    if (header.number != expected) {
+      return damage(path, 0, header.base_lsn,
+                    fmt::format("segment {} before it is missing", expected));
+    }
+    if (segment.file_bytes < header.prepared_bytes) {
+      return damage(path, segment.file_bytes, header.base_lsn,
+                    "the file is shorter than its header says");
+    }
+    const bool begins_log = before == nullptr && (header.base_lsn != found.root.first.lsn ||
+                                                  header.base_ordinal != found.root.first.ordinal);
+    const bool breaks_chain =
+        before != nullptr &&
+        (header.link.number != before->number || header.link.end_lsn != header.base_lsn ||
+         header.base_lsn < before->base_lsn || header.base_ordinal < before->base_ordinal ||
+         header.epoch < before->epoch ||
+         header.base_lsn - before->base_lsn > before->prepared_bytes - kSegmentHeaderBytes);
+    if (begins_log || breaks_chain) {
+      return damage(path, 0, header.base_lsn, "its header does not continue the log");
+    }
+    found.highest_epoch = std::max(found.highest_epoch, header.epoch);
+    before = &header;
+    ++expected;
+  }
+  // Beside a writer the root may prove what came after `durable` was read.
+  const bool proves_data = !durable && proven != ProvenPosition{found.root.first.number, found.root.first.lsn};
+  if (proves_data && proven.number >= expected) {
+    damage(join_path(store.path(), kRootName), 0, proven.lsn,
+           fmt::format("segment {}, which the root proves, is missing", proven.number));
+  }
+}
+
+Result<void> Inspector::judge_tail() {
+  const SegmentHeader& header = found.data.back().header;
+  auto opened = store.open(header.number);
+  if (!opened) return std::unexpected(opened.error());
+  found.last = *opened;
+  SegmentReader& last = *found.last;
+  const auto binding = SegmentBinding::of(header.log_id, header.number);
+  FrameSource source(found.last, binding, header.base_lsn, ReadSource::device);
+  const Lsn file_end = header.base_lsn + (last.bytes() - kSegmentHeaderBytes);
+  auto scan = scan_frames(source, header, durable ? std::min(*durable, file_end) : file_end);
+  if (!scan) return std::unexpected(scan.error());
+  const Lsn end = scan->contents.end_lsn;
+  found.highest_epoch = std::max(found.highest_epoch, scan->contents.last_epoch);
+  Tail tail{.contents = std::move(scan->contents), .stop = scan->stop};
+
+  TailFacts facts{};
+  if (durable) {
+    facts[proven_above] = scan->stop != ScanStop::limit;
+  } else {
+    auto evidence =
+        find_evidence(last, binding, header.base_lsn, end, tail.contents.last_epoch);
+    if (!evidence) return std::unexpected(evidence.error());
+    facts[sealed_at_end] = scan->stop == ScanStop::seal;
+    facts[ordinal_breaks] = scan->stop == ScanStop::wrong_ordinal;
+    facts[witness_behind] = evidence->has_witness;
+    facts[proven_above] =
+        found.root.proven.number == header.number && found.root.proven.lsn > end;
+    facts[residue_behind] = evidence->residue_end != 0;
+    tail.residue_end = evidence->residue_end;
+  }
+  const TailRule& rule = decide(tail_rules(), facts);
+  tail.verdict = rule.verdict;
+  if (rule.verdict == TailVerdict::corruption) {
+    damage(last.path(), segment_offset(header.base_lsn, end), end,
+           fmt::format("{}: {}", describe(tail.stop), rule.label));
+  }
+  found.tail = std::move(tail);
+  return {};
+}
+
+}  // namespace
+
+Error to_error(const Damage& damage) {
+  return make_error(ErrorCode::corruption, "open log", damage.what,
+                    {.path = damage.path, .offset = damage.offset, .lsn = damage.lsn});
+}
+
+Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable) {
+  Inspector inspector{.store = store, .durable = durable};
+  if (auto done = inspector.run(); !done) return std::unexpected(done.error());
+  return std::move(inspector.found);
+}
+
+}  // namespace writeahead::internal

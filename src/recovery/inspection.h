@@ -1,0 +1,67 @@
+// Inspection: the steps of recovery that only look. Shared by opening for writing, by read-only
+// opening and by verify; none of them writes before an inspection found no damage.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format/root_slot.h"
+#include "format/segment_header.h"
+#include "recovery/decision.h"
+#include "segment/segment_scan.h"
+#include "segment/segment_store.h"
+#include "writeahead/lsn.h"
+#include "writeahead/result.h"
+
+namespace writeahead::internal {
+
+/// Damage to bytes that were durable: where, and what.
+struct Damage {
+  std::string path;
+  uint64_t offset = 0;
+  Lsn lsn;
+  std::string what;
+};
+[[nodiscard]] Error to_error(const Damage& damage);
+
+/// A segment with data, as its header describes it.
+struct DataSegment {
+  SegmentHeader header;
+  std::string path;
+  uint64_t file_bytes = 0;
+};
+
+/// The end of the log as it was found in the last data segment.
+struct Tail {
+  SegmentContents contents;
+  ScanStop stop = ScanStop::limit;
+  TailVerdict verdict = TailVerdict::clean;
+  uint64_t residue_end = 0;  ///< Offset behind the last byte to be cut; 0 if there is none.
+};
+
+/// What a log's storage holds.
+struct Inspection {
+  RootVerdict root_verdict = RootVerdict::create;
+  RootState root;                        ///< Of the newest valid slot; all default for `create`.
+  uint64_t highest_epoch = 0;            ///< Of root, segment headers and accepted frames.
+  std::vector<DataSegment> data;         ///< Ascending, without a gap.
+  std::vector<uint64_t> leftovers;       ///< Segments that hold no data of the log: to be removed.
+  std::shared_ptr<SegmentReader> last;   ///< Of data.back(), if there is one.
+  std::optional<Tail> tail;              ///< Of the same.
+  std::optional<Damage> damage;          ///< The first that was found; what follows was not judged.
+
+  [[nodiscard]] Lsn end_lsn() const { return tail ? tail->contents.end_lsn : root.first.lsn; }
+  [[nodiscard]] uint64_t end_ordinal() const {
+    return tail ? tail->contents.end_ordinal : root.first.ordinal;
+  }
+};
+
+/// Looks at everything. `durable` is set beside a live writer: nothing at or above it is judged.
+/// Errors: `io`, `unsupported_format`. Damage is a finding. Cost: a listing, one header a segment,
+/// one read of the last.
+[[nodiscard]] Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable);
+
+}  // namespace writeahead::internal

@@ -1,0 +1,129 @@
+// The steps of recovery that write.
+#include "recovery/recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "recovery/inspection.h"
+
+namespace writeahead::internal {
+namespace {
+
+/// A clean close and a crash differ in whether anything above the proven position may exist.
+bool is_settled(const Inspection& found) {
+  return found.root.is_clean && found.tail->verdict == TailVerdict::clean &&
+         found.root.proven.number == found.data.back().header.number &&
+         found.root.proven.lsn == found.tail->contents.end_lsn;
+}
+
+/// Opens the last segment for appending and makes its end certain.
+Result<void> settle_tail(SegmentStore& store, const Inspection& found, Recovered& out) {
+  const DataSegment& last = found.data.back();
+  const Tail& tail = *found.tail;
+  const Lsn base = last.header.base_lsn;
+  const uint64_t end = segment_offset(base, tail.contents.end_lsn);
+  RecoveryReport& report = out.report;
+  report.scanned_bytes = found.last->bytes();
+  if (tail.verdict == TailVerdict::torn_tail) {
+    auto copy = store.save_torn(last.header.number, tail.contents.end_lsn, *found.last, end,
+                                tail.residue_end);
+    if (!copy) return std::unexpected(copy.error());
+    report.outcome = RecoveryReport::Outcome::torn_tail;
+    report.cut_segment = last.header.number;
+    report.cut_offset = end;
+    report.cut_bytes = tail.residue_end - end;
+    report.copy_path = std::move(*copy);
+    report.cause = std::string(describe(tail.stop));
+  }
+  auto writer = store.open_for_append(last.header.number, end);
+  if (!writer) return std::unexpected(writer.error());
+  if (!is_settled(found)) {
+    const bool is_in_last = found.root.proven.number == last.header.number;
+    const uint64_t proven = is_in_last ? segment_offset(base, found.root.proven.lsn) : 0;
+    // CRASH: the copy may be there and the cut not yet, or half of it: it is made again.
+    auto settled = (*writer)->settle(proven, end, std::max(end, tail.residue_end));
+    if (!settled) return std::unexpected(settled.error());
+  }
+  out.active = std::move(*writer);
+  return {};
+}
+
+/// The root of the new opening: a new epoch, and all that was recovered proven.
+Result<RootState> next_root(const Inspection& found, Env& env) {
+  RootState root = found.root;
+  if (found.root_verdict == RootVerdict::create) {
+    root = {};
+    if (auto filled = env.random(root.log_id); !filled) {
+      return std::unexpected(io_error("make log id", filled.error()));
+    }
+  }
+  // A bad slot may have held the epoch after the good one's, and bytes may have been written under
+  // it: it is not used again.
+  const uint64_t step = found.root_verdict == RootVerdict::use_and_skip ? 2 : 1;
+  root.epoch = std::max(root.epoch, found.highest_epoch) + step;
+  root.is_clean = false;
+  if (!found.data.empty()) {
+    root.proven = {.number = found.data.back().header.number, .lsn = found.end_lsn()};
+  }
+  return root;
+}
+
+std::shared_ptr<SegmentTable> make_table(const Inspection& found,
+                                         const std::shared_ptr<SegmentWriter>& active) {
+  auto table = std::make_shared<SegmentTable>();
+  for (const DataSegment& segment : found.data) {
+    const bool is_last = &segment == &found.data.back();
+    table->add(SegmentTable::prepare(segment.header, is_last ? active : nullptr));
+  }
+  if (found.tail) table->set_contents(found.tail->contents);
+  return table;
+}
+
+RecoveryReport describe_found(const Inspection& found) {
+  using Outcome = RecoveryReport::Outcome;
+  RecoveryReport report;
+  report.outcome = found.root.is_clean ? Outcome::clean : Outcome::unclean;
+  if (found.root_verdict == RootVerdict::create) report.outcome = Outcome::created;
+  report.proven_lsn = found.root.proven.lsn;
+  report.end_lsn = found.end_lsn();
+  report.records = found.end_ordinal() - found.root.first.ordinal;
+  report.segments = found.data.size();
+  report.root_slot_was_bad = found.root_verdict == RootVerdict::use_and_skip;
+  return report;
+}
+
+}  // namespace
+
+Result<Recovered> recover(SegmentStore& store, Env& env) {
+  auto inspected = inspect(store, std::nullopt);
+  if (!inspected) return std::unexpected(inspected.error());
+  Inspection& found = *inspected;
+  if (found.damage) return std::unexpected(to_error(*found.damage));
+
+  Recovered out;
+  out.end_lsn = found.end_lsn();
+  out.end_ordinal = found.end_ordinal();
+  out.report = describe_found(found);
+  if (found.tail) {
+    if (auto done = settle_tail(store, found, out); !done) return std::unexpected(done.error());
+    out.active_header = found.data.back().header;
+    out.digest = found.tail->contents.digest;
+    // A segment is created at the time of its first frame, so this bounds a segment without one.
+    out.last_time_ns =
+        std::max(found.tail->contents.last_time_ns, found.data.back().header.created_ns);
+  }
+  // CRASH: what is removed here holds nothing that was ever acknowledged.
+  if (auto done = store.remove(found.leftovers); !done) return std::unexpected(done.error());
+
+  auto root = next_root(found, env);
+  if (!root) return std::unexpected(root.error());
+  // From here on frames of the new epoch may be written: it is durable and will never be used again.
+  if (auto claimed = store.claim(*root); !claimed) return std::unexpected(claimed.error());
+  out.root = std::move(*root);
+  out.report.epoch = out.root.epoch;
+  out.table = make_table(found, out.active);
+  return out;
+}
+
+}  // namespace writeahead::internal

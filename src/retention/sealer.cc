@@ -1,0 +1,78 @@
+// Finding segments without a seal, and writing it.
+#include "retention/sealer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "format/seal.h"
+#include "read/read_view.h"
+
+namespace writeahead::internal {
+
+Result<bool> Sealer::step() {
+  if (!std::exchange(has_examined_, true)) {
+    if (auto examined = examine_predecessor(); !examined) return std::unexpected(examined.error());
+  }
+  const auto due = table_.next_unsealed();
+  if (!due) return false;
+  if (auto sealed = seal(*due); !sealed) return std::unexpected(sealed.error());
+  return true;
+}
+
+/// A crash between a rotation and the seal leaves the segment before the last one without it. The
+/// opening does not look, so that it need not read sealed data; this does, once.
+Result<void> Sealer::examine_predecessor() {
+  const auto segments = table_.all();
+  if (segments.size() < 2) return {};
+  const SegmentView& segment = segments[segments.size() - 2];
+  if (segment.is_verified || !segment.is_closed) return {};
+  auto reader = table_.reader(store_, segment.header.number);
+  if (!reader) return std::unexpected(reader.error());
+  FrameSource source(*reader, segment.binding, segment.header.base_lsn, ReadSource::device);
+  auto seal = read_seal(source, segment.end_lsn);
+  if (!seal) return std::unexpected(seal.error());
+  if (*seal) return {};
+  auto checked = check_closed_segment(*reader, segment, ReadSource::device);
+  // Damage is no business of the sealer's: who reads the segment will hear of it.
+  if (!checked && checked.error().code() == ErrorCode::corruption) return {};
+  if (!checked) return std::unexpected(checked.error());
+  table_.set_verified(segment.header.number, std::move(checked->contents), false);
+  return {};
+}
+
+Result<void> Sealer::seal(const SegmentView& segment) {
+  const uint64_t number = segment.header.number;
+  const uint64_t at = segment_offset(segment.header.base_lsn, segment.end_lsn);
+  auto contents = table_.contents(number);
+  auto writer = table_.writer(number);
+  if (writer == nullptr) {
+    auto opened = store_.open_for_append(number, at);
+    if (!opened) return std::unexpected(opened.error());
+    writer = std::move(*opened);
+  }
+  Seal seal{.end_lsn = segment.end_lsn,
+            .records = segment.end_ordinal - segment.header.base_ordinal,
+            .first_time_ns = contents->first_time_ns,
+            .last_time_ns = contents->last_time_ns,
+            .digest = contents->digest,
+            .index = std::move(contents->index)};
+  // The reserve holds it by construction; a segment of another making gets a seal without index.
+  if (at + seal_frame_bytes(seal.index.size()) > segment.header.prepared_bytes) seal.index.clear();
+  if (at + seal_frame_bytes(0) <= segment.header.prepared_bytes && !writer->is_shared()) {
+    FrameHeader header;
+    header.epoch = epoch_;
+    header.segment_number = number;
+    header.time_ns = contents->last_time_ns;
+    header.first_ordinal = segment.end_ordinal;
+    const auto frame = encode_seal(seal, header, segment.binding);
+    buffer_.begin(at, frame.size());
+    std::ranges::copy(frame, buffer_.frame().begin());
+    // CRASH: a seal that tore does not verify and is as good as none; it is written again.
+    if (auto written = writer->append(at, buffer_); !written) return written;
+    ++seals_written_;
+  }
+  table_.set_sealed(number);
+  return {};
+}
+
+}  // namespace writeahead::internal

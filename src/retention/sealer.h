@@ -1,0 +1,39 @@
+// Sealer: writes the seals of segments that got a successor.
+//
+// A seal is issued only after the first frame of the next segment is durable, so that it proves
+// that there is one. It takes no part in any acknowledgement and may be written at any later time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "segment/append_buffer.h"
+#include "segment/segment_store.h"
+#include "segment/segment_table.h"
+#include "writeahead/result.h"
+
+namespace writeahead::internal {
+
+/// Used by one thread at a time.
+class Sealer {
+ public:
+  Sealer(SegmentStore& store, SegmentTable& table, uint64_t epoch)
+      : store_(store), table_(table), epoch_(epoch) {}
+
+  /// Writes one seal that is due; false if there is none. An error fails the log.
+  [[nodiscard]] Result<bool> step();
+  [[nodiscard]] uint64_t seals_written() const { return seals_written_; }
+
+ private:
+  [[nodiscard]] Result<void> examine_predecessor();
+  [[nodiscard]] Result<void> seal(const SegmentView& segment);
+
+  SegmentStore& store_;
+  SegmentTable& table_;
+  const uint64_t epoch_;
+  bool has_examined_ = false;
+  uint64_t seals_written_ = 0;
+  AppendBuffer buffer_;
+};
+
+}  // namespace writeahead::internal

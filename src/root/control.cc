@@ -1,0 +1,114 @@
+// Publishing and reading the control page.
+#include "root/control.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/aligned_buffer.h"
+#include "base/error.h"
+#include "env/block_file.h"
+#include "format/control_page.h"
+#include "format/segment_name.h"
+
+namespace writeahead::internal {
+namespace {
+
+void store(std::span<std::byte> page, uint32_t offset, uint64_t value) {
+  control_word(page, offset).store(value, std::memory_order_release);
+}
+uint64_t load(std::span<std::byte> page, uint32_t offset) {
+  return control_word(page, offset).load(std::memory_order_acquire);
+}
+void store(std::span<std::byte> page, BytesField<16> field, const Identifier& identifier) {
+  const auto words = to_words(identifier);
+  store(page, field.offset, words[0]);
+  store(page, field.offset + 8, words[1]);
+}
+Identifier load(std::span<std::byte> page, BytesField<16> field) {
+  return to_identifier({load(page, field.offset), load(page, field.offset + 8)});
+}
+
+}  // namespace
+
+Result<ControlWriter> ControlWriter::open(Directory& directory, const std::string& directory_path,
+                                          uint32_t mode) {
+  const std::string path = join_path(directory_path, kControlName);
+  auto file = directory.open(kControlName, {.write = true});
+  if (!file && file.error().number == ENOENT) {
+    file = directory.open(kControlName, {.write = true, .create = true, .mode = mode});
+  }
+  if (!file) return std::unexpected(io_error("open control page", file.error(), {.path = path}));
+  auto info = (*file)->info();
+  if (!info) return std::unexpected(io_error("stat control page", info.error(), {.path = path}));
+  if (!info->is_regular) {
+    return std::unexpected(
+        make_error(ErrorCode::io, "open control page", "it is not a regular file", {.path = path}));
+  }
+  if (info->bytes < kControlBytes) {
+    // Allocated by a write, so that a store into the mapping can never find the disk full.
+    AlignedBuffer zeros(kControlBytes);
+    std::ranges::fill(zeros.span(), std::byte{0});
+    auto written = (*file)->write_at(0, zeros.span(), WriteBarrier::none);
+    if (!written || *written != kControlBytes) {
+      const SystemError error = written ? SystemError{ENOSPC} : written.error();
+      const Error failure = io_error("write control page", error, {.path = path});
+      return std::unexpected(
+          is_out_of_space(error) ? with_code(failure, ErrorCode::no_space) : failure);
+    }
+  }
+  auto region = (*file)->map(kControlBytes);
+  if (!region) return std::unexpected(io_error("map control page", region.error(), {.path = path}));
+  return ControlWriter(std::move(*region));
+}
+
+void ControlWriter::announce(const ControlState& state) {
+  const auto page = region_->bytes();
+  // Epoch 0 is below all that anybody has seen: the page counts for nothing until the end.
+  store(page, control_field::epoch.offset, 0);
+  store(page, control_field::boot_id, state.boot_id);
+  store(page, control_field::log_id, state.log_id);
+  store(page, control_field::process_id.offset, state.writer.id);
+  store(page, control_field::process_start_time.offset, state.writer.start_time);
+  store(page, control_field::truncation_count.offset, state.truncation_count);
+  store(page, control_field::durable_lsn.offset, state.durable_lsn.value());
+  store(page, control_field::magic.offset, kControlMagic);
+  store(page, control_field::epoch.offset, state.epoch);
+}
+
+void ControlWriter::publish_durable(Lsn lsn) {
+  store(region_->bytes(), control_field::durable_lsn.offset, lsn.value());
+}
+
+Result<std::unique_ptr<ControlReader>> ControlReader::open(Directory& directory,
+                                                           const std::string& directory_path) {
+  const std::string path = join_path(directory_path, kControlName);
+  auto file = directory.open(kControlName, {});
+  if (!file && file.error().number == ENOENT) return nullptr;
+  if (!file) return std::unexpected(io_error("open control page", file.error(), {.path = path}));
+  auto info = (*file)->info();
+  if (!info) return std::unexpected(io_error("stat control page", info.error(), {.path = path}));
+  if (!info->is_regular || info->bytes < kControlBytes) return nullptr;
+  auto region = (*file)->map(kControlBytes);
+  if (!region) return std::unexpected(io_error("map control page", region.error(), {.path = path}));
+  return std::unique_ptr<ControlReader>(new ControlReader(std::move(*region)));
+}
+
+std::optional<ControlState> ControlReader::read() const {
+  const auto page = region_->bytes();
+  const uint64_t epoch = load(page, control_field::epoch.offset);
+  if (load(page, control_field::magic.offset) != kControlMagic || epoch == 0) return std::nullopt;
+  ControlState state{
+      .epoch = epoch,
+      .boot_id = load(page, control_field::boot_id),
+      .log_id = load(page, control_field::log_id),
+      .writer = {.id = load(page, control_field::process_id.offset),
+                 .start_time = load(page, control_field::process_start_time.offset)},
+      .durable_lsn = Lsn(load(page, control_field::durable_lsn.offset)),
+      .truncation_count = load(page, control_field::truncation_count.offset),
+  };
+  if (load(page, control_field::epoch.offset) != epoch) return std::nullopt;
+  return state;
+}
+
+}  // namespace writeahead::internal

@@ -1,0 +1,58 @@
+// The control page's two ends: the writer that publishes, and what others read from it.
+//
+// The page is shared memory between processes. The writer never reads it back, so nobody who
+// scribbles on it can harm the log; a reader believes it only if it is of this boot and this log.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "writeahead/env.h"
+#include "writeahead/lsn.h"
+#include "writeahead/result.h"
+
+namespace writeahead::internal {
+
+/// What a control page says.
+struct ControlState {
+  uint64_t epoch = 0;
+  Identifier boot_id{};
+  Identifier log_id{};
+  ProcessIdentity writer;
+  Lsn durable_lsn;
+  uint64_t truncation_count = 0;
+};
+
+/// The writer's end. publish() is wait-free and may be called beside readers.
+class ControlWriter {
+ public:
+  /// Creates the page if it is missing, fully allocated, and maps it.
+  [[nodiscard]] static Result<ControlWriter> open(Directory& directory,
+                                                  const std::string& directory_path, uint32_t mode);
+  /// Announces a new owner. Until it returns, readers find no valid page.
+  void announce(const ControlState& state);
+  /// Everything below `lsn` is durable. Called before anything up to there is acknowledged.
+  void publish_durable(Lsn lsn);
+
+ private:
+  explicit ControlWriter(std::unique_ptr<MappedRegion> region) : region_(std::move(region)) {}
+  std::unique_ptr<MappedRegion> region_;
+};
+
+/// The readers' end.
+class ControlReader {
+ public:
+  /// Maps the page; null if there is none or it is not whole.
+  [[nodiscard]] static Result<std::unique_ptr<ControlReader>> open(
+      Directory& directory, const std::string& directory_path);
+  /// What the page says now; nothing while it is being announced or if it never was.
+  [[nodiscard]] std::optional<ControlState> read() const;
+
+ private:
+  explicit ControlReader(std::unique_ptr<MappedRegion> region) : region_(std::move(region)) {}
+  std::unique_ptr<MappedRegion> region_;
+};
+
+}  // namespace writeahead::internal

@@ -1,0 +1,165 @@
+// Reading and writing a segment file.
+#include "segment/file_segment.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "format/segment_header.h"
+
+namespace writeahead::internal {
+namespace {
+constexpr uint64_t kSliceBytes = 1ULL << 20;
+}
+
+FileSegment::FileSegment(std::unique_ptr<BlockFile> file, std::string path, FileInfo info,
+                         SyncMethod method, uint64_t end)
+    : file_(std::move(file)),
+      path_(std::move(path)),
+      method_(method),
+      is_shared_(info.links != 1),
+      bytes_(info.bytes),
+      end_(end) {}
+
+Result<void> FileSegment::load_tail() {
+  AlignedBuffer block(kBlockBytes);
+  const uint64_t offset = round_down(end_, kBlockBytes);
+  std::ranges::fill(block.span(), std::byte{0});
+  if (end_ != offset) {
+    auto read = read_file(offset, block.span().first(end_ - offset), ReadSource::device);
+    if (!read) return read;
+  }
+  keep_tail(end_, block.span());
+  return {};
+}
+
+SystemResult<void> FileSegment::fill(uint64_t bytes) {
+  AlignedBuffer zeros(std::min(bytes, kSliceBytes));
+  std::ranges::fill(zeros.span(), std::byte{0});
+  for (uint64_t offset = 0; offset < bytes; offset += kSliceBytes) {
+    const uint64_t count = std::min(kSliceBytes, bytes - offset);
+    auto written = file_->write_blocks(offset, zeros.span().first(count));
+    if (!written) return written;
+  }
+  bytes_ = bytes;
+  return file_->sync();
+}
+
+Result<void> FileSegment::read(uint64_t offset, std::span<std::byte> out, ReadSource source) {
+  if (source == ReadSource::device) return read_file(offset, out, source);
+  {
+    MutexLock lock(mutex_);
+    const uint64_t end = offset + out.size();
+    if (end > tail_offset_) {
+      // The part in the tail block comes from memory, whatever is being written there just now.
+      const uint64_t begin = std::max(offset, tail_offset_);
+      const auto tail = tail_.span().subspan(begin - tail_offset_);
+      if (end - begin <= tail.size()) {
+        std::ranges::copy(tail.first(end - begin), out.subspan(begin - offset).begin());
+        out = out.first(begin - offset);
+      }
+    }
+  }
+  return out.empty() ? Result<void>{} : read_file(offset, out, source);
+}
+
+Result<void> FileSegment::read_file(uint64_t offset, std::span<std::byte> out, ReadSource source) {
+  const uint64_t cache_limit = source == ReadSource::device ? 0 : cache_limit_.load();
+  const uint64_t cached =
+      cache_limit > offset ? std::min<uint64_t>(out.size(), cache_limit - offset) : 0;
+  SystemResult<size_t> count = 0;
+  if (cached > 0) count = file_->read_cached(offset, out.first(cached));
+  if (count && *count == cached && cached < out.size()) {
+    count = file_->read_device(offset + cached, out.subspan(cached));
+    if (count) *count += cached;
+  }
+  if (!count) {
+    return std::unexpected(
+        io_error("read segment", count.error(), {.path = path_, .offset = offset}));
+  }
+  if (*count != out.size()) {
+    return std::unexpected(make_error(ErrorCode::io, "read segment", "the file ends early",
+                                      {.path = path_, .offset = offset + *count}));
+  }
+  return {};
+}
+
+Result<void> FileSegment::sync() {
+  if (auto synced = file_->sync(); !synced) {
+    return std::unexpected(io_error("sync segment", synced.error(), {.path = path_}));
+  }
+  return {};
+}
+
+Result<void> FileSegment::append(uint64_t at, AppendBuffer& buffer) {
+  // Appending anywhere but at the end would overwrite or leave a hole: a wrong write.
+  WRITEAHEAD_CHECK(at == end_ && at >= kSegmentHeaderBytes);
+  WRITEAHEAD_CHECK(!buffer.has_header() || at == kSegmentHeaderBytes);
+  const uint64_t end = at + buffer.frame().size();
+  WRITEAHEAD_CHECK(end <= bytes_ && buffer.prefix().size() == at % kBlockBytes);
+  {
+    MutexLock lock(mutex_);
+    std::ranges::copy(tail_.span().first(buffer.prefix().size()), buffer.prefix().begin());
+  }
+  const auto blocks = buffer.has_header() ? buffer.header_and_blocks() : buffer.blocks();
+  const uint64_t offset = buffer.has_header() ? 0 : round_down(at, kBlockBytes);
+  // CRASH: any part of these blocks may be there afterwards, in any order. The bytes before `at`
+  // are written as they already stand.
+  if (auto written = file_->write_durable(offset, blocks, method_); !written) {
+    return std::unexpected(
+        io_error("write segment", written.error(), {.path = path_, .offset = at}));
+  }
+  end_ = end;
+  keep_tail(end, blocks.last(kBlockBytes));
+  allow_cache_below(round_down(end, kBlockBytes));
+  return {};
+}
+
+void FileSegment::keep_tail(uint64_t end, std::span<const std::byte> last_block) {
+  MutexLock lock(mutex_);
+  if (tail_.size() == 0) tail_ = AlignedBuffer(kBlockBytes);
+  tail_offset_ = round_down(end, kBlockBytes);
+  // An end on a block boundary has an empty block behind it, which no read asks for.
+  if (tail_offset_ != end) std::ranges::copy(last_block, tail_.span().begin());
+}
+
+SystemResult<void> FileSegment::rewrite(uint64_t begin, uint64_t end) {
+  AlignedBuffer slice(kSliceBytes);
+  for (uint64_t offset = begin; offset < end; offset += kSliceBytes) {
+    const auto bytes = slice.span().first(std::min(kSliceBytes, end - offset));
+    auto count = file_->read_cached(offset, bytes);
+    if (!count) return std::unexpected(count.error());
+    auto written = file_->write(offset, bytes.first(*count));
+    if (!written) return written;
+  }
+  return {};
+}
+
+Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end) {
+  // One whole block behind the end is written in any case: no file system may skip the flush that
+  // makes the bytes before it, which were read from the device's volatile cache, durable.
+  const uint64_t zeros_end =
+      std::min(bytes_, std::max(cut_end, round_up(end, kBlockBytes) + kBlockBytes));
+  AlignedBuffer zeros(kSliceBytes);
+  std::ranges::fill(zeros.span(), std::byte{0});
+  SystemResult<void> done{};
+  // Without direct reads it is unknown which bytes the device has: a sync that failed earlier leaves
+  // bytes in the cache that no later sync writes. Writing them again makes them dirty.
+  if (!file_->reads_device()) done = rewrite(std::min(proven, end), end);
+  // CRASH: recovery finds the same frames, and what is left of the tail, and cuts it again.
+  for (uint64_t offset = end; done && offset < zeros_end;) {
+    const uint64_t count = std::min(kSliceBytes, zeros_end - offset);
+    done = file_->write(offset, zeros.span().first(count));
+    offset += count;
+  }
+  if (done) done = file_->sync();
+  if (!done) {
+    return std::unexpected(
+        io_error("repair segment", done.error(), {.path = path_, .offset = end}));
+  }
+  end_ = end;
+  return load_tail();
+}
+
+}  // namespace writeahead::internal

@@ -1,0 +1,62 @@
+// FileSegment: a segment that is a file.
+//
+// The page of the durable end must not be touched through the page cache while the segment is being
+// written past it: a page that somebody else brought in can plant an error for the writer's next
+// sync. So a writer keeps its last, partly filled block in memory and serves reads of it from
+// there, and a reader of somebody else's unsealed segment reads past the cache.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/aligned_buffer.h"
+#include "base/mutex.h"
+#include "env/block_file.h"
+#include "segment/segment_store.h"
+
+namespace writeahead::internal {
+
+class FileSegment final : public SegmentWriter {
+ public:
+  /// `end` is where the next append goes; 0 for a segment that is only read.
+  FileSegment(std::unique_ptr<BlockFile> file, std::string path, FileInfo info, SyncMethod method,
+              uint64_t end);
+
+  /// Reads the block that the next append will write again. Before the first append.
+  [[nodiscard]] Result<void> load_tail();
+  /// Fills the file with zeros and makes them durable, in slices.
+  [[nodiscard]] SystemResult<void> fill(uint64_t bytes);
+
+  [[nodiscard]] uint64_t bytes() const override { return bytes_; }
+  [[nodiscard]] const std::string& path() const override { return path_; }
+  [[nodiscard]] Result<void> read(uint64_t offset, std::span<std::byte> out,
+                                  ReadSource source) override;
+  void allow_cache_below(uint64_t offset) override { cache_limit_.store(offset); }
+  [[nodiscard]] Result<void> sync() override;
+  [[nodiscard]] Result<void> append(uint64_t at, AppendBuffer& buffer) override;
+  [[nodiscard]] Result<void> settle(uint64_t proven, uint64_t end, uint64_t cut_end) override;
+  [[nodiscard]] bool is_shared() const override { return is_shared_; }
+
+
+ private:
+  [[nodiscard]] Result<void> read_file(uint64_t offset, std::span<std::byte> out,
+                                       ReadSource source);
+  [[nodiscard]] SystemResult<void> rewrite(uint64_t begin, uint64_t end);
+  void keep_tail(uint64_t end, std::span<const std::byte> last_block) WRITEAHEAD_EXCLUDES(mutex_);
+
+  const std::unique_ptr<BlockFile> file_;
+  const std::string path_;
+  const SyncMethod method_;
+  const bool is_shared_;
+  uint64_t bytes_;
+  uint64_t end_;  // of the last append; used by the one thread that writes
+  std::atomic<uint64_t> cache_limit_ = 0;
+
+  Mutex mutex_;
+  AlignedBuffer tail_ WRITEAHEAD_GUARDED_BY(mutex_);  // the block that holds end_
+  uint64_t tail_offset_ WRITEAHEAD_GUARDED_BY(mutex_) = UINT64_MAX;
+};
+
+}  // namespace writeahead::internal

@@ -1,0 +1,279 @@
+// Opening a log's directory, and the calls of the store on it.
+#include "segment/file_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/error.h"
+#include "format/segment_name.h"
+#include "segment/torn_copy.h"
+
+namespace writeahead::internal {
+namespace {
+
+/// Kinds of failure to make a standby that say "not now" and not "the storage is broken".
+bool is_shortage(SystemError error) {
+  static constexpr std::array kShortages = {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM,
+                                            EACCES, EPERM,  EROFS,  EFBIG};
+  return std::ranges::find(kShortages, error.number) != kShortages.end();
+}
+
+}  // namespace
+
+uint32_t directory_mode(uint32_t file_mode) { return file_mode | ((file_mode & 0444U) >> 2U); }
+
+FileStore::FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory,
+                     bool for_writing)
+    : env_(env),
+      path_(std::move(path)),
+      directory_(std::move(directory)),
+      for_writing_(for_writing) {}
+
+Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& path,
+                                                   const FileStoreOptions& options) {
+  auto directory =
+      env.open_directory(path, options.create_if_missing, directory_mode(options.file_mode));
+  if (!directory) {
+    const Error error = io_error("open log", directory.error(), {.path = path});
+    const bool is_missing = directory.error().number == ENOENT && !options.create_if_missing;
+    if (is_missing) return std::unexpected(with_code(error, ErrorCode::not_found));
+    if (is_out_of_space(directory.error())) {
+      return std::unexpected(with_code(error, ErrorCode::no_space));
+    }
+    return std::unexpected(error);
+  }
+  std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory), true));
+  store->file_mode_ = options.file_mode;
+  store->method_ = options.sync_method;
+  if (auto opened = store->open_root(options); !opened) return std::unexpected(opened.error());
+  return store;
+}
+
+Result<void> FileStore::open_root(const FileStoreOptions& options) {
+  auto root = RootFile::open(*directory_, path_, true);
+  if (!root) return std::unexpected(root.error());
+  if (*root != nullptr && options.error_if_exists) {
+    return std::unexpected(make_error(ErrorCode::invalid_argument, "create log",
+                                      "there is a log already", {.path = path_}));
+  }
+  if (*root == nullptr) {
+    auto numbers = list();
+    if (!numbers) return std::unexpected(numbers.error());
+    if (numbers->empty() && !options.create_if_missing) {
+      return std::unexpected(make_error(ErrorCode::not_found, "open log",
+                                        "there is no log in the directory", {.path = path_}));
+    }
+    root = RootFile::create(*directory_, path_, options.file_mode);
+    // Somebody else may have created it in between.
+    if (root && *root == nullptr) root = RootFile::open(*directory_, path_, true);
+    if (!root) return std::unexpected(root.error());
+    if (*root == nullptr) return std::unexpected(locked_error());
+  }
+  root_ = std::move(*root);
+  auto locked = root_->lock();
+  if (!locked) return std::unexpected(locked.error());
+  if (!*locked) return std::unexpected(locked_error());
+  return {};
+}
+
+Result<std::unique_ptr<FileStore>> FileStore::open_read_only(Env& env, const std::string& path) {
+  auto directory = env.open_directory(path, false, 0);
+  if (!directory) {
+    const Error error = io_error("open log", directory.error(), {.path = path});
+    if (directory.error().number != ENOENT) return std::unexpected(error);
+    return std::unexpected(with_code(error, ErrorCode::not_found));
+  }
+  std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory), false));
+  auto root = RootFile::open(*store->directory_, path, false);
+  if (!root) return std::unexpected(root.error());
+  if (*root == nullptr) {
+    auto numbers = store->list();
+    if (!numbers) return std::unexpected(numbers.error());
+    if (numbers->empty()) {
+      return std::unexpected(make_error(ErrorCode::not_found, "open log",
+                                        "there is no log in the directory", {.path = path}));
+    }
+  }
+  store->root_ = std::move(*root);
+  auto control = ControlReader::open(*store->directory_, path);
+  if (!control) return std::unexpected(control.error());
+  store->control_reader_ = std::move(*control);
+  return store;
+}
+
+Error FileStore::locked_error() {
+  auto reader = ControlReader::open(*directory_, path_);
+  std::optional<ControlState> holder;
+  if (reader && *reader != nullptr) holder = (*reader)->read();
+  if (!holder || holder->boot_id != env_.boot_id()) {
+    return make_error(ErrorCode::locked, "open log", "another writer has it", {.path = path_});
+  }
+  // The lock outlives its taker in a child that was forked while the log was open.
+  return make_error(
+      ErrorCode::locked, "open log",
+      holder->writer.id == env_.process_id()
+          ? std::string("this process has it open already")
+          : fmt::format("process {} has it open{}", holder->writer.id,
+                        env_.is_alive(holder->writer)
+                            ? ""
+                            : ", which has ended: a child that it forked still holds the lock"),
+      {.path = path_});
+}
+
+Result<RootSlots> FileStore::load_root() {
+  if (root_ == nullptr) return RootSlots{};
+  return root_->load();
+}
+
+Result<void> FileStore::claim(const RootState& root) {
+  // The name of the root, and of the directory itself, are durable before any segment takes data.
+  if (auto synced = directory_->sync(); !synced) {
+    return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
+  }
+  if (auto synced = env_.sync_parent(path_); !synced) {
+    return std::unexpected(io_error("sync parent directory", synced.error(), {.path = path_}));
+  }
+  const bool is_automatic = method_ == SyncMethod::automatic;
+  if (is_automatic) {
+    method_ = root_->reads_device() ? SyncMethod::direct_dsync : SyncMethod::dsync;
+  }
+  // The first slot's write shows whether the file system takes the method.
+  auto written = root_->write_one(root, method_);
+  while (!written && is_refused(SystemError{written.error().system_error()})) {
+    if (!is_automatic) return std::unexpected(with_code(written.error(), ErrorCode::invalid_argument));
+    if (method_ == SyncMethod::fdatasync) break;
+    method_ = method_ == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
+    written = root_->write_one(root, method_);
+  }
+  if (written) written = root_->write_one(root, method_);
+  if (!written) {
+    const bool is_full = is_out_of_space(SystemError{written.error().system_error()});
+    return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
+                                   : written.error());
+  }
+  auto control = ControlWriter::open(*directory_, path_, file_mode_);
+  if (!control) return std::unexpected(control.error());
+  control_writer_.emplace(std::move(*control));
+  control_writer_->announce({.epoch = root.epoch,
+                             .boot_id = env_.boot_id(),
+                             .log_id = root.log_id,
+                             .writer = env_.process(),
+                             .durable_lsn = root.proven.lsn,
+                             .truncation_count = root.truncation_count});
+  return {};
+}
+
+Result<void> FileStore::write_root(const RootState& root) {
+  return root_->write_both(root, method_);
+}
+
+Result<std::vector<uint64_t>> FileStore::list() {
+  auto names = directory_->list();
+  if (!names) return std::unexpected(io_error("list log", names.error(), {.path = path_}));
+  std::vector<uint64_t> numbers;
+  for (const std::string& name : *names) {
+    if (auto number = parse_segment_name(name)) numbers.push_back(*number);
+  }
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, OpenFlags flags,
+                                                             uint64_t end) {
+  const std::string name = segment_name(number);
+  std::string path = join_path(path_, name);
+  auto file = BlockFile::open(*directory_, name, flags);
+  if (!file) return std::unexpected(io_error("open segment", file.error(), {.path = path}));
+  auto info = (*file)->info();
+  if (!info) return std::unexpected(io_error("stat segment", info.error(), {.path = path}));
+  if (!info->is_regular) {
+    return std::unexpected(
+        make_error(ErrorCode::io, "open segment", "it is not a regular file", {.path = path}));
+  }
+  if (flags.write && !info->is_owned) {
+    return std::unexpected(make_error(ErrorCode::io, "open segment",
+                                      "it belongs to another user", {.path = path}));
+  }
+  return std::make_shared<FileSegment>(std::move(*file), std::move(path), *info, method_, end);
+}
+
+Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
+  return open_segment(number, {.random_access = true}, 0);
+}
+
+Result<std::shared_ptr<SegmentWriter>> FileStore::open_for_append(uint64_t number, uint64_t end) {
+  auto segment = open_segment(number, {.write = true, .random_access = true}, end);
+  if (!segment) return std::unexpected(segment.error());
+  if (auto loaded = (*segment)->load_tail(); !loaded) return std::unexpected(loaded.error());
+  (*segment)->allow_cache_below(round_down(end, kBlockBytes));
+  return *segment;
+}
+
+Result<std::shared_ptr<SegmentWriter>> FileStore::prepare(uint64_t number, uint64_t bytes) {
+  const auto refuse = [&](std::string_view action, SystemError error) {
+    const Error failure = io_error(action, error, {.path = join_path(path_, segment_name(number))});
+    return std::unexpected(is_shortage(error) ? with_code(failure, ErrorCode::no_space) : failure);
+  };
+  const std::string name = segment_name(number);
+  const OpenFlags flags{
+      .write = true, .create = true, .random_access = true, .mode = file_mode_};
+  auto file = BlockFile::open(*directory_, name, flags);
+  if (!file && file.error().number == EEXIST) {
+    // Left behind by an attempt that failed and could not be undone. The owner asks only for
+    // numbers above its last data segment, so there is no data in it.
+    discard(number);
+    file = BlockFile::open(*directory_, name, flags);
+  }
+  if (!file) return refuse("create segment", file.error());
+  auto segment = std::make_shared<FileSegment>(std::move(*file), join_path(path_, name), FileInfo{},
+                                               method_, kSegmentHeaderBytes);
+  auto filled = segment->fill(bytes);
+  if (filled) filled = directory_->sync();
+  if (filled) return segment;  // Its end lies on a block boundary: there is no tail to load.
+  discard(number);
+  return refuse("prepare segment", filled.error());
+}
+
+void FileStore::discard(uint64_t number) {
+  // Best effort: a file that stays behind is a standby, and goes at the next opening.
+  auto removed = directory_->remove(segment_name(number));
+  if (removed) removed = directory_->sync();
+  static_cast<void>(removed);
+}
+
+Result<void> FileStore::remove(std::span<const uint64_t> numbers) {
+  for (const uint64_t number : numbers) {
+    const std::string name = segment_name(number);
+    if (auto removed = directory_->remove(name); !removed) {
+      return std::unexpected(
+          io_error("remove segment", removed.error(), {.path = join_path(path_, name)}));
+    }
+  }
+  if (numbers.empty()) return {};
+  if (auto synced = directory_->sync(); !synced) {
+    return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
+  }
+  return {};
+}
+
+Result<std::string> FileStore::save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,
+                                         uint64_t begin, uint64_t end) {
+  return copy_torn_bytes(*directory_, path_, file_mode_, number, lsn, segment, begin, end);
+}
+
+void FileStore::publish_durable(Lsn lsn) { control_writer_->publish_durable(lsn); }
+
+std::optional<ControlState> FileStore::read_control() {
+  if (control_reader_ == nullptr) return std::nullopt;
+  auto state = control_reader_->read();
+  if (!state || state->boot_id != env_.boot_id()) return std::nullopt;
+  return state;
+}
+
+bool FileStore::is_writing(const ControlState& state) { return env_.is_alive(state.writer); }
+
+}  // namespace writeahead::internal

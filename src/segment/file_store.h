@@ -1,0 +1,85 @@
+// FileStore: segments and root as files of one directory.
+//
+// It owns the directory's handle, the lock, the root file and the control page. Names and blocks of
+// a segment are durable before anybody may append to it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "env/block_file.h"
+#include "root/control.h"
+#include "root/root_file.h"
+#include "segment/file_segment.h"
+#include "segment/segment_store.h"
+#include "writeahead/env.h"
+
+namespace writeahead::internal {
+
+/// How a FileStore treats what it creates.
+struct FileStoreOptions {
+  bool create_if_missing = true;
+  bool error_if_exists = false;
+  uint32_t file_mode = 0600;
+  SyncMethod sync_method = SyncMethod::automatic;
+};
+
+class FileStore final : public SegmentStore {
+ public:
+  /// Opens the directory for writing and takes the lock. `not_found` if there is no log and none is
+  /// to be made; `locked` with the holder's name.
+  [[nodiscard]] static Result<std::unique_ptr<FileStore>> open(Env& env, const std::string& path,
+                                                               const FileStoreOptions& options);
+  /// Opens the directory for reading; takes no lock and writes nothing.
+  [[nodiscard]] static Result<std::unique_ptr<FileStore>> open_read_only(Env& env,
+                                                                         const std::string& path);
+
+  [[nodiscard]] const std::string& path() const override { return path_; }
+  [[nodiscard]] Result<RootSlots> load_root() override;
+  [[nodiscard]] Result<void> claim(const RootState& root) override;
+  [[nodiscard]] Result<void> write_root(const RootState& root) override;
+  [[nodiscard]] Result<std::vector<uint64_t>> list() override;
+  [[nodiscard]] Result<std::shared_ptr<SegmentReader>> open(uint64_t number) override;
+  [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
+                                                                       uint64_t end) override;
+  [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> prepare(uint64_t number,
+                                                               uint64_t bytes) override;
+  [[nodiscard]] Result<void> remove(std::span<const uint64_t> numbers) override;
+  [[nodiscard]] Result<std::string> save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,
+                                              uint64_t begin, uint64_t end) override;
+  void publish_durable(Lsn lsn) override;
+  [[nodiscard]] std::optional<ControlState> read_control() override;
+  [[nodiscard]] bool is_writing(const ControlState& state) override;
+  void release() override { root_.reset(); }
+  [[nodiscard]] SyncMethod sync_method() const override { return method_; }
+  [[nodiscard]] bool reads_device() const override {
+    return root_ != nullptr && root_->reads_device();
+  }
+
+ private:
+  FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory, bool for_writing);
+
+  [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
+  [[nodiscard]] Error locked_error();
+  [[nodiscard]] Result<std::shared_ptr<FileSegment>> open_segment(uint64_t number, OpenFlags flags,
+                                                                  uint64_t end);
+  void discard(uint64_t number);
+
+  Env& env_;
+  const std::string path_;
+  const std::unique_ptr<Directory> directory_;
+  const bool for_writing_;
+  uint32_t file_mode_ = 0600;
+  SyncMethod method_ = SyncMethod::automatic;
+  std::unique_ptr<RootFile> root_;  // null if a log that is only read has none
+  std::optional<ControlWriter> control_writer_;
+  std::unique_ptr<ControlReader> control_reader_;
+};
+
+/// Permission bits of a directory whose files get `file_mode`: who may read may also search.
+[[nodiscard]] uint32_t directory_mode(uint32_t file_mode);
+
+}  // namespace writeahead::internal

@@ -1,0 +1,44 @@
+// The window over a segment.
+#include "segment/frame_source.h"
+
+#include <algorithm>
+
+namespace writeahead::internal {
+namespace {
+constexpr uint64_t kWindowBytes = 256ULL << 10;
+}
+
+Result<std::optional<Frame>> FrameSource::at(Lsn lsn, Lsn limit) {
+  const uint64_t offset = segment_offset(base_lsn_, lsn);
+  const uint64_t end = std::min(segment_offset(base_lsn_, limit), segment_->bytes());
+  if (offset >= end || end - offset < kFrameHeaderBytes) return std::nullopt;
+  auto bytes = load(offset, kFrameHeaderBytes, end);
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto header = decode_frame_header(*bytes, lsn, binding_);
+  if (!header || header->length > end - offset) return std::nullopt;
+  bytes = load(offset, header->length, end);
+  if (!bytes) return std::unexpected(bytes.error());
+  return Frame{.header = *header, .bytes = bytes->first(header->length)};
+}
+
+Result<std::span<const std::byte>> FrameSource::load(uint64_t offset, uint64_t bytes,
+                                                     uint64_t limit) {
+  if (offset < window_offset_ || offset + bytes > window_offset_ + window_bytes_) {
+    // The first read asks for little, so that a point read of a small record stays one; going on
+    // from the window's end means reading on.
+    const uint64_t wanted = window_bytes_ == 0 ? kBlockBytes : kWindowBytes;
+    const uint64_t count = std::min(std::max(bytes, wanted), limit - offset);
+    if (window_ == nullptr || window_.use_count() > 1 || window_->size() < count) {
+      window_bytes_ = 0;
+      window_ = std::make_shared<AlignedBuffer>(std::max(count, std::min(wanted, limit - offset)));
+    }
+    window_bytes_ = 0;
+    auto read = segment_->read(offset, window_->span().first(count), source_);
+    if (!read) return std::unexpected(read.error());
+    window_offset_ = offset;
+    window_bytes_ = count;
+  }
+  return window_->span().subspan(offset - window_offset_, window_bytes_ - (offset - window_offset_));
+}
+
+}  // namespace writeahead::internal

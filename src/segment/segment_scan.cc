@@ -1,0 +1,164 @@
+// Accepting frames, and searching for evidence behind a break.
+#include "segment/segment_scan.h"
+
+#include <algorithm>
+
+#include "base/aligned_buffer.h"
+
+namespace writeahead::internal {
+namespace {
+
+constexpr uint64_t kWindowBytes = 256ULL << 10;
+
+/// Offset behind the last byte of `bytes` that is not zero; 0 if all are.
+size_t nonzero_end(std::span<const std::byte> bytes) {
+  if (is_zero(bytes)) return 0;
+  size_t end = bytes.size();
+  while (bytes[end - 1] == std::byte{0}) --end;
+  return end;
+}
+
+/// Calls `visit(offset, bytes)` for every eighth offset from `begin` on, with what follows there up
+/// to a frame header; and `window(offset, bytes)` for each stretch of the file once.
+template <class Window, class Visit>
+Result<void> sweep(SegmentReader& segment, uint64_t begin, Window window, Visit visit) {
+  if (begin >= segment.bytes()) return {};
+  AlignedBuffer memory(std::min(kWindowBytes, segment.bytes() - begin));
+  for (uint64_t offset = begin; offset < segment.bytes();) {
+    const auto bytes =
+        memory.span().first(std::min<uint64_t>(memory.size(), segment.bytes() - offset));
+    if (auto read = segment.read(offset, bytes, ReadSource::device); !read) return read;
+    window(offset, bytes);
+    const bool is_last = offset + bytes.size() == segment.bytes();
+    uint64_t at = 0;
+    for (; at + kFrameHeaderBytes <= bytes.size(); at += kFrameAlignment) {
+      if (frame_field::magic.load(bytes.subspan(at)) != kFrameMagic) continue;
+      visit(offset + at, bytes.subspan(at, kFrameHeaderBytes));
+    }
+    if (is_last) break;
+    offset += at;  // The windows overlap by less than a header.
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_to_index(std::vector<IndexEntry>& index, const FrameHeader& header) {
+  if (!index.empty() && header.lsn - index.back().lsn < kIndexInterval) return;
+  index.push_back({.lsn = header.lsn,
+                   .first_ordinal = header.first_ordinal,
+                   .time_ns = header.time_ns});
+}
+
+SegmentContents SegmentContents::empty(const SegmentHeader& header) {
+  return {.end_lsn = header.base_lsn,
+          .end_ordinal = header.base_ordinal,
+          .digest = 0,
+          .last_epoch = header.epoch,
+          .first_time_ns = 0,
+          .last_time_ns = 0,
+          .last_frame_lsn = {},
+          .index = {}};
+}
+
+void SegmentContents::extend(const FrameHeader& header, uint64_t digest_behind) {
+  if (index.empty()) first_time_ns = header.time_ns;
+  add_to_index(index, header);
+  end_lsn = header.lsn + header.length;
+  end_ordinal = header.first_ordinal + header.record_count;
+  digest = digest_behind;
+  last_epoch = header.epoch;
+  last_time_ns = header.time_ns;
+  last_frame_lsn = header.lsn;
+}
+
+std::string_view describe(ScanStop stop) {
+  switch (stop) {
+    case ScanStop::limit: return "the log goes on";
+    case ScanStop::seal: return "a seal stands here";
+    case ScanStop::no_frame: return "no frame header verifies here";
+    case ScanStop::stale_epoch: return "the frame here is of an older epoch";
+    case ScanStop::wrong_ordinal: return "the frame here does not continue the ordinals";
+    case ScanStop::broken_body: return "the frame here does not verify";
+  }
+  return "unknown";
+}
+
+Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header, Lsn limit) {
+  ScanResult result{.contents = SegmentContents::empty(header), .stop = ScanStop::limit};
+  SegmentContents& contents = result.contents;
+  while (contents.end_lsn < limit) {
+    auto frame = source.at(contents.end_lsn, limit);
+    if (!frame) return std::unexpected(frame.error());
+    result.stop = ScanStop::no_frame;
+    if (!*frame) return result;
+    const FrameHeader& found = (*frame)->header;
+    result.stop = ScanStop::stale_epoch;
+    if (found.epoch < contents.last_epoch) return result;
+    result.stop = ScanStop::seal;
+    if (found.kind == FrameKind::seal) return result;
+    result.stop = ScanStop::wrong_ordinal;
+    if (found.first_ordinal != contents.end_ordinal) return result;
+    FrameWalk walk(found, (*frame)->bytes, source.binding(), contents.digest);
+    while (walk.next()) {
+    }
+    result.stop = ScanStop::broken_body;
+    if (!walk.is_whole()) return result;
+    contents.extend(found, walk.digest());
+  }
+  result.stop = ScanStop::limit;
+  return result;
+}
+
+Result<std::optional<Seal>> read_seal(FrameSource& source, Lsn end_lsn) {
+  auto frame = source.at(end_lsn, Lsn(UINT64_MAX - kSegmentHeaderBytes));
+  if (!frame) return std::unexpected(frame.error());
+  if (!*frame) return std::nullopt;
+  return decode_seal((*frame)->header, (*frame)->bytes);
+}
+
+Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& binding, Lsn base_lsn,
+                               Lsn break_lsn, uint64_t epoch) {
+  Evidence evidence;
+  const uint64_t begin = segment_offset(base_lsn, break_lsn);
+  const auto window = [&](uint64_t offset, std::span<const std::byte> bytes) {
+    if (const size_t end = nonzero_end(bytes); end != 0) evidence.residue_end = offset + end;
+  };
+  const auto visit = [&](uint64_t offset, std::span<const std::byte> bytes) {
+    const Lsn lsn = base_lsn + (offset - kSegmentHeaderBytes);
+    const auto header = decode_frame_header(bytes, lsn, binding);
+    if (!header || header->epoch < epoch) return;
+    ++evidence.headers;
+    if (header->watermark > break_lsn && !evidence.has_witness) {
+      evidence.has_witness = true;
+      evidence.witness_lsn = lsn;
+      evidence.witness_watermark = header->watermark;
+    }
+  };
+  if (auto swept = sweep(segment, begin, window, visit); !swept) {
+    return std::unexpected(swept.error());
+  }
+  return evidence;
+}
+
+Result<OrphanEvidence> find_orphans(SegmentReader& segment, const SegmentBinding& binding) {
+  OrphanEvidence evidence;
+  const auto window = [](uint64_t, std::span<const std::byte>) {};
+  const auto visit = [&](uint64_t offset, std::span<const std::byte> bytes) {
+    const Lsn stated(frame_field::lsn.load(bytes));
+    const auto header = decode_frame_header(bytes, stated, binding);
+    if (!header || stated.value() < offset - kSegmentHeaderBytes) return;
+    if (offset == kSegmentHeaderBytes) evidence.at_base = true;
+    const Lsn base(stated.value() - (offset - kSegmentHeaderBytes));
+    if (header->watermark > base && !evidence.states_watermark) {
+      evidence.states_watermark = true;
+      evidence.offset = offset;
+    }
+  };
+  if (auto swept = sweep(segment, kSegmentHeaderBytes, window, visit); !swept) {
+    return std::unexpected(swept.error());
+  }
+  return evidence;
+}
+
+}  // namespace writeahead::internal

@@ -1,0 +1,87 @@
+// Scanning a segment: which of its frames belong to the log, and what testifies behind them.
+//
+// Acceptance: a frame header verifies in its place, its epoch is not below the last accepted one,
+// its ordinal continues, its body and all records verify. Evidence: a header that verifies alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "format/seal.h"
+#include "format/segment_header.h"
+#include "segment/frame_source.h"
+#include "writeahead/lsn.h"
+#include "writeahead/result.h"
+
+namespace writeahead::internal {
+
+/// Adds a frame to a sparse index if the last entry lies far enough back.
+void add_to_index(std::vector<IndexEntry>& index, const FrameHeader& header);
+
+/// The accepted frames of a segment, from its first on.
+struct SegmentContents {
+  Lsn end_lsn;  ///< Behind the last accepted frame.
+  uint64_t end_ordinal = 0;
+  uint64_t digest = 0;
+  uint64_t last_epoch = 0;
+  uint64_t first_time_ns = 0;
+  uint64_t last_time_ns = 0;
+  Lsn last_frame_lsn;  ///< Of the last accepted frame, if there is one.
+  std::vector<IndexEntry> index;
+
+  /// What a segment with this header holds before its first frame.
+  [[nodiscard]] static SegmentContents empty(const SegmentHeader& header);
+  /// Takes one more frame that was accepted, or written, at end_lsn.
+  void extend(const FrameHeader& header, uint64_t digest_behind);
+};
+
+/// Why a scan stopped.
+enum class ScanStop : uint8_t {
+  limit,         ///< All up to the limit was accepted.
+  seal,          ///< A seal's header stands at the end.
+  no_frame,      ///< No frame header verifies there.
+  stale_epoch,   ///< A header verifies, of an epoch below the last accepted one.
+  wrong_ordinal, ///< A header verifies, and its ordinal does not continue.
+  broken_body,   ///< A header verifies, and its body does not.
+};
+/// In words, for reports.
+[[nodiscard]] std::string_view describe(ScanStop stop);
+
+struct ScanResult {
+  SegmentContents contents;
+  ScanStop stop = ScanStop::limit;
+};
+
+/// Accepts frames from the segment's first one up to `limit`. Errors: `io` only.
+[[nodiscard]] Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header,
+                                             Lsn limit);
+
+/// The seal at `end_lsn`, if one is there and verifies.
+[[nodiscard]] Result<std::optional<Seal>> read_seal(FrameSource& source, Lsn end_lsn);
+
+/// What stands behind the first break of the last data segment.
+struct Evidence {
+  bool has_witness = false;  ///< A header behind the break states a watermark above it.
+  Lsn witness_lsn;           ///< The first such header's place.
+  Lsn witness_watermark;
+  uint64_t headers = 0;      ///< Headers that verify.
+  uint64_t residue_end = 0;  ///< Offset behind the last byte that is not zero; 0 if all are.
+};
+
+/// Searches from `break_lsn` to the end of the file, in steps of 8 bytes, O(1) each: bodies are not
+/// read, so that a hostile payload costs no more than its length.
+[[nodiscard]] Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& binding,
+                                             Lsn base_lsn, Lsn break_lsn, uint64_t epoch);
+
+/// What frame headers in a segment with an unusable header block say. They carry their own Lsn.
+struct OrphanEvidence {
+  bool at_base = false;          ///< One stands directly behind the header block.
+  bool states_watermark = false; ///< One states a watermark above the segment's base.
+  uint64_t offset = 0;           ///< Of that one.
+};
+[[nodiscard]] Result<OrphanEvidence> find_orphans(SegmentReader& segment,
+                                                  const SegmentBinding& binding);
+
+}  // namespace writeahead::internal

@@ -1,0 +1,127 @@
+// SegmentStore: where segments and the root live. The seam between the log and its storage.
+//
+// Nothing above this interface knows about files, so that the same commit, format, recovery and
+// reading code runs on local files and on a replicated engine, where a segment is an object and
+// the root is the attributes of another one. Errors carry path and offset.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/root_slot.h"
+#include "root/control.h"
+#include "root/root_file.h"
+#include "segment/append_buffer.h"
+#include "writeahead/lsn.h"
+#include "writeahead/options.h"
+#include "writeahead/result.h"
+
+namespace writeahead::internal {
+
+/// Where a read comes from.
+enum class ReadSource : uint8_t {
+  any,     ///< The fastest that is safe beside a writer.
+  device,  ///< What would be there after a power cut of the cache; for judging, not for speed.
+};
+
+/// An open segment. Any number of threads may read.
+class SegmentReader {
+ public:
+  SegmentReader() = default;
+  SegmentReader(const SegmentReader&) = delete;
+  SegmentReader& operator=(const SegmentReader&) = delete;
+  virtual ~SegmentReader() = default;
+
+  /// Length of the segment when it was opened.
+  [[nodiscard]] virtual uint64_t bytes() const = 0;
+  /// For messages.
+  [[nodiscard]] virtual const std::string& path() const = 0;
+  /// Reads all of `out`; `io` if the segment ends before.
+  [[nodiscard]] virtual Result<void> read(uint64_t offset, std::span<std::byte> out,
+                                          ReadSource source) = 0;
+  /// Bytes from `offset` on are read past every cache, everything until this is called: nobody
+  /// writes below any more, and nobody must disturb a writer above.
+  virtual void allow_cache_below(uint64_t offset) = 0;
+  /// Makes what others wrote to it durable; allowed on a segment that is open for reading.
+  [[nodiscard]] virtual Result<void> sync() = 0;
+};
+
+/// A segment open for writing. One thread writes at a time, beside any number that read.
+class SegmentWriter : public SegmentReader {
+ public:
+  /// Appends the frame in `buffer` (and the header block, if the buffer has it) at offset `at`, or
+  /// fails if that is not the end of what was appended. Durable on return. After an error nothing
+  /// is known about the bytes from `at` on, and the caller appends no more.
+  [[nodiscard]] virtual Result<void> append(uint64_t at, AppendBuffer& buffer) = 0;
+
+  /// Recovery: replaces [end, cut_end) with zeros, makes [0, end) as it was read durable, and
+  /// returns when both are. `proven` is up to where it is known to be durable.
+  [[nodiscard]] virtual Result<void> settle(uint64_t proven, uint64_t end, uint64_t cut_end) = 0;
+
+  /// Whether another name leads to the same bytes, such as a hard-link backup: then nothing more
+  /// is to be appended.
+  [[nodiscard]] virtual bool is_shared() const = 0;
+};
+
+/// The segments and the root of one log. The writing calls belong to the owner, one at a time; the
+/// others may be made from any thread.
+class SegmentStore {
+ public:
+  SegmentStore() = default;
+  SegmentStore(const SegmentStore&) = delete;
+  SegmentStore& operator=(const SegmentStore&) = delete;
+  virtual ~SegmentStore() = default;
+
+  /// For messages.
+  [[nodiscard]] virtual const std::string& path() const = 0;
+
+  /// Reads the root past every cache.
+  [[nodiscard]] virtual Result<RootSlots> load_root() = 0;
+  /// Fences every older writer: on success `root`, with its epoch, is durable in all copies, and no
+  /// byte can be written under an older one any more.
+  [[nodiscard]] virtual Result<void> claim(const RootState& root) = 0;
+  /// Makes `root` durable in all copies.
+  [[nodiscard]] virtual Result<void> write_root(const RootState& root) = 0;
+
+  /// Numbers of all segments, ascending, standbys included.
+  [[nodiscard]] virtual Result<std::vector<uint64_t>> list() = 0;
+  [[nodiscard]] virtual Result<std::shared_ptr<SegmentReader>> open(uint64_t number) = 0;
+  /// Opens a segment whose last frame ends at `end`, to go on there.
+  [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
+                                                                               uint64_t end) = 0;
+  /// Makes a standby: `bytes` zeros, durable with its name and all that is needed to overwrite them
+  /// in place. `no_space` if it cannot be made for now; nothing is left behind then.
+  [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> prepare(uint64_t number,
+                                                                       uint64_t bytes) = 0;
+  /// Removes segments, durably.
+  [[nodiscard]] virtual Result<void> remove(std::span<const uint64_t> numbers) = 0;
+
+  /// Copies [begin, end) of a segment to where an operator finds it, durably; returns where.
+  /// `no_space` if there is none.
+  [[nodiscard]] virtual Result<std::string> save_torn(uint64_t number, Lsn lsn,
+                                                      SegmentReader& segment, uint64_t begin,
+                                                      uint64_t end) = 0;
+
+  /// Tells followers that everything below `lsn` is durable. Wait-free.
+  virtual void publish_durable(Lsn lsn) = 0;
+  /// What the present writer tells, if there is one of this boot; its page may be stale.
+  [[nodiscard]] virtual std::optional<ControlState> read_control() = 0;
+  /// Whether the writer that `state` names still runs.
+  [[nodiscard]] virtual bool is_writing(const ControlState& state) = 0;
+
+  /// Gives up ownership. Segments that are open stay readable; nothing else may be called.
+  virtual void release() = 0;
+
+  /// The method in use; after claim().
+  [[nodiscard]] virtual SyncMethod sync_method() const = 0;
+  /// Whether ReadSource::device reads the device.
+  [[nodiscard]] virtual bool reads_device() const = 0;
+};
+
+}  // namespace writeahead::internal

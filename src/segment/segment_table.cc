@@ -1,0 +1,213 @@
+// Look-ups and changes of the segment table.
+#include "segment/segment_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace writeahead::internal {
+namespace {
+constexpr size_t kFewEntries = 16;
+}
+
+SegmentTable::Addition SegmentTable::prepare(const SegmentHeader& header,
+                                             std::shared_ptr<SegmentWriter> writer) {
+  Entries entries;
+  Entry& entry = entries[header.number];
+  entry.view.header = header;
+  entry.view.binding = SegmentBinding::of(header.log_id, header.number);
+  entry.view.end_lsn = header.base_lsn;
+  entry.view.end_ordinal = header.base_ordinal;
+  // A segment that gets its first frame from us is known from the beginning.
+  entry.view.is_verified = writer != nullptr;
+  entry.contents = SegmentContents::empty(header);
+  entry.contents.index.reserve(kFewEntries);
+  entry.writer = std::move(writer);
+  Bases bases = {{header.base_lsn, header.number}};
+  Addition addition;
+  addition.entry = entries.extract(entries.begin());
+  addition.base = bases.extract(bases.begin());
+  return addition;
+}
+
+void SegmentTable::reserve() {
+  MutexLock lock(mutex_);
+  if (entries_.empty()) return;
+  auto& index = entries_.rbegin()->second.contents.index;
+  if (index.size() == index.capacity()) index.reserve(2 * index.size() + kFewEntries);
+}
+
+void SegmentTable::add(Addition addition) {
+  MutexLock lock(mutex_);
+  const SegmentHeader& header = addition.entry.mapped().view.header;
+  if (!entries_.empty()) {
+    SegmentView& before = entries_.rbegin()->second.view;
+    WRITEAHEAD_CHECK(header.number > before.header.number);
+    before.is_closed = true;
+    // What the link says; for a segment that was active until now it says the same.
+    before.end_lsn = header.base_lsn;
+    before.end_ordinal = header.base_ordinal;
+    before.digest = header.link.digest;
+  }
+  // An empty segment shares its base with its successor, which counts.
+  by_base_.erase(header.base_lsn);
+  by_base_.insert(std::move(addition.base));
+  entries_.insert(std::move(addition.entry));
+}
+
+void SegmentTable::set_contents(SegmentContents contents) {
+  MutexLock lock(mutex_);
+  Entry& entry = entries_.rbegin()->second;
+  entry.view.is_verified = true;
+  entry.view.end_lsn = contents.end_lsn;
+  entry.view.end_ordinal = contents.end_ordinal;
+  entry.view.digest = contents.digest;
+  entry.view.last_frame_lsn = contents.last_frame_lsn;
+  entry.contents = std::move(contents);
+}
+
+void SegmentTable::extend(const FrameHeader& header, uint64_t digest) {
+  MutexLock lock(mutex_);
+  Entry& entry = entries_.rbegin()->second;
+  WRITEAHEAD_CHECK(header.segment_number == entry.view.header.number &&
+                   header.lsn == entry.contents.end_lsn);
+  entry.contents.extend(header, digest);
+  entry.view.end_lsn = entry.contents.end_lsn;
+  entry.view.end_ordinal = entry.contents.end_ordinal;
+  entry.view.digest = digest;
+  entry.view.last_frame_lsn = header.lsn;
+}
+
+void SegmentTable::set_verified(uint64_t number, SegmentContents contents, bool is_sealed) {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(number);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  entry.view.is_verified = true;
+  entry.view.is_sealed = entry.view.is_sealed || is_sealed;
+  entry.view.last_frame_lsn = contents.last_frame_lsn;
+  entry.contents = std::move(contents);
+}
+
+void SegmentTable::set_sealed(uint64_t number) {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(number);
+  if (found == entries_.end()) return;
+  found->second.view.is_sealed = true;
+  // From here on it is read through a handle of its own, with read-ahead and the page cache.
+  found->second.writer.reset();
+}
+
+std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
+  MutexLock lock(mutex_);
+  const auto above = by_base_.upper_bound(lsn);
+  if (above == by_base_.begin()) return std::nullopt;
+  return entries_.at(std::prev(above)->second).view;
+}
+
+std::optional<SegmentView> SegmentTable::find_ordinal(uint64_t ordinal) const {
+  MutexLock lock(mutex_);
+  // Ordinals grow with numbers, so the first segment that ends above `ordinal` holds it.
+  const auto found =
+      std::ranges::lower_bound(by_base_, ordinal + 1, std::ranges::less{}, [&](const auto& item) {
+        return entries_.at(item.second).view.end_ordinal;
+      });
+  if (found == by_base_.end()) return std::nullopt;
+  const SegmentView& view = entries_.at(found->second).view;
+  if (ordinal < view.header.base_ordinal) return std::nullopt;
+  return view;
+}
+
+std::optional<SegmentView> SegmentTable::at(uint64_t number) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(number);
+  if (found == entries_.end()) return std::nullopt;
+  return found->second.view;
+}
+
+std::optional<SegmentView> SegmentTable::after(uint64_t number) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.upper_bound(number);
+  if (found == entries_.end()) return std::nullopt;
+  return found->second.view;
+}
+
+std::vector<SegmentView> SegmentTable::all() const {
+  MutexLock lock(mutex_);
+  std::vector<SegmentView> views;
+  views.reserve(entries_.size());
+  for (const auto& [number, entry] : entries_) views.push_back(entry.view);
+  return views;
+}
+
+IndexEntry SegmentTable::search_start(uint64_t number, Lsn lsn) const {
+  MutexLock lock(mutex_);
+  const Entry& entry = entries_.at(number);
+  const auto above =
+      std::ranges::upper_bound(entry.contents.index, lsn, std::ranges::less{}, &IndexEntry::lsn);
+  if (above == entry.contents.index.begin()) {
+    return {.lsn = entry.view.header.base_lsn, .first_ordinal = entry.view.header.base_ordinal};
+  }
+  return *std::prev(above);
+}
+
+IndexEntry SegmentTable::search_start_ordinal(uint64_t number, uint64_t ordinal) const {
+  MutexLock lock(mutex_);
+  const Entry& entry = entries_.at(number);
+  const auto above = std::ranges::upper_bound(entry.contents.index, ordinal, std::ranges::less{},
+                                              &IndexEntry::first_ordinal);
+  if (above == entry.contents.index.begin()) {
+    return {.lsn = entry.view.header.base_lsn, .first_ordinal = entry.view.header.base_ordinal};
+  }
+  return *std::prev(above);
+}
+
+std::optional<SegmentContents> SegmentTable::contents(uint64_t number) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(number);
+  if (found == entries_.end() || !found->second.view.is_verified) return std::nullopt;
+  return found->second.contents;
+}
+
+std::optional<SegmentView> SegmentTable::next_unsealed() const {
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : entries_) {
+    const SegmentView& view = entry.view;
+    if (view.is_closed && view.is_verified && !view.is_sealed) return view;
+  }
+  return std::nullopt;
+}
+
+std::shared_ptr<SegmentWriter> SegmentTable::writer(uint64_t number) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(number);
+  return found == entries_.end() ? nullptr : found->second.writer;
+}
+
+Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store, uint64_t number) {
+  SegmentView view;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = entries_.at(number);
+    if (entry.writer != nullptr) return entry.writer;
+    if (auto opened = entry.opened.lock()) return opened;
+    view = entry.view;
+  }
+  auto opened = store.open(number);
+  if (!opened) return opened;
+  // The page of the end belongs to a writer: the active segment's next frame or the seal.
+  const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
+  if (view.is_closed) (*opened)->allow_cache_below(round_down(end, kBlockBytes));
+  MutexLock lock(mutex_);
+  entries_.at(number).opened = *opened;
+  keep(*opened);
+  return opened;
+}
+
+void SegmentTable::keep(std::shared_ptr<SegmentReader> reader) {
+  recent_.push_back(std::move(reader));
+  if (recent_.size() > kKeptReaders) recent_.pop_front();
+}
+
+}  // namespace writeahead::internal

@@ -1,0 +1,114 @@
+// SegmentTable: the segments of an open log, in order. Where readers and the writer meet.
+//
+// The active segment's end in this table is the durable Lsn: the writer extends it when a frame is
+// durable and never before, so a reader that stays below it needs no other rule. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/mutex.h"
+#include "format/frame.h"
+#include "format/segment_header.h"
+#include "segment/segment_scan.h"
+#include "segment/segment_store.h"
+#include "writeahead/lsn.h"
+
+namespace writeahead::internal {
+
+/// A segment as it was at one moment.
+struct SegmentView {
+  SegmentHeader header;
+  SegmentBinding binding;
+  bool is_closed = false;    ///< Nothing will be appended to it.
+  bool is_verified = false;  ///< Its contents are known: it is active, or was read and checked.
+  bool is_sealed = false;    ///< A seal is known to be there.
+  Lsn end_lsn;               ///< Of what is durable.
+  uint64_t end_ordinal = 0;
+  uint64_t digest = 0;       ///< Up to end_lsn.
+  Lsn last_frame_lsn;        ///< Only if verified and not empty.
+
+  [[nodiscard]] bool is_empty() const { return end_lsn == header.base_lsn; }
+};
+
+class SegmentTable {
+  struct Entry {
+    SegmentView view;
+    SegmentContents contents;
+    std::shared_ptr<SegmentWriter> writer;  // of the active segment, and until its seal is written
+    std::weak_ptr<SegmentReader> opened;
+  };
+  using Entries = std::map<uint64_t, Entry>;
+  using Bases = std::map<Lsn, uint64_t>;
+
+ public:
+  /// A segment that is to be added, with all memory that it takes: once its first frame is durable
+  /// nothing may fail any more.
+  class Addition {
+    friend class SegmentTable;
+    Entries::node_type entry;
+    Bases::node_type base;
+  };
+  [[nodiscard]] static Addition prepare(const SegmentHeader& header,
+                                        std::shared_ptr<SegmentWriter> writer);
+  /// Makes sure that the next extend() needs no memory.
+  void reserve() WRITEAHEAD_EXCLUDES(mutex_);
+
+  /// Adds the next segment; the one before it, if any, is closed by that. Allocates nothing.
+  void add(Addition addition) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Says what the last segment holds: it is verified by that.
+  void set_contents(SegmentContents contents) WRITEAHEAD_EXCLUDES(mutex_);
+  /// A frame at the end of the last segment is durable. Allocates nothing after reserve(), or for
+  /// the first frame of a segment.
+  void extend(const FrameHeader& header, uint64_t digest) WRITEAHEAD_EXCLUDES(mutex_);
+  /// A closed segment was read and is as its successor says.
+  void set_verified(uint64_t number, SegmentContents contents, bool is_sealed)
+      WRITEAHEAD_EXCLUDES(mutex_);
+  void set_sealed(uint64_t number) WRITEAHEAD_EXCLUDES(mutex_);
+
+  /// The segment that holds `lsn`: the last one whose base is not above it. The end of the log
+  /// counts as the last one's. Nothing below the first base.
+  [[nodiscard]] std::optional<SegmentView> find(Lsn lsn) const WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] std::optional<SegmentView> find_ordinal(uint64_t ordinal) const
+      WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] std::optional<SegmentView> at(uint64_t number) const WRITEAHEAD_EXCLUDES(mutex_);
+  /// The first segment behind `number`; its predecessor's end and base are one.
+  [[nodiscard]] std::optional<SegmentView> after(uint64_t number) const
+      WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] std::vector<SegmentView> all() const WRITEAHEAD_EXCLUDES(mutex_);
+
+  /// Where to begin a search in a verified segment: the last known frame at or below `lsn`, or
+  /// holding no ordinal above `ordinal`. Its base if none is known.
+  [[nodiscard]] IndexEntry search_start(uint64_t number, Lsn lsn) const
+      WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] IndexEntry search_start_ordinal(uint64_t number, uint64_t ordinal) const
+      WRITEAHEAD_EXCLUDES(mutex_);
+  /// The contents of a verified segment, for its seal.
+  [[nodiscard]] std::optional<SegmentContents> contents(uint64_t number) const
+      WRITEAHEAD_EXCLUDES(mutex_);
+
+  /// A closed segment that was verified and has no seal yet; the oldest one.
+  [[nodiscard]] std::optional<SegmentView> next_unsealed() const WRITEAHEAD_EXCLUDES(mutex_);
+  /// The handle through which a segment was written, while the table keeps it.
+  [[nodiscard]] std::shared_ptr<SegmentWriter> writer(uint64_t number) const
+      WRITEAHEAD_EXCLUDES(mutex_);
+  /// A handle for reading; opened when needed, and kept open for the segments used last.
+  [[nodiscard]] Result<std::shared_ptr<SegmentReader>> reader(SegmentStore& store, uint64_t number)
+      WRITEAHEAD_EXCLUDES(mutex_);
+
+ private:
+  void keep(std::shared_ptr<SegmentReader> reader) WRITEAHEAD_REQUIRES(mutex_);
+
+  static constexpr size_t kKeptReaders = 16;
+
+  mutable Mutex mutex_;
+  Entries entries_ WRITEAHEAD_GUARDED_BY(mutex_);
+  Bases by_base_ WRITEAHEAD_GUARDED_BY(mutex_);  // the last number at each base
+  std::deque<std::shared_ptr<SegmentReader>> recent_ WRITEAHEAD_GUARDED_BY(mutex_);
+};
+
+}  // namespace writeahead::internal
