@@ -22,6 +22,10 @@ if(WRITEAHEAD_DEVELOPER)
   find_program(WRITEAHEAD_CCACHE ccache)
   mark_as_advanced(WRITEAHEAD_CCACHE)
   if(WRITEAHEAD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${WRITEAHEAD_CCACHE})
+    # What ccache asks for before it caches what uses a precompiled header.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros ${WRITEAHEAD_CCACHE})
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+                        "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
   endif()
 endif()
