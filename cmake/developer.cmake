@@ -1,0 +1,31 @@
+# What all targets of the project share: the language, and in developer mode the warnings.
+
+# writeahead_target(NAME): C++23 without extensions, and the strict warnings of developer mode.
+function(writeahead_target name)
+  target_compile_features(${name} PUBLIC cxx_std_23)
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+  if(NOT WRITEAHEAD_DEVELOPER)
+    return()
+  endif()
+  # -Wsign-conversion (part of clang's -Wconversion) is off: sizes and file offsets meet everywhere.
+  target_compile_options(${name} PRIVATE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    target_compile_options(${name} PRIVATE -Wthread-safety)
+  else()
+    # GCC 12 reports std::string's own code (gcc.gnu.org/PR105651).
+    target_compile_options(${name} PRIVATE -Wno-restrict)
+  endif()
+endfunction()
+
+if(WRITEAHEAD_DEVELOPER)
+  find_program(WRITEAHEAD_CCACHE ccache)
+  mark_as_advanced(WRITEAHEAD_CCACHE)
+  if(WRITEAHEAD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    # What ccache asks for before it caches what uses a precompiled header.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros ${WRITEAHEAD_CCACHE})
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+                        "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+  endif()
+endif()
