@@ -3,6 +3,7 @@
 // Two writes of one sector may reach the medium in either order. Each piece holds its whole sector,
 // so the last kept piece wins and "the other order" is the plan that loses that last piece.
 #include <algorithm>
+#include <utility>
 
 #include "sim_file_state.h"
 #include "sim_random.h"
@@ -64,7 +65,7 @@ SimFileState SimFileState::crashed(Decisions& decisions, uint64_t salt) const {
     by_sector[i] = i;
     is_kept[i] = decisions.next();
   }
-  std::ranges::stable_sort(by_sector, {}, [&](size_t i) { return pieces_[i].sector; });
+  std::ranges::sort(by_sector, {}, [&](size_t i) { return std::pair(pieces_[i].sector, i); });
   std::vector<const Sector*> versions;
   for (size_t begin = 0; begin < by_sector.size();) {
     const uint64_t sector = pieces_[by_sector[begin]].sector;
