@@ -194,6 +194,28 @@ TEST(SimDiskTest, direct_read_does_not_show_bytes_whose_sync_failed) {
   EXPECT_EQ(read_sectors(*sim.open(true)), "aaaaaaaa");
 }
 
+TEST(SimDiskTest, direct_write_whose_sync_failed_is_not_on_the_device) {
+  Sim sim({}, kBlockBytes);
+  auto file = sim.open(true);
+  EXPECT_EQ(write(*file, 0, Blocks(1, 'b').bytes()), 0);
+  EXPECT_EQ(read_sectors(*file), "bbbbbbbb");
+  sim.env.fail_call(1, EIO, FaultSpan::once, CallKind::sync);
+  EXPECT_EQ(error_of(file->sync_data()), EIO);
+  EXPECT_EQ(read_sectors(*file), "aaaaaaaa");
+  EXPECT_EQ(read_sectors(*sim.open()), "bbbbbbbb");
+}
+
+TEST(SimDiskTest, sector_written_again_takes_the_size_along_whose_sync_failed) {
+  Sim sim;
+  auto file = sim.open();
+  EXPECT_EQ(write_sector(*file, 4, 'b'), 0);
+  sim.env.fail_call(1, EIO, FaultSpan::once, CallKind::sync);
+  EXPECT_EQ(error_of(file->sync_data()), EIO);
+  EXPECT_EQ(write_sector(*file, 4, 'c'), 0);
+  EXPECT_TRUE(file->sync_data());
+  EXPECT_EQ(sectors_of(sim.env.disk().crash(keep_none()), "/log/f"), "aaaac");
+}
+
 TEST(SimDiskTest, sync_after_a_failed_one_succeeds_and_writes_nothing) {
   Sim sim;
   auto file = sim.open();
