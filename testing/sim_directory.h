@@ -1,0 +1,47 @@
+// SimDirectory: an open directory of a simulated machine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim_machine.h"
+#include "writeahead/env.h"
+
+namespace writeahead::testing::internal {
+
+/// See Directory for the contract.
+class SimDirectory final : public Directory {
+ public:
+  SimDirectory(std::shared_ptr<SimMachine> machine, NodeNumber node, std::string path);
+
+  SystemResult<std::unique_ptr<File>> open(std::string_view name, OpenFlags flags) override;
+  SystemResult<std::vector<std::string>> list() override;
+  SystemResult<void> rename_no_replace(std::string_view from, std::string_view to) override;
+  SystemResult<void> remove(std::string_view name) override;
+  SystemResult<std::unique_ptr<Directory>> open_directory(std::string_view name, bool create,
+                                                          uint32_t mode) override;
+  SystemResult<void> sync() override;
+
+ private:
+  [[nodiscard]] std::string path_of(std::string_view name) const;
+  /// 0, or why the file can not be opened so.
+  [[nodiscard]] int refusal(std::string_view name, OpenFlags flags) const;
+
+  std::shared_ptr<SimMachine> machine_;
+  NodeNumber node_;
+  std::string path_;
+};
+
+/// Opens or makes the directory `name` in `parent`, as one counted call. With the mutex held.
+[[nodiscard]] SystemResult<std::unique_ptr<Directory>> open_sim_directory(
+    const std::shared_ptr<SimMachine>& machine, NodeNumber parent, std::string_view name,
+    bool create, const std::string& path);
+
+/// Makes the names of a directory durable, as one counted call. With the mutex held.
+[[nodiscard]] SystemResult<void> sync_sim_directory(SimMachine& machine, NodeNumber node,
+                                                    const std::string& path);
+
+}  // namespace writeahead::testing::internal

@@ -1,0 +1,227 @@
+// SimFile: the calls of one open file, under the machine's mutex.
+#include "sim_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace writeahead::testing::internal {
+namespace {
+
+constexpr uint64_t kMaxFileBytes = uint64_t{1} << 34;
+
+/// A mapping: shares the file's memory.
+class SimMappedRegion final : public MappedRegion {
+ public:
+  SimMappedRegion(std::shared_ptr<SimMemory> memory, size_t count)
+      : memory_(std::move(memory)), count_(count) {}
+  std::span<std::byte> bytes() override { return memory_->bytes().first(count_); }
+
+ private:
+  std::shared_ptr<SimMemory> memory_;
+  size_t count_;
+};
+
+}  // namespace
+
+SystemResult<size_t> answer_count(int64_t result) {
+  if (result < 0) return std::unexpected(SystemError{static_cast<int>(-result)});
+  return static_cast<size_t>(result);
+}
+
+SystemResult<void> answer(int64_t result) {
+  if (result < 0) return std::unexpected(SystemError{static_cast<int>(-result)});
+  return {};
+}
+
+SimFile::SimFile(std::shared_ptr<SimMachine> machine, NodeNumber node, OpenFlags flags,
+                 std::string path)
+    : machine_(std::move(machine)), node_(node), flags_(flags), path_(std::move(path)) {
+  machine_->open_files.push_back(this);
+}
+
+SimFile::~SimFile() {
+  const std::lock_guard lock(machine_->mutex);
+  std::erase(machine_->open_files, this);
+  const auto held = machine_->locks.find(node_);
+  if (held != machine_->locks.end() && held->second == this) machine_->locks.erase(held);
+}
+
+SimMachine::Call SimFile::call(CallKind kind, uint64_t offset, uint64_t length) const {
+  return {kind, path_, offset, length};
+}
+
+bool SimFile::is_aligned(uint64_t offset, const void* memory, size_t count) const {
+  return offset % kBlockBytes == 0 && count % kBlockBytes == 0 &&
+         reinterpret_cast<uintptr_t>(memory) % kBlockBytes == 0;
+}
+
+SystemResult<size_t> SimFile::read_at(uint64_t offset, std::span<std::byte> out) {
+  const std::lock_guard lock(machine_->mutex);
+  const SimFaults::Verdict verdict = machine_->begin(CallKind::read);
+  SimMachine::Call traced = call(CallKind::read, offset, out.size());
+  int error = verdict.error;
+  if (error == 0 && machine_->state().is_directory(node_)) error = EISDIR;
+  if (error == 0 && flags_.direct && !is_aligned(offset, out.data(), out.size())) error = EINVAL;
+  if (error != 0) return answer_count(machine_->record(std::move(traced), -error));
+  out = out.first(std::min(out.size(), verdict.transfer));
+  // Only a direct read changes the file, and so parts it from the copies that share it.
+  const size_t count = flags_.direct ? machine_->state().file(node_).read_direct(offset, out)
+                                     : machine_->state().nodes[node_].file->read(offset, out);
+  return answer_count(machine_->record(std::move(traced), static_cast<int64_t>(count)));
+}
+
+SystemResult<size_t> SimFile::write_at(uint64_t offset, std::span<const std::byte> data,
+                                       WriteBarrier barrier) {
+  std::unique_lock lock(machine_->mutex);
+  const CallKind kind = barrier == WriteBarrier::dsync ? CallKind::dsync_write : CallKind::write;
+  SimMachine::Call traced = call(kind, offset, data.size());
+  const SystemResult<size_t> result = perform_write(offset, data, barrier, lock);
+  machine_->record(std::move(traced),
+                   result ? static_cast<int64_t>(*result) : -int64_t{result.error().number});
+  return result;
+}
+
+SystemResult<size_t> SimFile::perform_write(uint64_t offset, std::span<const std::byte> data,
+                                            WriteBarrier barrier,
+                                            std::unique_lock<std::mutex>& lock) {
+  const bool is_dsync = barrier == WriteBarrier::dsync;
+  const SimFaults::Verdict verdict = machine_->begin(
+      is_dsync ? CallKind::dsync_write : CallKind::write, [&] { return effect_of(offset, data); });
+  if (verdict.stops_machine) return answer_count(-verdict.error);
+  if (!flags_.write) return answer_count(-EBADF);
+  if (machine_->state().is_directory(node_)) return answer_count(-EISDIR);
+  if (flags_.direct && !is_aligned(offset, data.data(), data.size())) return answer_count(-EINVAL);
+  if (offset > kMaxFileBytes || data.size() > kMaxFileBytes - offset) return answer_count(-EFBIG);
+
+  const size_t room = machine_->state().room_for(node_, offset, data.size());
+  if (verdict.error == 0 && room == 0 && !data.empty()) return answer_count(-ENOSPC);
+  int error = verdict.error;
+  // A dsync write looks for errors of write-back, as a sync does, and takes the one report.
+  if (error == 0 && is_dsync) error = std::exchange(pending_error_, 0);
+  if (error == EINTR) return answer_count(-error);
+  data = data.first(std::min(room, verdict.transfer));
+  if (error == 0 && machine_->holds_writes && !wait_while_held(offset, data, lock)) {
+    return answer_count(-SimMachine::kStoppedError);
+  }
+
+  SimDiskState& disk = machine_->state();
+  if (error == 0) {
+    disk.file(node_).write(disk.next_order, offset, data, flags_.direct, barrier);
+  } else {
+    if (verdict.error != 0) data = data.first(std::min(room, data.size()));
+    disk.file(node_).fail_write(disk.next_order, offset, data, flags_.direct);
+    if (is_dsync && !flags_.direct && verdict.error != 0) report_to_others(error);
+  }
+  show_in_memory(offset, data.size());
+  return answer_count(error == 0 ? static_cast<int64_t>(data.size()) : -error);
+}
+
+bool SimFile::wait_while_held(uint64_t offset, std::span<const std::byte> data,
+                              std::unique_lock<std::mutex>& lock) {
+  HeldWrite held{.effect = effect_of(offset, data)};
+  machine_->held_writes.push_back(&held);
+  machine_->changed.notify_all();
+  machine_->changed.wait(lock, [&] { return held.is_released || machine_->is_stopped; });
+  std::erase(machine_->held_writes, &held);
+  machine_->changed.notify_all();
+  return !machine_->is_stopped;
+}
+
+InFlightEffect SimFile::effect_of(uint64_t offset, std::span<const std::byte> data) const {
+  // Calls that can only fail have no effect to be undecided about.
+  const bool is_possible = flags_.write && !machine_->disk.state().is_directory(node_) &&
+                           offset <= kMaxFileBytes && data.size() <= kMaxFileBytes - offset;
+  if (!is_possible) return {};
+  return [node = node_, is_direct = flags_.direct, offset,
+          copy = std::vector(data.begin(), data.end())](SimDiskState& disk, size_t bytes) {
+    const std::span<const std::byte> all(copy);
+    const size_t count = std::min(bytes, disk.room_for(node, offset, all.size()));
+    disk.file(node).write(disk.next_order, offset, all.first(std::min(count, all.size())),
+                          is_direct, WriteBarrier::none);
+  };
+}
+
+void SimFile::show_in_memory(uint64_t offset, size_t count) {
+  const auto place = machine_->memory.find(node_);
+  if (place == machine_->memory.end()) return;
+  const std::span<std::byte> bytes = place->second->bytes();
+  if (offset >= bytes.size()) return;
+  const size_t shown = std::min<size_t>(count, bytes.size() - static_cast<size_t>(offset));
+  machine_->state().nodes[node_].file->cache().read(
+      offset, bytes.subspan(static_cast<size_t>(offset), shown));
+}
+
+void SimFile::report_to_others(int error) {
+  for (SimFile* const other : machine_->open_files) {
+    if (other != this && other->node_ == node_) other->pending_error_ = error;
+  }
+}
+
+SystemResult<void> SimFile::sync_data() {
+  const std::lock_guard lock(machine_->mutex);
+  const SimFaults::Verdict verdict = machine_->begin(CallKind::sync);
+  SimMachine::Call traced = call(CallKind::sync, 0, 0);
+  int error = verdict.error;
+  if (error == 0 && machine_->state().is_directory(node_)) error = EISDIR;
+  if (error == 0) {
+    machine_->state().file(node_).sync();
+    error = std::exchange(pending_error_, 0);
+  } else if (!verdict.stops_machine && error != EISDIR) {
+    machine_->state().file(node_).fail_sync();
+    report_to_others(error);
+    pending_error_ = 0;
+  }
+  return answer(machine_->record(std::move(traced), -error));
+}
+
+SystemResult<FileInfo> SimFile::info() {
+  const std::lock_guard lock(machine_->mutex);
+  const int error = machine_->begin(CallKind::info).error;
+  machine_->record(call(CallKind::info, 0, 0), -error);
+  if (error != 0) return std::unexpected(SystemError{error});
+  const SimDiskState::Node& node = machine_->state().nodes[node_];
+  return FileInfo{.bytes = node.file ? node.file->bytes() : 0,
+                  .links = machine_->state().links_of(node_),
+                  .is_regular = node.file && node.kind != SimFileKind::special,
+                  .is_owned = node.kind != SimFileKind::foreign};
+}
+
+SystemResult<void> SimFile::lock_exclusive() {
+  const std::lock_guard lock(machine_->mutex);
+  int error = machine_->begin(CallKind::lock).error;
+  if (error == 0) {
+    const auto [holder, is_taken] = machine_->locks.try_emplace(node_, this);
+    if (!is_taken && holder->second != this) error = EWOULDBLOCK;
+  }
+  return answer(machine_->record(call(CallKind::lock, 0, 0), -error));
+}
+
+SystemResult<std::unique_ptr<MappedRegion>> SimFile::map(size_t bytes) {
+  const std::lock_guard lock(machine_->mutex);
+  int error = machine_->begin(CallKind::map).error;
+  const SimDiskState::Node& node = machine_->state().nodes[node_];
+  if (error == 0 && (bytes == 0 || !node.file)) error = EINVAL;
+  if (error == 0) {
+    std::shared_ptr<SimMemory>& memory = machine_->memory[node_];
+    if (memory == nullptr || memory->bytes().size() < bytes) {
+      // Memory that someone looks at can not move.
+      if (memory != nullptr && memory.use_count() > 1) {
+        error = ENOMEM;
+      } else {
+        const size_t all = std::max(bytes, static_cast<size_t>(node.file->bytes()));
+        auto larger =
+            std::make_shared<SimMemory>((all + kBlockBytes - 1) / kBlockBytes * kBlockBytes);
+        node.file->cache().read(0, larger->bytes());
+        if (memory != nullptr) std::ranges::copy(memory->bytes(), larger->bytes().begin());
+        memory = std::move(larger);
+      }
+    }
+  }
+  machine_->record(call(CallKind::map, 0, bytes), -error);
+  if (error != 0) return std::unexpected(SystemError{error});
+  return std::make_unique<SimMappedRegion>(machine_->memory[node_], bytes);
+}
+
+}  // namespace writeahead::testing::internal
