@@ -1,4 +1,5 @@
 // Opening, appending, background work and closing of a log.
+// The order in close() matters: appends end first, then background work, then the last writes.
 #include "log_state.h"
 
 #include <fmt/format.h>
@@ -65,17 +66,17 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
       root_(std::move(recovered.root)),
       sealer_(*store_, *recovered.table, root_.epoch) {
   view_ = std::make_shared<ReadView>(store_, recovered.table, root_);
-  committer_ = std::make_unique<Committer>(
-      *store_, *recovered.table, env, options,
-      CommitStart{.log_id = root_.log_id,
-                  .epoch = root_.epoch,
-                  .first_number = root_.first.number,
-                  .active = std::move(recovered.active),
-                  .active_header = recovered.active_header,
-                  .position = {.lsn = recovered.end_lsn,
-                               .ordinal = recovered.end_ordinal,
-                               .digest = recovered.digest,
-                               .time_ns = recovered.last_time_ns}});
+  committer_ =
+      std::make_unique<Committer>(*store_, *recovered.table, env, options,
+                                  CommitStart{.log_id = root_.log_id,
+                                              .epoch = root_.epoch,
+                                              .first_number = root_.first.number,
+                                              .active = std::move(recovered.active),
+                                              .active_header = recovered.active_header,
+                                              .position = {.lsn = recovered.end_lsn,
+                                                           .ordinal = recovered.end_ordinal,
+                                                           .digest = recovered.digest,
+                                                           .time_ns = recovered.last_time_ns}});
   if (options.background == BackgroundWork::thread) {
     background_ = std::make_unique<BackgroundThread>([this] { return run_step(); }, kIdleTime);
   }
@@ -92,11 +93,11 @@ std::optional<Error> LogState::read_refusal() const {
 
 Result<Appended> LogState::append(PendingAppend& append, uint64_t longest_payload) {
   if (longest_payload > max_record_bytes_) {
-    return std::unexpected(make_error(
-        ErrorCode::too_large, "append",
-        fmt::format("a record of {} bytes is above max_record_bytes, {}", longest_payload,
-                    max_record_bytes_),
-        {.path = store_->path()}));
+    return std::unexpected(
+        make_error(ErrorCode::too_large, "append",
+                   fmt::format("a record of {} bytes is above max_record_bytes, {}",
+                               longest_payload, max_record_bytes_),
+                   {.path = store_->path()}));
   }
   if (!is_owner()) {
     return std::unexpected(make_error(ErrorCode::failed, "append",

@@ -38,19 +38,19 @@ enum class WriteBarrier : uint8_t {
 
 /// How a file is opened.
 struct OpenFlags {
-  bool write = false;      ///< Read and write; read only otherwise.
-  bool create = false;     ///< The name must not exist yet (EEXIST) and is created.
-  bool direct = false;     ///< Past the page cache: memory, offset and length in whole kBlockBytes.
+  bool write = false;   ///< Read and write; read only otherwise.
+  bool create = false;  ///< The name must not exist yet (EEXIST) and is created.
+  bool direct = false;  ///< Past the page cache: memory, offset and length in whole kBlockBytes.
   bool random_access = false;  ///< Never read ahead: a page that nobody asked for is not touched.
-  uint32_t mode = 0600;    ///< Permission bits of a created file, whatever the umask.
+  uint32_t mode = 0600;        ///< Permission bits of a created file, whatever the umask.
 };
 
 /// What is known about an open file.
 struct FileInfo {
-  uint64_t bytes = 0;       ///< Size.
-  uint64_t links = 1;       ///< Number of names.
-  bool is_regular = true;   ///< Neither a directory, a FIFO, a device nor a socket.
-  bool is_owned = true;     ///< Owned by the user that this process acts as.
+  uint64_t bytes = 0;      ///< Size.
+  uint64_t links = 1;      ///< Number of names.
+  bool is_regular = true;  ///< Neither a directory, a FIFO, a device nor a socket.
+  bool is_owned = true;    ///< Owned by the user that this process acts as.
 };
 
 /// Memory that shows a file's bytes and is shared with every other mapping of it.

@@ -1,4 +1,5 @@
-// Options: how a log is opened.
+// Options and ReadOnlyOptions: how a log is opened.
+// The first group changes what the log does, the second how fast, the third where it runs.
 #pragma once
 
 #include <cstdint>

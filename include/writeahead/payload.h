@@ -1,4 +1,5 @@
 // Payload: a view of the bytes of one record, from whatever holds them.
+// Nothing is copied by making one; every append takes its bytes this way.
 #pragma once
 
 #include <concepts>

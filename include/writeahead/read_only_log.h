@@ -25,9 +25,9 @@ class ReadOnlyLog {
  public:
   /// Opens the log in directory `path` for reading, beside a writer or without one.
   ///
-  /// Beside a writer of the same boot it serves what the writer says is durable. Otherwise it judges the
-  /// end of the log as recovery does, syncs what it found and serves the valid records; nothing is
-  /// repaired. Codes: `not_found` (no directory, or no log in it), `corruption`,
+  /// Beside a writer of the same boot it serves what the writer says is durable. Otherwise it
+  /// judges the end of the log as recovery does, syncs what it found and serves the valid records;
+  /// nothing is repaired. Codes: `not_found` (no directory, or no log in it), `corruption`,
   /// `unsupported_format`, `io`. A half-created log is an empty one.
   [[nodiscard]] static Result<ReadOnlyLog> open(const std::string& path,
                                                 const ReadOnlyOptions& options = {});
@@ -54,8 +54,9 @@ class ReadOnlyLog {
   [[nodiscard]] std::vector<SegmentInfo> segments() const;
 
  private:
-  explicit ReadOnlyLog(std::shared_ptr<internal::ReadView> view);
+  ReadOnlyLog(std::shared_ptr<internal::ReadView> view, std::vector<SegmentInfo> standbys);
   std::shared_ptr<internal::ReadView> view_;
+  std::vector<SegmentInfo> standbys_;
 };
 
 }  // namespace writeahead

@@ -1,4 +1,5 @@
 // Reader and RecordView: reading records in append order.
+// What is handed out was verified, and stays in place as long as its view is kept.
 #pragma once
 
 #include <cstddef>
@@ -20,10 +21,10 @@ class Cursor;
 /// One record. The view keeps the memory of its payload alive, wherever that lies, so it may be
 /// kept as long as wanted and outlives reader and log. Copying it is cheap.
 struct RecordView {
-  Lsn lsn;                             ///< The record's address.
-  uint64_t ordinal = 0;                ///< Its number; the first record of the log has 0.
-  uint64_t time_ns = 0;                ///< When its frame was issued, in ns since 1970; never falls.
-  uint16_t type = 0;                   ///< RecordOptions::type of its append.
+  Lsn lsn;               ///< The record's address.
+  uint64_t ordinal = 0;  ///< Its number; the first record of the log has 0.
+  uint64_t time_ns = 0;  ///< When its frame was issued, in ns since 1970; never falls.
+  uint16_t type = 0;     ///< RecordOptions::type of its append.
   std::span<const std::byte> payload;  ///< Its bytes, verified against the checksum.
   std::shared_ptr<const void> pin;     ///< Keeps `payload` in place.
 };

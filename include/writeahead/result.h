@@ -24,10 +24,10 @@ enum class ErrorCode : uint8_t {
   no_space,            ///< No room for this append. Nothing was written; appends resume with space.
   locked,              ///< Another process, or this one, has the log open for writing.
   fenced,              ///< A newer writer has taken over.
-  failed,              ///< An earlier I/O error stopped the log; the message carries the first cause.
-  closed,              ///< The log was closed.
-  too_large,           ///< The record is above Options::max_record_bytes; nothing was written.
-  would_block,         ///< The call would have had to wait.
+  failed,       ///< An earlier I/O error stopped the log; the message carries the first cause.
+  closed,       ///< The log was closed.
+  too_large,    ///< The record is above Options::max_record_bytes; nothing was written.
+  would_block,  ///< The call would have had to wait.
 };
 
 /// The code's name as it stands above, for messages and logs.

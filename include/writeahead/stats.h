@@ -1,4 +1,5 @@
 // Stats: counters of one open log.
+// Values only; taking them costs one lock.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +11,15 @@ namespace writeahead {
 /// Counted since the log was opened. Each figure is right; together they may be of slightly
 /// different moments.
 struct Stats {
-  uint64_t records = 0;           ///< Records acknowledged.
-  uint64_t payload_bytes = 0;     ///< Bytes of their payloads.
-  uint64_t frames = 0;            ///< Group commits: writes with a barrier, one each.
-  uint64_t frame_bytes = 0;       ///< Bytes of frames, headers and padding included.
-  uint64_t written_bytes = 0;     ///< Bytes written for them: whole blocks, tail blocks again.
-  uint64_t largest_group = 0;     ///< Most appends that shared one frame.
-  uint64_t segments_opened = 0;   ///< Segments that got their first frame: rotations and the first.
-  uint64_t seals = 0;             ///< Seals written.
-  uint64_t no_space = 0;          ///< Appends refused for want of space.
+  uint64_t records = 0;          ///< Records acknowledged.
+  uint64_t payload_bytes = 0;    ///< Bytes of their payloads.
+  uint64_t frames = 0;           ///< Group commits: writes with a barrier, one each.
+  uint64_t frame_bytes = 0;      ///< Bytes of frames, headers and padding included.
+  uint64_t written_bytes = 0;    ///< Bytes written for them: whole blocks, tail blocks again.
+  uint64_t largest_group = 0;    ///< Most appends that shared one frame.
+  uint64_t segments_opened = 0;  ///< Segments that got their first frame: rotations and the first.
+  uint64_t seals = 0;            ///< Seals written.
+  uint64_t no_space = 0;         ///< Appends refused for want of space.
   SyncMethod sync_method = SyncMethod::automatic;  ///< The method in use.
   bool recovery_reads_device = true;  ///< False where direct reads are refused, so that recovery
                                       ///< has to trust the page cache and writes the tail again.

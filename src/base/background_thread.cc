@@ -1,4 +1,5 @@
 // The loop of a BackgroundThread.
+// A wake-up is never lost: the flag that asks for one is set before the step looks for work.
 #include "base/background_thread.h"
 
 #include <system_error>

@@ -18,7 +18,8 @@ class BackgroundThread {
   using Step = std::function<Next()>;
 
   /// Nothing runs until wake().
-  BackgroundThread(Step step, std::chrono::nanoseconds later) : step_(std::move(step)), later_(later) {}
+  BackgroundThread(Step step, std::chrono::nanoseconds later)
+      : step_(std::move(step)), later_(later) {}
   BackgroundThread(const BackgroundThread&) = delete;
   BackgroundThread& operator=(const BackgroundThread&) = delete;
   ~BackgroundThread() { stop(); }

@@ -12,5 +12,4 @@ namespace writeahead::internal {
 }  // namespace writeahead::internal
 
 #define WRITEAHEAD_CHECK(condition) \
-  ((condition) ? (void)0            \
-               : ::writeahead::internal::check_failed(#condition, __FILE__, __LINE__))
+  ((condition) ? (void)0 : ::writeahead::internal::check_failed(#condition, __FILE__, __LINE__))

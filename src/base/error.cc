@@ -1,4 +1,5 @@
 // Error's implementation, the names of codes, and the builders of messages.
+// Nothing here throws: what happens without memory is a shorter message.
 #include "base/error.h"
 
 #include <fmt/format.h>
@@ -15,30 +16,48 @@ namespace writeahead {
 
 std::string_view to_string(ErrorCode code) {
   switch (code) {
-    case ErrorCode::invalid_argument: return "invalid_argument";
-    case ErrorCode::not_found: return "not_found";
-    case ErrorCode::trimmed: return "trimmed";
-    case ErrorCode::truncated: return "truncated";
-    case ErrorCode::corruption: return "corruption";
-    case ErrorCode::unsupported_format: return "unsupported_format";
-    case ErrorCode::io: return "io";
-    case ErrorCode::no_space: return "no_space";
-    case ErrorCode::locked: return "locked";
-    case ErrorCode::fenced: return "fenced";
-    case ErrorCode::failed: return "failed";
-    case ErrorCode::closed: return "closed";
-    case ErrorCode::too_large: return "too_large";
-    case ErrorCode::would_block: return "would_block";
+    case ErrorCode::invalid_argument:
+      return "invalid_argument";
+    case ErrorCode::not_found:
+      return "not_found";
+    case ErrorCode::trimmed:
+      return "trimmed";
+    case ErrorCode::truncated:
+      return "truncated";
+    case ErrorCode::corruption:
+      return "corruption";
+    case ErrorCode::unsupported_format:
+      return "unsupported_format";
+    case ErrorCode::io:
+      return "io";
+    case ErrorCode::no_space:
+      return "no_space";
+    case ErrorCode::locked:
+      return "locked";
+    case ErrorCode::fenced:
+      return "fenced";
+    case ErrorCode::failed:
+      return "failed";
+    case ErrorCode::closed:
+      return "closed";
+    case ErrorCode::too_large:
+      return "too_large";
+    case ErrorCode::would_block:
+      return "would_block";
   }
   return "unknown";
 }
 
 std::string_view to_string(SyncMethod method) {
   switch (method) {
-    case SyncMethod::automatic: return "automatic";
-    case SyncMethod::direct_dsync: return "direct_dsync";
-    case SyncMethod::dsync: return "dsync";
-    case SyncMethod::fdatasync: return "fdatasync";
+    case SyncMethod::automatic:
+      return "automatic";
+    case SyncMethod::direct_dsync:
+      return "direct_dsync";
+    case SyncMethod::dsync:
+      return "dsync";
+    case SyncMethod::fdatasync:
+      return "fdatasync";
   }
   return "unknown";
 }

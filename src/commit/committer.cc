@@ -1,4 +1,5 @@
 // The queue, the leader's way through one frame, and rotation.
+// Everything between the first look at the queue and the hand-over is the leader's alone.
 #include "commit/committer.h"
 
 #include <algorithm>
@@ -152,9 +153,8 @@ SegmentHeader Committer::next_header(uint64_t time_ns) const {
                        .link = {}};
   if (active_ != nullptr) {
     header.cause = SegmentCause::rotate;
-    header.link = {.number = active_header_.number,
-                   .end_lsn = position_.lsn,
-                   .digest = position_.digest};
+    header.link = {
+        .number = active_header_.number, .end_lsn = position_.lsn, .digest = position_.digest};
   }
   return header;
 }
@@ -205,9 +205,8 @@ Result<void> Committer::commit(const Group& group) {
 void Committer::publish(const Group& group, const FrameHeader& frame) {
   store_.publish_durable(position_.lsn);
   last_commit_ns_.store(env_.monotonic_ns(), std::memory_order_relaxed);
-  const uint64_t blocks =
-      round_up(buffer_.prefix().size() + frame.length, kBlockBytes) +
-      (buffer_.has_header() ? kSegmentHeaderBytes : 0);
+  const uint64_t blocks = round_up(buffer_.prefix().size() + frame.length, kBlockBytes) +
+                          (buffer_.has_header() ? kSegmentHeaderBytes : 0);
   MutexLock lock(mutex_);
   // Both together: a root that paired an Lsn with the segment before would accuse a sound log.
   durable_lsn_.store(position_.lsn.value(), std::memory_order_release);

@@ -29,8 +29,8 @@ namespace writeahead::internal {
 struct CommitStart {
   Identifier log_id{};
   uint64_t epoch = 0;
-  uint64_t first_number = 1;                ///< For a log that has no segment yet.
-  std::shared_ptr<SegmentWriter> active;    ///< Null: the next append begins a segment.
+  uint64_t first_number = 1;              ///< For a log that has no segment yet.
+  std::shared_ptr<SegmentWriter> active;  ///< Null: the next append begins a segment.
   SegmentHeader active_header;
   LogPosition position;
 };

@@ -1,4 +1,5 @@
 // Encoding one frame.
+// The only place that gives records their Lsns, ordinals and checksums.
 #include "commit/frame_builder.h"
 
 #include <algorithm>
@@ -17,8 +18,8 @@ void finish_records(const PendingAppend& append, std::span<std::byte> records, L
   for (uint32_t i = 0; i < append.record_count(); ++i) {
     const auto bytes = records.subspan(offset);
     RecordHeader header = decode_record_header(bytes);
-    header.checksum = record_checksum(append.payload_hash(i), lsn + offset, header,
-                                      binding.segment_seed);
+    header.checksum =
+        record_checksum(append.payload_hash(i), lsn + offset, header, binding.segment_seed);
     record_field::checksum.store(bytes, header.checksum);
     frame.body_checksum = extend_body_checksum(frame.body_checksum, bytes);
     position.digest = extend_digest(position.digest, header.checksum);

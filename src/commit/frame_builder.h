@@ -18,8 +18,8 @@ namespace writeahead::internal {
 struct LogPosition {
   Lsn lsn;
   uint64_t ordinal = 0;
-  uint64_t digest = 0;  ///< Of the active segment up to lsn.
-  uint64_t time_ns = 0; ///< Of the frame before.
+  uint64_t digest = 0;   ///< Of the active segment up to lsn.
+  uint64_t time_ns = 0;  ///< Of the frame before.
 };
 
 /// Bytes of a frame with such a body.

@@ -1,4 +1,5 @@
 // What an appender does for itself, and its waiting.
+// The payload is hashed here, by its own thread and outside of every lock.
 #include "commit/pending_append.h"
 
 #include <algorithm>

@@ -19,9 +19,7 @@ namespace writeahead::internal {
 class BatchAccess {
  public:
   using Record = Batch::Record;
-  [[nodiscard]] static std::span<const std::byte> bytes(const Batch& batch) {
-    return batch.bytes_;
-  }
+  [[nodiscard]] static std::span<const std::byte> bytes(const Batch& batch) { return batch.bytes_; }
   [[nodiscard]] static std::span<const Record> records(const Batch& batch) {
     return batch.records_;
   }

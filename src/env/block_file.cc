@@ -1,4 +1,5 @@
 // Transfers of a BlockFile: loops over short reads and writes, and the choice of the descriptor.
+// A transfer that failed is never repeated here: nobody knows what it left.
 #include "env/block_file.h"
 
 #include <algorithm>

@@ -28,7 +28,8 @@ class BlockFile {
                                                  SyncMethod method);
   /// Writes any bytes through the page cache; durable after sync().
   [[nodiscard]] SystemResult<void> write(uint64_t offset, std::span<const std::byte> bytes);
-  /// Writes whole, aligned blocks, past the page cache where that is possible; durable after sync().
+  /// Writes whole, aligned blocks, past the page cache where that is possible; durable after
+  /// sync().
   [[nodiscard]] SystemResult<void> write_blocks(uint64_t offset, std::span<const std::byte> blocks);
   /// Makes all completed writes durable, by whichever way they were made.
   [[nodiscard]] SystemResult<void> sync() { return buffered_->sync_data(); }

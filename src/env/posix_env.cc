@@ -1,4 +1,5 @@
 // PosixEnv: directories by path, clocks, random bytes, and who is alive.
+// What every call promises stands in writeahead/env.h.
 #include "env/posix_env.h"
 
 #include <fcntl.h>

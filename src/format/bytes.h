@@ -57,9 +57,8 @@ constexpr FieldDescription describe(std::string_view name, BytesField<N> field) 
 /// Whether all bytes are zero.
 [[nodiscard]] inline bool is_zero(std::span<const std::byte> bytes) {
   // The first byte is zero and each equals the one before it: one memcmp over the whole range.
-  return bytes.empty() ||
-         (bytes[0] == std::byte{0} &&
-          std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+  return bytes.empty() || (bytes[0] == std::byte{0} &&
+                           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 /// `value` rounded up to a multiple of `unit`, a power of two. The caller excludes overflow.

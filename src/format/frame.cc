@@ -1,4 +1,5 @@
 // Writing a frame's header and verifying a frame.
+// A header verifies in its place or not at all; a body only as a whole.
 #include "format/frame.h"
 
 #include "format/checksum.h"
@@ -98,9 +99,7 @@ bool FrameWalk::skip() {
   const RecordHeader header = decode_record_header(bytes);
   if (encoded_record_bytes(header.length) > bytes.size()) return false;
   --remaining_;
-  record_ = {.header = header,
-             .payload = {},
-             .encoded_bytes = encoded_record_bytes(header.length)};
+  record_ = {.header = header, .payload = {}, .encoded_bytes = encoded_record_bytes(header.length)};
   body_checksum_ = extend_body_checksum(body_checksum_, bytes);
   return true;
 }

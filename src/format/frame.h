@@ -114,7 +114,8 @@ class FrameWalk {
   [[nodiscard]] Lsn end_lsn() const { return header_.lsn + position_ + record_.encoded_bytes; }
   /// The running digest with the current record.
   [[nodiscard]] uint64_t digest() const { return digest_; }
-  /// After next() or skip() returned false: whether all records, the padding and the body checksum verified.
+  /// After next() or skip() returned false: whether all records, the padding and the body checksum
+  /// verified.
   [[nodiscard]] bool is_whole() const { return is_whole_; }
 
  private:

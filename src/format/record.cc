@@ -1,4 +1,5 @@
 // Writing and checking a record's header.
+// No length is believed before it was compared with the bytes that are there.
 #include "format/record.h"
 
 #include "format/checksum.h"

@@ -58,8 +58,8 @@ struct VerifiedRecord {
   uint64_t encoded_bytes = 0;  ///< 0 if the record does not verify.
 };
 /// The record that begins `bytes`, which stand at `lsn` and may go on behind it. It does not verify
-/// if it is longer than `bytes`, has an unknown flag or padding that is not zero, or if its checksum
-/// differs.
+/// if it is longer than `bytes`, has an unknown flag or padding that is not zero, or if its
+/// checksum differs.
 [[nodiscard]] VerifiedRecord verify_record(std::span<const std::byte> bytes, Lsn lsn,
                                            uint64_t segment_seed);
 

@@ -1,4 +1,5 @@
 // Writing and reading a slot of the root.
+// A slot verifies whole, its unused bytes included, or counts as bad.
 #include "format/root_slot.h"
 
 #include <algorithm>
@@ -78,9 +79,8 @@ DecodedRootSlot decode_root_slot(std::span<const std::byte> slot) {
       (root_field::required_features.load(slot) & ~kKnownFeatures) != 0) {
     return {.state = HeaderState::unsupported, .sequence = 0, .root = {}};
   }
-  DecodedRootSlot decoded{.state = HeaderState::valid,
-                          .sequence = root_field::sequence.load(slot),
-                          .root = {}};
+  DecodedRootSlot decoded{
+      .state = HeaderState::valid, .sequence = root_field::sequence.load(slot), .root = {}};
   RootState& root = decoded.root;
   const auto id = slot.subspan(root_field::log_id.offset, root.log_id.size());
   std::ranges::copy(id, root.log_id.begin());

@@ -1,4 +1,5 @@
 // Writing and reading a seal.
+// A seal that does not verify in every part is no seal.
 #include "format/seal.h"
 
 #include "format/checksum.h"

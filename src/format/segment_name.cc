@@ -1,4 +1,5 @@
 // Segment names to numbers and back.
+// One number has one name.
 #include "format/segment_name.h"
 
 #include <fmt/format.h>

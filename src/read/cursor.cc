@@ -1,4 +1,5 @@
 // Placing a cursor and moving it.
+// What lies below the durable end has to verify: anything else is corruption, never an end.
 #include "read/cursor.h"
 
 #include <utility>
@@ -142,8 +143,7 @@ Result<void> Cursor::seek_ordinal(const SegmentView& segment, uint64_t ordinal) 
   if (auto reader = view_->verified_reader(segment); !reader) {
     return std::unexpected(reader.error());
   }
-  const IndexEntry start =
-      view_->table().search_start_ordinal(segment.header.number, ordinal);
+  const IndexEntry start = view_->table().search_start_ordinal(segment.header.number, ordinal);
   if (auto entered = enter_segment(segment, start); !entered) return entered;
   while (true) {
     if (frame_lsn_ >= segment_.end_lsn) {

@@ -41,9 +41,9 @@ class Cursor {
 
   std::shared_ptr<ReadView> view_;
   State state_ = State::unplaced;
-  Lsn position_;              // behind the last record handed out
-  Lsn frame_lsn_;             // of the frame being walked, or of the next one
-  uint64_t next_ordinal_ = 0; // of the next frame
+  Lsn position_;               // behind the last record handed out
+  Lsn frame_lsn_;              // of the frame being walked, or of the next one
+  uint64_t next_ordinal_ = 0;  // of the next frame
   uint64_t last_epoch_ = 0;
   SegmentView segment_;
   std::optional<FrameSource> source_;

@@ -1,4 +1,5 @@
 // Point reads, look-ups by ordinal, and the first-use check of closed segments.
+// All of them are a cursor that is placed and asked for one record.
 #include "read/read_view.h"
 
 #include <fmt/format.h>
@@ -6,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "segment/closed_segment.h"
 
 namespace writeahead::internal {
 
@@ -28,8 +30,8 @@ Reader ReadView::reader(Lsn from) {
 
 Result<RecordView> ReadView::record_at_ordinal(uint64_t ordinal) {
   const auto refuse = [&](ErrorCode code, std::string_view cause) {
-    return std::unexpected(make_error(code, fmt::format("find ordinal {}", ordinal), cause,
-                                      {.path = store_->path()}));
+    return std::unexpected(
+        make_error(code, fmt::format("find ordinal {}", ordinal), cause, {.path = store_->path()}));
   };
   if (ordinal < first_.ordinal) return refuse(ErrorCode::trimmed, "the log begins behind it");
   const auto segment = table_->find_ordinal(ordinal);
@@ -52,9 +54,8 @@ Result<Lsn> ReadView::find_ordinal(uint64_t ordinal) {
 Result<RecordView> ReadView::last() {
   const uint64_t count = records();
   if (count == 0) {
-    return std::unexpected(
-        make_error(ErrorCode::not_found, "read last record", "the log is empty",
-                   {.path = store_->path()}));
+    return std::unexpected(make_error(ErrorCode::not_found, "read last record", "the log is empty",
+                                      {.path = store_->path()}));
   }
   return record_at_ordinal(first_.ordinal + count - 1);
 }
@@ -98,31 +99,9 @@ Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentVi
   if (!reader || !now || !now->is_closed || now->is_verified) return reader;
   auto checked = check_closed_segment(*reader, *now, ReadSource::any);
   if (!checked) return std::unexpected(checked.error());
+  if (checked->damage) return std::unexpected(to_error(*checked->damage, "read segment"));
   table_->set_verified(number, std::move(checked->contents), checked->is_sealed);
   return reader;
-}
-
-Result<CheckedSegment> check_closed_segment(std::shared_ptr<SegmentReader> reader,
-                                            const SegmentView& segment, ReadSource source) {
-  FrameSource frames(reader, segment.binding, segment.header.base_lsn, source);
-  auto scan = scan_frames(frames, segment.header, segment.end_lsn);
-  if (!scan) return std::unexpected(scan.error());
-  const SegmentContents& contents = scan->contents;
-  const auto corruption = [&](std::string_view cause) {
-    return std::unexpected(make_error(
-        ErrorCode::corruption, "read segment", cause,
-        {.path = reader->path(),
-         .offset = segment_offset(segment.header.base_lsn, contents.end_lsn),
-         .lsn = contents.end_lsn}));
-  };
-  if (scan->stop != ScanStop::limit) return corruption(describe(scan->stop));
-  if (contents.end_lsn != segment.end_lsn || contents.end_ordinal != segment.end_ordinal ||
-      contents.digest != segment.digest) {
-    return corruption("its records are not those that its successor was linked to");
-  }
-  auto seal = read_seal(frames, segment.end_lsn);
-  if (!seal) return std::unexpected(seal.error());
-  return CheckedSegment{.contents = std::move(scan->contents), .is_sealed = seal->has_value()};
 }
 
 }  // namespace writeahead::internal

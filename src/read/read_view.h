@@ -1,4 +1,5 @@
-// ReadView: everything that reading needs, shared by Log, ReadOnlyLog and the readers they hand out.
+// ReadView: everything that reading needs, shared by Log, ReadOnlyLog and the readers they hand
+// out.
 //
 // It checks a closed segment once, at its first use, against what its successor says of it. It
 // outlives the log that made it as long as a reader holds it. Thread-safe.
@@ -6,6 +7,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "read/cursor.h"
@@ -53,15 +56,5 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   LogStart first_;
   uint64_t epoch_;
 };
-
-/// Reads a closed segment whole and compares it with what its successor says. Code `corruption` with
-/// the place if it differs.
-struct CheckedSegment {
-  SegmentContents contents;
-  bool is_sealed = false;
-};
-[[nodiscard]] Result<CheckedSegment> check_closed_segment(std::shared_ptr<SegmentReader> reader,
-                                                          const SegmentView& segment,
-                                                          ReadSource source);
 
 }  // namespace writeahead::internal

@@ -1,4 +1,5 @@
 // The three tables. Facts that exclude each other by their definition match any row.
+// Every change here changes what counts as damage: docs/durability.md has the same rows in words.
 #include "recovery/decision.h"
 
 namespace writeahead::internal {
@@ -27,7 +28,7 @@ constexpr auto kRootRules = std::to_array<RootRule>({
 
 constexpr auto kSegmentRules = std::to_array<SegmentRule>({
     //                              unsup own for  unused base mark proven
-    {"newer version",              {Y,    o,  o,   o,     o,   o,   o}, SegmentVerdict::unsupported},
+    {"newer version",             {Y,    o,  o,   o,     o,   o,   o}, SegmentVerdict::unsupported},
     {"data",                       {N,    Y,  o,   o,     o,   o,   o}, SegmentVerdict::data},
     // Renamed, copied, or of another log.
     {"foreign",                    {N,    N,  Y,   o,     o,   o,   o}, SegmentVerdict::corruption},

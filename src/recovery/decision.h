@@ -44,9 +44,9 @@ const Rule<Verdict, kFacts>& decide(std::span<const Rule<Verdict, kFacts>> rules
 // The root.
 
 enum class RootVerdict : uint8_t {
-  use,             ///< Go on from the newest valid slot.
-  use_and_skip,    ///< The same; the bad slot may have held the next epoch: skip one.
-  create,          ///< There is no log yet.
+  use,           ///< Go on from the newest valid slot.
+  use_and_skip,  ///< The same; the bad slot may have held the next epoch: skip one.
+  create,        ///< There is no log yet.
   corruption,
   unsupported,
 };
@@ -72,13 +72,13 @@ enum class SegmentVerdict : uint8_t {
   unsupported,
 };
 enum SegmentFact : uint8_t {
-  header_unsupported,      ///< It verifies and is of a version or feature that is not known.
-  header_own,              ///< It verifies for this log and number.
-  header_foreign,          ///< It verifies for another log, or another number at or above the first.
-  header_unused,           ///< All zero, or of this log with a number below the first.
-  orphan_at_base,          ///< A frame header verifies for the number behind the header block.
-  orphan_states_watermark, ///< A frame header in it states a watermark above its base.
-  proven_inside,           ///< The root's proven position lies in it.
+  header_unsupported,  ///< It verifies and is of a version or feature that is not known.
+  header_own,          ///< It verifies for this log and number.
+  header_foreign,      ///< It verifies for another log, or another number at or above the first.
+  header_unused,       ///< All zero, or of this log with a number below the first.
+  orphan_at_base,      ///< A frame header verifies for the number behind the header block.
+  orphan_states_watermark,  ///< A frame header in it states a watermark above its base.
+  proven_inside,            ///< The root's proven position lies in it.
   kSegmentFacts,
 };
 using SegmentRule = Rule<SegmentVerdict, kSegmentFacts>;
@@ -93,11 +93,11 @@ enum class TailVerdict : uint8_t {
   corruption,
 };
 enum TailFact : uint8_t {
-  sealed_at_end,        ///< A seal stands at X, which proves a next segment with data.
-  ordinal_breaks,       ///< A frame header verifies at X, of no older epoch, with a wrong ordinal.
-  witness_behind,       ///< Evidence behind X states a watermark above X.
-  proven_above,         ///< The root proves more than X.
-  residue_behind,       ///< Some byte behind X is not zero.
+  sealed_at_end,   ///< A seal stands at X, which proves a next segment with data.
+  ordinal_breaks,  ///< A frame header verifies at X, of no older epoch, with a wrong ordinal.
+  witness_behind,  ///< Evidence behind X states a watermark above X.
+  proven_above,    ///< The root proves more than X.
+  residue_behind,  ///< Some byte behind X is not zero.
   kTailFacts,
 };
 using TailRule = Rule<TailVerdict, kTailFacts>;

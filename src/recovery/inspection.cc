@@ -1,4 +1,5 @@
 // Root, then classes of files, then the chain of headers, then the end of the last data segment.
+// Nothing is written in this file, and a read error is never taken for an end.
 #include "recovery/inspection.h"
 
 #include <fmt/format.h>
@@ -101,10 +102,9 @@ Result<void> Inspector::judge_root() {
 Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
   auto reader = store.open(number);
   if (!reader) return std::unexpected(reader.error());
-  Candidate candidate{.number = number,
-                      .segment = {.header = {},
-                                  .path = (*reader)->path(),
-                                  .file_bytes = (*reader)->bytes()}};
+  Candidate candidate{
+      .number = number,
+      .segment = {.header = {}, .path = (*reader)->path(), .file_bytes = (*reader)->bytes()}};
   AlignedBuffer block(kSegmentHeaderBytes);
   std::ranges::fill(block.span(), std::byte{0});
   const auto bytes =
@@ -213,7 +213,8 @@ void Inspector::check_chain() {
     ++expected;
   }
   // Beside a writer the root may prove what came after `durable` was read.
-  const bool proves_data = !durable && proven != ProvenPosition{found.root.first.number, found.root.first.lsn};
+  const bool proves_data =
+      !durable && proven != ProvenPosition{found.root.first.number, found.root.first.lsn};
   if (proves_data && proven.number >= expected) {
     damage(join_path(store.path(), kRootName), 0, proven.lsn,
            fmt::format("segment {}, which the root proves, is missing", proven.number));
@@ -239,14 +240,12 @@ Result<void> Inspector::judge_tail() {
   if (durable) {
     facts[proven_above] = scan->stop != ScanStop::limit;
   } else {
-    auto evidence =
-        find_evidence(last, binding, header.base_lsn, end, tail.contents.last_epoch);
+    auto evidence = find_evidence(last, binding, header.base_lsn, end, tail.contents.last_epoch);
     if (!evidence) return std::unexpected(evidence.error());
     facts[sealed_at_end] = scan->stop == ScanStop::seal;
     facts[ordinal_breaks] = scan->stop == ScanStop::wrong_ordinal;
     facts[witness_behind] = evidence->has_witness;
-    facts[proven_above] =
-        found.root.proven.number == header.number && found.root.proven.lsn > end;
+    facts[proven_above] = found.root.proven.number == header.number && found.root.proven.lsn > end;
     facts[residue_behind] = evidence->residue_end != 0;
     tail.residue_end = evidence->residue_end;
   }
@@ -261,11 +260,6 @@ Result<void> Inspector::judge_tail() {
 }
 
 }  // namespace
-
-Error to_error(const Damage& damage) {
-  return make_error(ErrorCode::corruption, "open log", damage.what,
-                    {.path = damage.path, .offset = damage.offset, .lsn = damage.lsn});
-}
 
 Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable) {
   Inspector inspector{.store = store, .durable = durable};

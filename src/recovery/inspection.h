@@ -18,15 +18,6 @@
 
 namespace writeahead::internal {
 
-/// Damage to bytes that were durable: where, and what.
-struct Damage {
-  std::string path;
-  uint64_t offset = 0;
-  Lsn lsn;
-  std::string what;
-};
-[[nodiscard]] Error to_error(const Damage& damage);
-
 /// A segment with data, as its header describes it.
 struct DataSegment {
   SegmentHeader header;
@@ -45,13 +36,13 @@ struct Tail {
 /// What a log's storage holds.
 struct Inspection {
   RootVerdict root_verdict = RootVerdict::create;
-  RootState root;                        ///< Of the newest valid slot; all default for `create`.
-  uint64_t highest_epoch = 0;            ///< Of root, segment headers and accepted frames.
-  std::vector<DataSegment> data;         ///< Ascending, without a gap.
-  std::vector<uint64_t> leftovers;       ///< Segments that hold no data of the log: to be removed.
-  std::shared_ptr<SegmentReader> last;   ///< Of data.back(), if there is one.
-  std::optional<Tail> tail;              ///< Of the same.
-  std::optional<Damage> damage;          ///< The first that was found; what follows was not judged.
+  RootState root;                       ///< Of the newest valid slot; all default for `create`.
+  uint64_t highest_epoch = 0;           ///< Of root, segment headers and accepted frames.
+  std::vector<DataSegment> data;        ///< Ascending, without a gap.
+  std::vector<uint64_t> leftovers;      ///< Segments that hold no data of the log: to be removed.
+  std::shared_ptr<SegmentReader> last;  ///< Of data.back(), if there is one.
+  std::optional<Tail> tail;             ///< Of the same.
+  std::optional<Damage> damage;         ///< The first that was found; what follows was not judged.
 
   [[nodiscard]] Lsn end_lsn() const { return tail ? tail->contents.end_lsn : root.first.lsn; }
   [[nodiscard]] uint64_t end_ordinal() const {

@@ -1,4 +1,5 @@
 // The steps of recovery that write.
+// Each of them may be cut short by a crash, and is then done again from the beginning.
 #include "recovery/recovery.h"
 
 #include <algorithm>
@@ -69,17 +70,6 @@ Result<RootState> next_root(const Inspection& found, Env& env) {
   return root;
 }
 
-std::shared_ptr<SegmentTable> make_table(const Inspection& found,
-                                         const std::shared_ptr<SegmentWriter>& active) {
-  auto table = std::make_shared<SegmentTable>();
-  for (const DataSegment& segment : found.data) {
-    const bool is_last = &segment == &found.data.back();
-    table->add(SegmentTable::prepare(segment.header, is_last ? active : nullptr));
-  }
-  if (found.tail) table->set_contents(found.tail->contents);
-  return table;
-}
-
 RecoveryReport describe_found(const Inspection& found) {
   using Outcome = RecoveryReport::Outcome;
   RecoveryReport report;
@@ -95,11 +85,22 @@ RecoveryReport describe_found(const Inspection& found) {
 
 }  // namespace
 
+std::shared_ptr<SegmentTable> make_table(const Inspection& found,
+                                         const std::shared_ptr<SegmentWriter>& active) {
+  auto table = std::make_shared<SegmentTable>();
+  for (const DataSegment& segment : found.data) {
+    const bool is_last = &segment == &found.data.back();
+    table->add(SegmentTable::prepare(segment.header, is_last ? active : nullptr));
+  }
+  if (found.tail) table->set_contents(found.tail->contents);
+  return table;
+}
+
 Result<Recovered> recover(SegmentStore& store, Env& env) {
   auto inspected = inspect(store, std::nullopt);
   if (!inspected) return std::unexpected(inspected.error());
   Inspection& found = *inspected;
-  if (found.damage) return std::unexpected(to_error(*found.damage));
+  if (found.damage) return std::unexpected(to_error(*found.damage, "open log"));
 
   Recovered out;
   out.end_lsn = found.end_lsn();
@@ -118,7 +119,8 @@ Result<Recovered> recover(SegmentStore& store, Env& env) {
 
   auto root = next_root(found, env);
   if (!root) return std::unexpected(root.error());
-  // From here on frames of the new epoch may be written: it is durable and will never be used again.
+  // From here on frames of the new epoch may be written: it is durable and will never be used
+  // again.
   if (auto claimed = store.claim(*root); !claimed) return std::unexpected(claimed.error());
   out.root = std::move(*root);
   out.report.epoch = out.root.epoch;

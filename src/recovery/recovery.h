@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "format/root_slot.h"
+#include "recovery/inspection.h"
 #include "segment/segment_store.h"
 #include "segment/segment_table.h"
 #include "writeahead/env.h"
@@ -18,16 +19,21 @@ namespace writeahead::internal {
 
 /// A log that was recovered.
 struct Recovered {
-  RootState root;                         ///< As it now stands in both copies.
+  RootState root;  ///< As it now stands in both copies.
   std::shared_ptr<SegmentTable> table;
   std::shared_ptr<SegmentWriter> active;  ///< Of the last segment; null if the log has none.
   SegmentHeader active_header;            ///< Likewise.
   uint64_t digest = 0;                    ///< Of the last segment.
   Lsn end_lsn;
   uint64_t end_ordinal = 0;
-  uint64_t last_time_ns = 0;              ///< Of the newest frame; frames never go back.
+  uint64_t last_time_ns = 0;  ///< Of the newest frame; frames never go back.
   RecoveryReport report;
 };
+
+/// The table of the segments that an inspection without damage found; `active` writes the last one,
+/// null if nobody does.
+[[nodiscard]] std::shared_ptr<SegmentTable> make_table(
+    const Inspection& found, const std::shared_ptr<SegmentWriter>& active);
 
 /// Recovers the log in `store`, whose owner the caller is.
 [[nodiscard]] Result<Recovered> recover(SegmentStore& store, Env& env);

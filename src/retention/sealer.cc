@@ -1,11 +1,12 @@
 // Finding segments without a seal, and writing it.
+// A seal goes only where nothing will be appended any more.
 #include "retention/sealer.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "format/seal.h"
-#include "read/read_view.h"
+#include "segment/closed_segment.h"
 
 namespace writeahead::internal {
 
@@ -33,9 +34,9 @@ Result<void> Sealer::examine_predecessor() {
   if (!seal) return std::unexpected(seal.error());
   if (*seal) return {};
   auto checked = check_closed_segment(*reader, segment, ReadSource::device);
-  // Damage is no business of the sealer's: who reads the segment will hear of it.
-  if (!checked && checked.error().code() == ErrorCode::corruption) return {};
   if (!checked) return std::unexpected(checked.error());
+  // Damage is no business of the sealer's: who reads the segment will hear of it.
+  if (checked->damage) return {};
   table_.set_verified(segment.header.number, std::move(checked->contents), false);
   return {};
 }

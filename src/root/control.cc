@@ -1,4 +1,5 @@
 // Publishing and reading the control page.
+// A store here is the whole cost of telling followers.
 #include "root/control.h"
 
 #include <algorithm>
@@ -53,8 +54,8 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
     if (!written || *written != kControlBytes) {
       const SystemError error = written ? SystemError{ENOSPC} : written.error();
       const Error failure = io_error("write control page", error, {.path = path});
-      return std::unexpected(
-          is_out_of_space(error) ? with_code(failure, ErrorCode::no_space) : failure);
+      return std::unexpected(is_out_of_space(error) ? with_code(failure, ErrorCode::no_space)
+                                                    : failure);
     }
   }
   auto region = (*file)->map(kControlBytes);

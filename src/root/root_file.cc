@@ -1,4 +1,5 @@
 // The two-slot protocol of the root file.
+// One slot is written at a time, and each is durable before the next is touched.
 #include "root/root_file.h"
 
 #include <cerrno>
@@ -39,8 +40,7 @@ Result<std::unique_ptr<RootFile>> RootFile::create(Directory& directory,
                                                    const std::string& directory_path,
                                                    uint32_t mode) {
   std::string path = join_path(directory_path, kRootName);
-  auto file =
-      BlockFile::open(directory, kRootName, {.write = true, .create = true, .mode = mode});
+  auto file = BlockFile::open(directory, kRootName, {.write = true, .create = true, .mode = mode});
   if (!file && file.error().number == EEXIST) return nullptr;
   if (!file) return std::unexpected(io_error("create root", file.error(), {.path = path}));
   return std::unique_ptr<RootFile>(new RootFile(std::move(*file), std::move(path)));

@@ -60,7 +60,7 @@ class RootFile {
 
   std::unique_ptr<BlockFile> file_;
   std::string path_;
-  size_t next_slot_ = 0;       // the one to be overwritten next
+  size_t next_slot_ = 0;  // the one to be overwritten next
   uint64_t next_sequence_ = 1;
 };
 

@@ -1,4 +1,5 @@
 // Reading and writing a segment file.
+// All writes of a segment go through append(), fill() and settle(); nothing else changes its bytes.
 #include "segment/file_segment.h"
 
 #include <algorithm>
@@ -144,8 +145,8 @@ Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end
   AlignedBuffer zeros(kSliceBytes);
   std::ranges::fill(zeros.span(), std::byte{0});
   SystemResult<void> done{};
-  // Without direct reads it is unknown which bytes the device has: a sync that failed earlier leaves
-  // bytes in the cache that no later sync writes. Writing them again makes them dirty.
+  // Without direct reads it is unknown which bytes the device has: a sync that failed earlier
+  // leaves bytes in the cache that no later sync writes. Writing them again makes them dirty.
   if (!file_->reads_device()) done = rewrite(std::min(proven, end), end);
   // CRASH: recovery finds the same frames, and what is left of the tail, and cuts it again.
   for (uint64_t offset = end; done && offset < zeros_end;) {

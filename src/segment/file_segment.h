@@ -39,7 +39,6 @@ class FileSegment final : public SegmentWriter {
   [[nodiscard]] Result<void> settle(uint64_t proven, uint64_t end, uint64_t cut_end) override;
   [[nodiscard]] bool is_shared() const override { return is_shared_; }
 
-
  private:
   [[nodiscard]] Result<void> read_file(uint64_t offset, std::span<std::byte> out,
                                        ReadSource source);

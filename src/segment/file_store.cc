@@ -1,4 +1,5 @@
 // Opening a log's directory, and the calls of the store on it.
+// Whatever is created is durable with its name before it is used.
 #include "segment/file_store.h"
 
 #include <fmt/format.h>
@@ -144,7 +145,8 @@ Result<void> FileStore::claim(const RootState& root) {
   // The first slot's write shows whether the file system takes the method.
   auto written = root_->write_one(root, method_);
   while (!written && is_refused(SystemError{written.error().system_error()})) {
-    if (!is_automatic) return std::unexpected(with_code(written.error(), ErrorCode::invalid_argument));
+    if (!is_automatic)
+      return std::unexpected(with_code(written.error(), ErrorCode::invalid_argument));
     if (method_ == SyncMethod::fdatasync) break;
     method_ = method_ == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
     written = root_->write_one(root, method_);
@@ -195,8 +197,8 @@ Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, Op
         make_error(ErrorCode::io, "open segment", "it is not a regular file", {.path = path}));
   }
   if (flags.write && !info->is_owned) {
-    return std::unexpected(make_error(ErrorCode::io, "open segment",
-                                      "it belongs to another user", {.path = path}));
+    return std::unexpected(
+        make_error(ErrorCode::io, "open segment", "it belongs to another user", {.path = path}));
   }
   return std::make_shared<FileSegment>(std::move(*file), std::move(path), *info, method_, end);
 }
@@ -219,8 +221,7 @@ Result<std::shared_ptr<SegmentWriter>> FileStore::prepare(uint64_t number, uint6
     return std::unexpected(is_shortage(error) ? with_code(failure, ErrorCode::no_space) : failure);
   };
   const std::string name = segment_name(number);
-  const OpenFlags flags{
-      .write = true, .create = true, .random_access = true, .mode = file_mode_};
+  const OpenFlags flags{.write = true, .create = true, .random_access = true, .mode = file_mode_};
   auto file = BlockFile::open(*directory_, name, flags);
   if (!file && file.error().number == EEXIST) {
     // Left behind by an attempt that failed and could not be undone. The owner asks only for

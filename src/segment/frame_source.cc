@@ -1,4 +1,5 @@
 // The window over a segment.
+// It grows for a frame that is larger, never beyond the file.
 #include "segment/frame_source.h"
 
 #include <algorithm>
@@ -38,7 +39,8 @@ Result<std::span<const std::byte>> FrameSource::load(uint64_t offset, uint64_t b
     window_offset_ = offset;
     window_bytes_ = count;
   }
-  return window_->span().subspan(offset - window_offset_, window_bytes_ - (offset - window_offset_));
+  return window_->span().subspan(offset - window_offset_,
+                                 window_bytes_ - (offset - window_offset_));
 }
 
 }  // namespace writeahead::internal

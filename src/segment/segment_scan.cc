@@ -1,9 +1,11 @@
 // Accepting frames, and searching for evidence behind a break.
+// Cost is linear in the bytes, whatever they hold.
 #include "segment/segment_scan.h"
 
 #include <algorithm>
 
 #include "base/aligned_buffer.h"
+#include "base/error.h"
 
 namespace writeahead::internal {
 namespace {
@@ -43,11 +45,15 @@ Result<void> sweep(SegmentReader& segment, uint64_t begin, Window window, Visit 
 
 }  // namespace
 
+Error to_error(const Damage& damage, std::string_view action) {
+  return make_error(ErrorCode::corruption, action, damage.what,
+                    {.path = damage.path, .offset = damage.offset, .lsn = damage.lsn});
+}
+
 void add_to_index(std::vector<IndexEntry>& index, const FrameHeader& header) {
   if (!index.empty() && header.lsn - index.back().lsn < kIndexInterval) return;
-  index.push_back({.lsn = header.lsn,
-                   .first_ordinal = header.first_ordinal,
-                   .time_ns = header.time_ns});
+  index.push_back(
+      {.lsn = header.lsn, .first_ordinal = header.first_ordinal, .time_ns = header.time_ns});
 }
 
 SegmentContents SegmentContents::empty(const SegmentHeader& header) {
@@ -74,12 +80,18 @@ void SegmentContents::extend(const FrameHeader& header, uint64_t digest_behind) 
 
 std::string_view describe(ScanStop stop) {
   switch (stop) {
-    case ScanStop::limit: return "the log goes on";
-    case ScanStop::seal: return "a seal stands here";
-    case ScanStop::no_frame: return "no frame header verifies here";
-    case ScanStop::stale_epoch: return "the frame here is of an older epoch";
-    case ScanStop::wrong_ordinal: return "the frame here does not continue the ordinals";
-    case ScanStop::broken_body: return "the frame here does not verify";
+    case ScanStop::limit:
+      return "the log goes on";
+    case ScanStop::seal:
+      return "a seal stands here";
+    case ScanStop::no_frame:
+      return "no frame header verifies here";
+    case ScanStop::stale_epoch:
+      return "the frame here is of an older epoch";
+    case ScanStop::wrong_ordinal:
+      return "the frame here does not continue the ordinals";
+    case ScanStop::broken_body:
+      return "the frame here does not verify";
   }
   return "unknown";
 }

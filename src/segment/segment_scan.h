@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,16 @@
 #include "writeahead/result.h"
 
 namespace writeahead::internal {
+
+/// Damage to bytes that were durable: where, and what.
+struct Damage {
+  std::string path;
+  uint64_t offset = 0;
+  Lsn lsn;
+  std::string what;
+};
+/// The error that reports it, code `corruption`; `action` as in make_error.
+[[nodiscard]] Error to_error(const Damage& damage, std::string_view action);
 
 /// Adds a frame to a sparse index if the last entry lies far enough back.
 void add_to_index(std::vector<IndexEntry>& index, const FrameHeader& header);
@@ -39,12 +50,12 @@ struct SegmentContents {
 
 /// Why a scan stopped.
 enum class ScanStop : uint8_t {
-  limit,         ///< All up to the limit was accepted.
-  seal,          ///< A seal's header stands at the end.
-  no_frame,      ///< No frame header verifies there.
-  stale_epoch,   ///< A header verifies, of an epoch below the last accepted one.
-  wrong_ordinal, ///< A header verifies, and its ordinal does not continue.
-  broken_body,   ///< A header verifies, and its body does not.
+  limit,          ///< All up to the limit was accepted.
+  seal,           ///< A seal's header stands at the end.
+  no_frame,       ///< No frame header verifies there.
+  stale_epoch,    ///< A header verifies, of an epoch below the last accepted one.
+  wrong_ordinal,  ///< A header verifies, and its ordinal does not continue.
+  broken_body,    ///< A header verifies, and its body does not.
 };
 /// In words, for reports.
 [[nodiscard]] std::string_view describe(ScanStop stop);
@@ -77,9 +88,9 @@ struct Evidence {
 
 /// What frame headers in a segment with an unusable header block say. They carry their own Lsn.
 struct OrphanEvidence {
-  bool at_base = false;          ///< One stands directly behind the header block.
-  bool states_watermark = false; ///< One states a watermark above the segment's base.
-  uint64_t offset = 0;           ///< Of that one.
+  bool at_base = false;           ///< One stands directly behind the header block.
+  bool states_watermark = false;  ///< One states a watermark above the segment's base.
+  uint64_t offset = 0;            ///< Of that one.
 };
 [[nodiscard]] Result<OrphanEvidence> find_orphans(SegmentReader& segment,
                                                   const SegmentBinding& binding);

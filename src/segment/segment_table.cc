@@ -1,4 +1,5 @@
 // Look-ups and changes of the segment table.
+// What the committer calls after a write allocates nothing.
 #include "segment/segment_table.h"
 
 #include <algorithm>
@@ -109,10 +110,9 @@ std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
 std::optional<SegmentView> SegmentTable::find_ordinal(uint64_t ordinal) const {
   MutexLock lock(mutex_);
   // Ordinals grow with numbers, so the first segment that ends above `ordinal` holds it.
-  const auto found =
-      std::ranges::lower_bound(by_base_, ordinal + 1, std::ranges::less{}, [&](const auto& item) {
-        return entries_.at(item.second).view.end_ordinal;
-      });
+  const auto found = std::ranges::lower_bound(
+      by_base_, ordinal + 1, std::ranges::less{},
+      [&](const auto& item) { return entries_.at(item.second).view.end_ordinal; });
   if (found == by_base_.end()) return std::nullopt;
   const SegmentView& view = entries_.at(found->second).view;
   if (ordinal < view.header.base_ordinal) return std::nullopt;

@@ -29,8 +29,8 @@ struct SegmentView {
   bool is_sealed = false;    ///< A seal is known to be there.
   Lsn end_lsn;               ///< Of what is durable.
   uint64_t end_ordinal = 0;
-  uint64_t digest = 0;       ///< Up to end_lsn.
-  Lsn last_frame_lsn;        ///< Only if verified and not empty.
+  uint64_t digest = 0;  ///< Up to end_lsn.
+  Lsn last_frame_lsn;   ///< Only if verified and not empty.
 
   [[nodiscard]] bool is_empty() const { return end_lsn == header.base_lsn; }
 };
@@ -77,14 +77,12 @@ class SegmentTable {
       WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<SegmentView> at(uint64_t number) const WRITEAHEAD_EXCLUDES(mutex_);
   /// The first segment behind `number`; its predecessor's end and base are one.
-  [[nodiscard]] std::optional<SegmentView> after(uint64_t number) const
-      WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] std::optional<SegmentView> after(uint64_t number) const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] std::vector<SegmentView> all() const WRITEAHEAD_EXCLUDES(mutex_);
 
   /// Where to begin a search in a verified segment: the last known frame at or below `lsn`, or
   /// holding no ordinal above `ordinal`. Its base if none is known.
-  [[nodiscard]] IndexEntry search_start(uint64_t number, Lsn lsn) const
-      WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] IndexEntry search_start(uint64_t number, Lsn lsn) const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] IndexEntry search_start_ordinal(uint64_t number, uint64_t ordinal) const
       WRITEAHEAD_EXCLUDES(mutex_);
   /// The contents of a verified segment, for its seal.

@@ -1,4 +1,5 @@
 // Writing a copy of torn bytes, and keeping their number bounded.
+// Names are never reused, so that an older copy is not lost to a newer one.
 #include "segment/torn_copy.h"
 
 #include <fmt/format.h>

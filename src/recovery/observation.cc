@@ -1,0 +1,172 @@
+// Observing a log, and verifying all of it.
+// Nothing is written in this file.
+#include "recovery/observation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/aligned_buffer.h"
+#include "segment/closed_segment.h"
+
+namespace writeahead::internal {
+namespace {
+
+constexpr int kMaxAttempts = 100;
+
+/// What the control page says, if it is of this log and newer than all that was seen.
+std::optional<ControlState> valid_control(SegmentStore& store, const Inspection& found) {
+  auto control = store.read_control();
+  if (!control || control->log_id != found.root.log_id) return std::nullopt;
+  if (control->epoch < found.highest_epoch) return std::nullopt;
+  return control;
+}
+
+bool is_same_moment(const std::optional<ControlState>& a, const std::optional<ControlState>& b) {
+  if (a.has_value() != b.has_value()) return false;
+  return !a || (a->epoch == b->epoch && a->durable_lsn == b->durable_lsn &&
+                a->truncation_count == b->truncation_count);
+}
+
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+Finding to_finding(const Damage& damage) {
+  return {.file = std::string(file_name(damage.path)),
+          .offset = damage.offset,
+          .lsn = damage.lsn,
+          .what = damage.what};
+}
+
+/// A closed segment, with the end that its successor's header states.
+SegmentView closed_view(const SegmentHeader& header, const SegmentHeader& successor) {
+  SegmentView view;
+  view.header = header;
+  view.binding = SegmentBinding::of(header.log_id, header.number);
+  view.is_closed = true;
+  view.end_lsn = successor.base_lsn;
+  view.end_ordinal = successor.base_ordinal;
+  view.digest = successor.link.digest;
+  return view;
+}
+
+/// A seal that does not verify has no effect, but somebody may want to know.
+Result<std::optional<Finding>> find_bad_seal(SegmentReader& segment, const SegmentView& view) {
+  const uint64_t offset = segment_offset(view.header.base_lsn, view.end_lsn);
+  if (offset + kFrameHeaderBytes > segment.bytes()) return std::nullopt;
+  AlignedBuffer memory(kBlockBytes);
+  const auto bytes = memory.span().first(kFrameHeaderBytes);
+  if (auto read = segment.read(offset, bytes, ReadSource::device); !read) {
+    return std::unexpected(read.error());
+  }
+  if (is_zero(bytes)) return std::nullopt;
+  return Finding{.file = std::string(file_name(segment.path())),
+                 .offset = offset,
+                 .lsn = view.end_lsn,
+                 .what = "the seal does not verify; it has no effect and is written again"};
+}
+
+bool continues(const SegmentHeader& header, const SegmentHeader& successor) {
+  return successor.number == header.number + 1 && successor.link.number == header.number &&
+         successor.link.end_lsn == successor.base_lsn && successor.base_lsn >= header.base_lsn &&
+         successor.base_ordinal >= header.base_ordinal;
+}
+
+/// Reads all closed segments up to the first damage; false at that.
+Result<bool> verify_closed(SegmentStore& store, const Inspection& found, VerifyReport& report) {
+  for (size_t i = 0; i + 1 < found.data.size(); ++i) {
+    const SegmentHeader& header = found.data[i].header;
+    if (!continues(header, found.data[i + 1].header)) return found.damage.has_value();
+    const SegmentView view = closed_view(header, found.data[i + 1].header);
+    auto segment = store.open(header.number);
+    if (!segment) return std::unexpected(segment.error());
+    auto checked = check_closed_segment(*segment, view, ReadSource::device);
+    if (!checked) return std::unexpected(checked.error());
+    ++report.segments;
+    report.bytes += checked->contents.end_lsn - header.base_lsn;
+    report.records += checked->contents.end_ordinal - header.base_ordinal;
+    if (checked->damage) {
+      report.findings.push_back(to_finding(*checked->damage));
+      report.end_lsn = checked->damage->lsn;
+      return false;
+    }
+    if (checked->is_sealed) continue;
+    auto bad_seal = find_bad_seal(**segment, view);
+    if (!bad_seal) return std::unexpected(bad_seal.error());
+    if (*bad_seal) report.findings.push_back(std::move(**bad_seal));
+  }
+  return true;
+}
+
+void verify_tail(const Inspection& found, VerifyReport& report) {
+  const SegmentHeader& header = found.data.back().header;
+  const Tail& tail = *found.tail;
+  ++report.segments;
+  report.bytes += tail.contents.end_lsn - header.base_lsn;
+  report.records += tail.contents.end_ordinal - header.base_ordinal;
+  if (tail.verdict != TailVerdict::torn_tail) return;
+  const uint64_t offset = segment_offset(header.base_lsn, tail.contents.end_lsn);
+  report.verdict = VerifyReport::Verdict::torn_tail;
+  report.findings.push_back({.file = std::string(file_name(found.data.back().path)),
+                             .offset = offset,
+                             .lsn = tail.contents.end_lsn,
+                             .what = fmt::format("torn tail of {} bytes, which the next opening "
+                                                 "saves aside and cuts: {}",
+                                                 tail.residue_end - offset, describe(tail.stop))});
+}
+
+}  // namespace
+
+Result<Observation> observe(SegmentStore& store) {
+  Observation observation;
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    const auto before = store.read_control();
+    observation.is_live = before && store.is_writing(*before);
+    auto found =
+        inspect(store, observation.is_live ? std::optional(before->durable_lsn) : std::nullopt);
+    if (!found) return std::unexpected(found.error());
+    observation.found = std::move(*found);
+    const auto after = valid_control(store, observation.found);
+    if (observation.is_live && !after) {
+      // A page that does not belong to this log, or is older than it, says nothing.
+      auto alone = inspect(store, std::nullopt);
+      if (!alone) return std::unexpected(alone.error());
+      observation = {.found = std::move(*alone), .is_live = false};
+      return observation;
+    }
+    // Bytes that were being written while they were read may look like damage; once nothing moved
+    // in between, they are judged.
+    const bool was_still = is_same_moment(before, store.read_control());
+    if (was_still || (!observation.found.damage && before && after &&
+                      after->epoch == before->epoch && observation.is_live)) {
+      break;
+    }
+  }
+  return observation;
+}
+
+Result<void> settle_observed(Observation& observation) {
+  if (observation.is_live || observation.found.last == nullptr) return {};
+  return observation.found.last->sync();
+}
+
+Result<VerifyReport> verify_observed(SegmentStore& store, const Observation& observation) {
+  const Inspection& found = observation.found;
+  VerifyReport report;
+  report.is_live = observation.is_live;
+  report.end_lsn = found.end_lsn();
+  auto sound = verify_closed(store, found, report);
+  if (!sound) return std::unexpected(sound.error());
+  if (found.damage) report.findings.push_back(to_finding(*found.damage));
+  if (!*sound || found.damage) {
+    report.verdict = VerifyReport::Verdict::corruption;
+    if (found.damage) report.end_lsn = std::min(report.end_lsn, found.damage->lsn);
+  } else if (found.tail) {
+    verify_tail(found, report);
+  }
+  return report;
+}
+
+}  // namespace writeahead::internal
