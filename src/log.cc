@@ -47,7 +47,8 @@ Result<Lsn> Log::append(Payload payload, RecordOptions options) {
 }
 
 Result<Appended> Log::append(const Batch& batch) {
-  if (batch.is_empty()) {
+  // A record that no batch can hold is not in it, but is remembered: that is `too_large`.
+  if (batch.is_empty() && internal::BatchAccess::longest(batch) == 0) {
     return std::unexpected(internal::make_error(ErrorCode::invalid_argument, "append batch",
                                                 "it holds no record",
                                                 {.path = state_->view().store().path()}));
