@@ -110,8 +110,8 @@ std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
 std::optional<SegmentView> SegmentTable::find_ordinal(uint64_t ordinal) const {
   MutexLock lock(mutex_);
   // Ordinals grow with numbers, so the first segment that ends above `ordinal` holds it.
-  const auto found = std::ranges::lower_bound(
-      by_base_, ordinal + 1, std::ranges::less{},
+  const auto found = std::ranges::upper_bound(
+      by_base_, ordinal, std::ranges::less{},
       [&](const auto& item) { return entries_.at(item.second).view.end_ordinal; });
   if (found == by_base_.end()) return std::nullopt;
   const SegmentView& view = entries_.at(found->second).view;
