@@ -68,13 +68,20 @@ Result<void> FileStore::open_root(const FileStoreOptions& options) {
       return std::unexpected(make_error(ErrorCode::not_found, "open log",
                                         "there is no log in the directory", {.path = path_}));
     }
+    // Beside segments a missing root is damage, most likely, and then nothing must be changed: the
+    // root is created once that is judged, by claim().
+    if (!numbers->empty()) return {};
     root = RootFile::create(*directory_, path_, options.file_mode);
     // Somebody else may have created it in between.
     if (root && *root == nullptr) root = RootFile::open(*directory_, path_, true);
     if (!root) return std::unexpected(root.error());
     if (*root == nullptr) return std::unexpected(locked_error());
   }
-  root_ = std::move(*root);
+  return own_root(std::move(*root));
+}
+
+Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
+  root_ = std::move(root);
   auto locked = root_->lock();
   if (!locked) return std::unexpected(locked.error());
   if (!*locked) return std::unexpected(locked_error());
@@ -131,6 +138,13 @@ Result<RootSlots> FileStore::load_root() {
 }
 
 Result<void> FileStore::claim(const RootState& root) {
+  if (root_ == nullptr) {
+    auto created = RootFile::create(*directory_, path_, file_mode_);
+    if (!created) return std::unexpected(created.error());
+    // Whoever created it in between may have a log there by now.
+    if (*created == nullptr) return std::unexpected(locked_error());
+    if (auto owned = own_root(std::move(*created)); !owned) return owned;
+  }
   // The name of the root, and of the directory itself, are durable before any segment takes data.
   if (auto synced = directory_->sync(); !synced) {
     return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
