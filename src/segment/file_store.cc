@@ -280,6 +280,12 @@ Result<std::string> FileStore::save_torn(uint64_t number, Lsn lsn, SegmentReader
   return copy_torn_bytes(*directory_, path_, file_mode_, number, lsn, segment, begin, end);
 }
 
+void FileStore::release() {
+  // Before the lock is given back: the page is the next owner's then.
+  if (control_writer_) control_writer_->withdraw();
+  root_.reset();
+}
+
 void FileStore::publish_durable(Lsn lsn) { control_writer_->publish_durable(lsn); }
 
 std::optional<ControlState> FileStore::read_control() {
