@@ -60,7 +60,7 @@ class FileStore final : public SegmentStore {
   }
 
  private:
-  FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory, bool for_writing);
+  FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory);
 
   [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
   [[nodiscard]] Error locked_error();
@@ -71,7 +71,6 @@ class FileStore final : public SegmentStore {
   Env& env_;
   const std::string path_;
   const std::unique_ptr<Directory> directory_;
-  const bool for_writing_;
   uint32_t file_mode_ = 0600;
   SyncMethod method_ = SyncMethod::automatic;
   std::unique_ptr<RootFile> root_;  // null if a log that is only read has none
