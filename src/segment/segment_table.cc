@@ -109,14 +109,14 @@ std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
 
 std::optional<SegmentView> SegmentTable::find_ordinal(uint64_t ordinal) const {
   MutexLock lock(mutex_);
-  // Ordinals grow with numbers, so the first segment that ends above `ordinal` holds it.
-  const auto found = std::ranges::lower_bound(
-      by_base_, ordinal + 1, std::ranges::less{},
-      [&](const auto& item) { return entries_.at(item.second).view.end_ordinal; });
-  if (found == by_base_.end()) return std::nullopt;
-  const SegmentView& view = entries_.at(found->second).view;
-  if (ordinal < view.header.base_ordinal) return std::nullopt;
-  return view;
+  // From the newest back: the first that does not begin above `ordinal` is the one to hold it.
+  for (auto item = by_base_.rbegin(); item != by_base_.rend(); ++item) {
+    const SegmentView& view = entries_.at(item->second).view;
+    if (view.header.base_ordinal > ordinal) continue;
+    if (ordinal >= view.end_ordinal) return std::nullopt;
+    return view;
+  }
+  return std::nullopt;
 }
 
 std::optional<SegmentView> SegmentTable::at(uint64_t number) const {
