@@ -47,9 +47,14 @@ Result<Lsn> Log::append(Payload payload, RecordOptions options) {
 }
 
 Result<Appended> Log::append(const Batch& batch) {
-  if (batch.is_empty()) {
+  if (batch.is_empty() && internal::BatchAccess::longest(batch) == 0) {
     return std::unexpected(internal::make_error(ErrorCode::invalid_argument, "append batch",
                                                 "it holds no record",
+                                                {.path = state_->view().store().path()}));
+  }
+  if (batch.size() > internal::kMaxFrameRecords) {
+    return std::unexpected(internal::make_error(ErrorCode::too_large, "append batch",
+                                                "it holds more than 2^31 records",
                                                 {.path = state_->view().store().path()}));
   }
   PendingAppend append(batch);
@@ -61,7 +66,12 @@ Result<RecordView> Log::read(Lsn lsn) const {
   return state_->view().read(lsn);
 }
 
-Reader Log::reader(Lsn from) const { return state_->view().reader(from); }
+Reader Log::reader(Lsn from) const {
+  if (auto refusal = state_->read_refusal()) {
+    return Reader(std::make_unique<internal::Cursor>(*refusal));
+  }
+  return state_->view().reader(from);
+}
 
 Result<Lsn> Log::find_ordinal(uint64_t ordinal) const {
   if (auto refusal = state_->read_refusal()) return std::unexpected(*refusal);

@@ -27,8 +27,8 @@ SegmentTable::Addition SegmentTable::prepare(const SegmentHeader& header,
   entry.writer = std::move(writer);
   Bases bases = {{header.base_lsn, header.number}};
   Addition addition;
-  addition.entry = entries.extract(entries.begin());
-  addition.base = bases.extract(bases.begin());
+  addition.entry_ = entries.extract(entries.begin());
+  addition.base_ = bases.extract(bases.begin());
   return addition;
 }
 
@@ -41,7 +41,7 @@ void SegmentTable::reserve() {
 
 void SegmentTable::add(Addition addition) {
   MutexLock lock(mutex_);
-  const SegmentHeader& header = addition.entry.mapped().view.header;
+  const SegmentHeader& header = addition.entry_.mapped().view.header;
   if (!entries_.empty()) {
     SegmentView& before = entries_.rbegin()->second.view;
     WRITEAHEAD_CHECK(header.number > before.header.number);
@@ -53,8 +53,8 @@ void SegmentTable::add(Addition addition) {
   }
   // An empty segment shares its base with its successor, which counts.
   by_base_.erase(header.base_lsn);
-  by_base_.insert(std::move(addition.base));
-  entries_.insert(std::move(addition.entry));
+  by_base_.insert(std::move(addition.base_));
+  entries_.insert(std::move(addition.entry_));
 }
 
 void SegmentTable::set_contents(SegmentContents contents) {
