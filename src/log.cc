@@ -22,8 +22,10 @@ Log::Log(std::unique_ptr<LogState> state) : state_(std::move(state)) {}
 Log::Log(Log&&) noexcept = default;
 
 Log& Log::operator=(Log&& other) noexcept {
-  Log old(std::move(other));
-  std::swap(state_, old.state_);
+  if (this != &other) {
+    Log old(std::move(*this));  // Closes what was open here.
+    state_ = std::move(other.state_);
+  }
   return *this;
 }
 
@@ -32,10 +34,10 @@ Log::~Log() {
   if (!state_->is_owner()) {
     // In a forked child the background thread does not exist and locks may be held by threads that
     // do not either: whatever is touched could hang. The parent's log is not the child's to end.
-    static_cast<void>(state_.release());
+    [[maybe_unused]] LogState* const abandoned = state_.release();
     return;
   }
-  static_cast<void>(state_->close());
+  [[maybe_unused]] const auto closed = state_->close();
 }
 
 Result<Lsn> Log::append(Payload payload, RecordOptions options) {
@@ -47,6 +49,7 @@ Result<Lsn> Log::append(Payload payload, RecordOptions options) {
 }
 
 Result<Appended> Log::append(const Batch& batch) {
+  // A record that no batch can hold is not in it, but is remembered: that is `too_large`.
   if (batch.is_empty() && internal::BatchAccess::longest(batch) == 0) {
     return std::unexpected(internal::make_error(ErrorCode::invalid_argument, "append batch",
                                                 "it holds no record",
