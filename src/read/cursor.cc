@@ -12,9 +12,11 @@ namespace writeahead::internal {
 Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from)
     : view_(std::move(view)), position_(from) {}
 
+Cursor::Cursor(const Error& refusal) : refusal_(refusal) {}
+
 std::optional<Result<RecordView>> Cursor::next() {
   if (state_ == State::ended) return std::nullopt;
-  auto record = step();
+  auto record = refusal_ ? std::unexpected(*refusal_) : step();
   if (!record) {
     state_ = State::ended;
     return std::unexpected(record.error());

@@ -93,6 +93,7 @@ Result<void> Inspector::judge_root() {
   if (rule.verdict == RootVerdict::corruption) {
     damage(join_path(store.path(), kRootName), 0, Lsn{}, std::string(rule.label));
   } else if (rule.verdict != RootVerdict::create) {
+    found.bad_slot = 1 - slots->newest();
     found.root = slots->slot[slots->newest()].root;
     found.highest_epoch = found.root.epoch;
   }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/aligned_buffer.h"
+#include "format/segment_name.h"
 #include "segment/closed_segment.h"
 
 namespace writeahead::internal {
@@ -157,6 +158,13 @@ Result<VerifyReport> verify_observed(SegmentStore& store, const Observation& obs
   VerifyReport report;
   report.is_live = observation.is_live;
   report.end_lsn = found.root.first.lsn;
+  if (found.root_verdict == RootVerdict::use_and_skip) {
+    report.findings.push_back({.file = std::string(kRootName),
+                               .offset = found.bad_slot * kRootSlotBytes,
+                               .lsn = {},
+                               .what = "one slot of the root is bad; the other one carries the "
+                                       "log, and the next opening writes both"});
+  }
   auto sound = verify_closed(store, found, report);
   if (!sound) return std::unexpected(sound.error());
   if (found.damage) report.findings.push_back(to_finding(*found.damage));

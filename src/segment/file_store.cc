@@ -27,12 +27,8 @@ bool is_shortage(SystemError error) {
 
 uint32_t directory_mode(uint32_t file_mode) { return file_mode | ((file_mode & 0444U) >> 2U); }
 
-FileStore::FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory,
-                     bool for_writing)
-    : env_(env),
-      path_(std::move(path)),
-      directory_(std::move(directory)),
-      for_writing_(for_writing) {}
+FileStore::FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory)
+    : env_(env), path_(std::move(path)), directory_(std::move(directory)) {}
 
 Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& path,
                                                    const FileStoreOptions& options) {
@@ -47,7 +43,7 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& 
     }
     return std::unexpected(error);
   }
-  std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory), true));
+  std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory)));
   store->file_mode_ = options.file_mode;
   store->method_ = options.sync_method;
   if (auto opened = store->open_root(options); !opened) return std::unexpected(opened.error());
@@ -95,7 +91,7 @@ Result<std::unique_ptr<FileStore>> FileStore::open_read_only(Env& env, const std
     if (directory.error().number != ENOENT) return std::unexpected(error);
     return std::unexpected(with_code(error, ErrorCode::not_found));
   }
-  std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory), false));
+  std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory)));
   auto root = RootFile::open(*store->directory_, path, false);
   if (!root) return std::unexpected(root.error());
   if (*root == nullptr) {

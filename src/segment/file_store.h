@@ -60,7 +60,7 @@ class FileStore final : public SegmentStore {
   }
 
  private:
-  FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory, bool for_writing);
+  FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory);
 
   [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
   [[nodiscard]] Result<void> own_root(std::unique_ptr<RootFile> root);
@@ -72,7 +72,6 @@ class FileStore final : public SegmentStore {
   Env& env_;
   const std::string path_;
   const std::unique_ptr<Directory> directory_;
-  const bool for_writing_;
   uint32_t file_mode_ = 0600;
   SyncMethod method_ = SyncMethod::automatic;
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on

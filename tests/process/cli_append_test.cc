@@ -1,0 +1,169 @@
+// `wal append`: what is in the log behind it, and what it says while it works.
+#include <sys/stat.h>
+
+#include "process/wal_command.h"
+
+namespace writeahead::test {
+
+namespace {
+
+using CliAppend = WalCommandTest;
+
+TEST_F(CliAppend, empty_input_makes_an_empty_log) {
+  expect_success(wal({"append", path("d")}));
+  const Finished shown = wal({"cat", path("d")});
+  expect_success(shown);
+  EXPECT_EQ(shown.out, "");
+}
+
+TEST_F(CliAppend, last_line_without_newline_gets_one) {
+  const std::string log = make_log("d", "one\ntwo");
+  EXPECT_EQ(wal({"cat", log}).out, "one\ntwo\n");
+}
+
+TEST_F(CliAppend, second_append_goes_on_behind_the_first) {
+  const std::string log = make_log("d", "one\n");
+  (void)make_log("d", "two\n");
+  EXPECT_EQ(wal({"cat", log}).out, "one\ntwo\n");
+}
+
+// A line of 5 MiB is longer than any buffer that the command begins with.
+TEST_F(CliAppend, long_line_comes_back) {
+  const std::string text = "short\n" + std::string(5 << 20, 'x') + "\nshort\n";
+  const std::string log = make_log("d", text);
+  EXPECT_TRUE(wal({"cat", log}).out == text);
+}
+
+TEST_F(CliAppend, input_file_is_read) {
+  write_file("f", "one\ntwo\n");
+  expect_success(wal({"append", path("d"), "--input", path("f")}));
+  EXPECT_EQ(wal({"cat", path("d")}).out, "one\ntwo\n");
+}
+
+TEST_F(CliAppend, missing_input_file_leaves_no_log_behind) {
+  expect_failure(wal({"append", path("d"), "--input", path("f")}), 3, path("f"));
+  EXPECT_FALSE(std::filesystem::exists(path("d")));
+}
+
+TEST_F(CliAppend, every_durability_level_is_accepted) {
+  for (const std::string level : {"durable", "written", "buffered"}) {
+    expect_success(wal({"append", path("d"), "--durability", level}, level + "\n"));
+  }
+  EXPECT_EQ(wal({"cat", path("d")}).out, "durable\nwritten\nbuffered\n");
+}
+
+TEST_F(CliAppend, lsn_is_printed_while_the_input_is_open) {
+  ChildProcess child(command({"append", path("d"), "--print-lsn"}));
+  child.write_input("one\n");
+  const auto first = child.read_line();
+  ASSERT_TRUE(first);
+  // Durable means that another process sees it.
+  const Finished shown = wal({"cat", path("d"), "--from", *first});
+  EXPECT_EQ(shown.out, "one\n") << shown.err;
+  child.write_input("two\n");
+  const auto second = child.read_line();
+  ASSERT_TRUE(second);
+  EXPECT_GT(std::stoull(*second), std::stoull(*first));
+  expect_success(child.finish());
+}
+
+TEST_F(CliAppend, half_a_line_is_not_appended_before_its_end) {
+  ChildProcess child(command({"append", path("d"), "--print-lsn"}));
+  child.write_input("one\ntw");
+  ASSERT_TRUE(child.read_line());
+  EXPECT_FALSE(child.read_line(std::chrono::milliseconds(100)));
+  child.write_input("o\n");
+  EXPECT_TRUE(child.read_line());
+  expect_success(child.finish());
+  EXPECT_EQ(wal({"cat", path("d")}).out, "one\ntwo\n");
+}
+
+TEST_F(CliAppend, partial_batch_goes_out_when_the_input_pauses) {
+  ChildProcess child(command({"append", path("d"), "--print-lsn", "--batch", "1000"}));
+  child.write_input("one\ntwo\nthr");
+  EXPECT_TRUE(child.read_line());
+  EXPECT_TRUE(child.read_line());
+  child.write_input("ee\n");
+  EXPECT_TRUE(child.read_line());
+  expect_success(child.finish());
+  EXPECT_EQ(wal({"cat", path("d")}).out, "one\ntwo\nthree\n");
+}
+
+TEST_F(CliAppend, printed_lsns_lead_to_their_records) {
+  for (const std::string batch : {"1", "3"}) {
+    const std::string log = path("d" + batch);
+    const Finished appended =
+        wal({"append", log, "--print-lsn", "--batch", batch}, "a\nb\nc\nd\ne\n");
+    expect_success(appended);
+    const auto lsns = lsns_of(appended.out);
+    ASSERT_EQ(lsns.size(), 5U);
+    for (size_t i = 0; i < lsns.size(); ++i) {
+      const Finished shown = wal({"cat", log, "--from", std::to_string(lsns[i]), "--count", "1"});
+      EXPECT_EQ(shown.out, std::string(1, static_cast<char>('a' + i)) + "\n");
+    }
+  }
+}
+
+TEST_F(CliAppend, timings_follow_the_lsn_and_mark_rotations) {
+  std::string text;
+  for (int i = 0; i < 40; ++i) {
+    text += std::string(500, 'x') + "\n";
+  }
+  const Finished appended =
+      wal({"append", path("d"), "--print-lsn", "--timings", "--segment-bytes", "8K"}, text);
+  expect_success(appended);
+  const auto lines = lines_of(appended.out);
+  ASSERT_EQ(lines.size(), 80U);
+  size_t rotated = 0;
+  for (size_t i = 0; i < lines.size(); i += 2) {
+    EXPECT_TRUE(lines[i + 1].starts_with(lines[i] + " ")) << lines[i + 1];
+    rotated += lines[i + 1].ends_with(" rotated") ? 1 : 0;
+  }
+  EXPECT_GT(rotated, 1U);
+  EXPECT_LT(rotated, 40U);
+}
+
+TEST_F(CliAppend, timings_of_a_batch_are_one_line) {
+  const Finished appended = wal({"append", path("d"), "--timings", "--batch", "10", "--input",
+                                 (write_file("f", "a\nb\nc\n"), path("f"))});
+  expect_success(appended);
+  EXPECT_EQ(lines_of(appended.out).size(), 1U);
+}
+
+TEST_F(CliAppend, input_that_ends_inside_a_record_keeps_whole_ones) {
+  const std::string whole = length_prefixed("one") + length_prefixed("");
+  const std::vector<std::string> ends = {std::string("\x05", 1), std::string("\x05\0\0\0", 4),
+                                         std::string("\x05\0\0\0half", 8),
+                                         std::string("\xff\xff\xff\xff", 4)};
+  for (size_t i = 0; i < ends.size(); ++i) {
+    const std::string log = path("d" + std::to_string(i));
+    for (const std::string batch : {"1", "100"}) {
+      const Finished appended =
+          wal({"append", log, "--format", "length-prefixed", "--print-lsn", "--batch", batch},
+              whole + ends[i]);
+      expect_failure(appended, 2, "standard input");
+      EXPECT_EQ(lines_of(appended.out).size(), 2U);
+    }
+    EXPECT_EQ(wal({"cat", log, "--format", "length-prefixed"}).out, whole + whole);
+  }
+}
+
+TEST_F(CliAppend, reader_that_closes_the_pipe_loses_no_record) {
+  ChildProcess child(command({"append", path("d"), "--print-lsn"}));
+  child.close_output();
+  child.write_input("one\ntwo\nthree\n");
+  expect_success(child.finish());
+  EXPECT_EQ(wal({"cat", path("d")}).out, "one\ntwo\nthree\n");
+}
+
+TEST_F(CliAppend, closed_standard_output_does_not_become_a_file_of_the_log) {
+  ChildSettings closed;
+  closed.closed_descriptors = {STDOUT_FILENO};
+  expect_failure(wal({"append", path("d"), "--print-lsn"}, "one\n", closed), 3, "standard output");
+  expect_success(wal({"verify", path("d")}));
+  EXPECT_EQ(wal({"cat", path("d")}).out, "one\n");
+}
+
+}  // namespace
+
+}  // namespace writeahead::test

@@ -1,0 +1,215 @@
+// `wal probe`: times the ways to make one small record durable in a directory.
+//
+// The directory needs no log. The files that are written have no name while they are timed, so that
+// nothing is left behind, whatever ends the process.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <csignal>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "option.h"
+#include "output.h"
+#include "probe_file.h"
+#include "verb.h"
+#include "writeahead/env.h"
+#include "writeahead/options.h"
+
+namespace wal {
+
+using writeahead::Directory;
+using writeahead::Env;
+using writeahead::SyncMethod;
+
+namespace {
+
+constexpr uint64_t kDefaultRounds = 300;
+constexpr uint64_t kMostRounds = 1'000'000;
+constexpr uint64_t kWarmUpRounds = 20;
+
+/// In the order in which a log prefers them.
+constexpr std::array kMethods = {SyncMethod::direct_dsync, SyncMethod::dsync,
+                                 SyncMethod::fdatasync};
+
+struct ProbeOptions {
+  std::string directory;
+  std::optional<uint64_t> rounds;
+  bool is_json = false;
+};
+
+struct Timing {
+  SyncMethod method = SyncMethod::automatic;
+  double p50_us = 0;
+  double p99_us = 0;
+};
+
+/// Holds signals off while the files have names: the time is short, and a signal that comes in it
+/// takes effect behind it.
+class SignalsHeld {
+ public:
+  SignalsHeld() {
+    sigset_t held;
+    (void)sigemptyset(&held);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      (void)sigaddset(&held, signal);
+    }
+    (void)pthread_sigmask(SIG_BLOCK, &held, &before_);
+  }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+  ~SignalsHeld() { (void)pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+using ProbeFiles = std::vector<std::unique_ptr<ProbeFile>>;
+
+/// One file for each method that the file system takes.
+Outcome<ProbeFiles> open_files(Env& env, const std::string& path) {
+  const auto directory = env.open_directory(path, false, 0700);
+  if (!directory) {
+    const int number = directory.error().number;
+    auto failure = system_failure("open directory " + path, number);
+    failure.error().code = number == ENOENT ? ExitCode::not_there : ExitCode::environment;
+    return failure;
+  }
+  const SignalsHeld held;
+  ProbeFiles files;
+  for (const SyncMethod method : kMethods) {
+    auto file = ProbeFile::open(env, **directory, path, method);
+    if (!file) {
+      return std::unexpected(file.error());
+    }
+    if (*file) {
+      files.push_back(std::move(*file));
+    }
+  }
+  if (files.empty()) {
+    return system_failure("probe " + path, EOPNOTSUPP);
+  }
+  // The removed names are on disk now and not while the timing goes on. Not every file system can
+  // sync a directory, and nothing depends on it.
+  [[maybe_unused]] const auto ignored = (*directory)->sync();
+  return files;
+}
+
+/// The value that `percent` of `sorted` do not exceed, in microseconds, to a tenth.
+double percentile_us(const std::vector<uint64_t>& sorted, size_t percent) {
+  const size_t rank = (sorted.size() * percent + 99) / 100;
+  return std::round(static_cast<double>(sorted[std::max<size_t>(rank, 1) - 1]) / 100) / 10;
+}
+
+/// The methods take turns, so that a slow moment of the device meets all of them.
+Outcome<std::vector<Timing>> time_files(const ProbeFiles& files, uint64_t rounds) {
+  std::vector<std::vector<uint64_t>> times(files.size());
+  for (uint64_t round = 0; round < kWarmUpRounds + rounds; ++round) {
+    for (size_t i = 0; i < files.size(); ++i) {
+      const auto time = files[i]->write_next();
+      if (!time) {
+        return std::unexpected(time.error());
+      }
+      if (round >= kWarmUpRounds) {
+        times[i].push_back(*time);
+      }
+    }
+  }
+  std::vector<Timing> timings;
+  for (size_t i = 0; i < files.size(); ++i) {
+    std::ranges::sort(times[i]);
+    timings.push_back({.method = files[i]->method(),
+                       .p50_us = percentile_us(times[i], 50),
+                       .p99_us = percentile_us(times[i], 99)});
+  }
+  return timings;
+}
+
+/// The floor is what the direct method takes; where it is refused, what the fastest other one does.
+const Timing& floor_of(const std::vector<Timing>& timings) {
+  if (timings.front().method == SyncMethod::direct_dsync) {
+    return timings.front();
+  }
+  return *std::ranges::min_element(timings, {}, &Timing::p50_us);
+}
+
+std::string json_of(const std::vector<Timing>& timings) {
+  nlohmann::ordered_json report;
+  report["methods"] = nlohmann::ordered_json::array();
+  for (const auto& timing : timings) {
+    nlohmann::ordered_json row;
+    row["method"] = writeahead::to_string(timing.method);
+    row["p50_us"] = timing.p50_us;
+    row["p99_us"] = timing.p99_us;
+    row["chosen"] = timing.method == timings.front().method;
+    report["methods"].push_back(std::move(row));
+  }
+  report["floor_p50_us"] = floor_of(timings).p50_us;
+  return report.dump(2) + "\n";
+}
+
+std::string table_of(const std::vector<Timing>& timings) {
+  std::string table = fmt::format("{:<14}{:>12}{:>12}\n", "method", "p50 us", "p99 us");
+  for (const SyncMethod method : kMethods) {
+    const auto timing = std::ranges::find(timings, method, &Timing::method);
+    const auto name = writeahead::to_string(method);
+    if (timing == timings.end()) {
+      table += fmt::format("{:<14}{:>12}{:>12}\n", name, "refused", "refused");
+    } else {
+      table += fmt::format("{:<14}{:>12.1f}{:>12.1f}{}\n", name, timing->p50_us, timing->p99_us,
+                           timing == timings.begin() ? "  chosen" : "");
+    }
+  }
+  const Timing& floor = floor_of(timings);
+  table += fmt::format("floor (p50 of {}{}): {:.1f} us\n", writeahead::to_string(floor.method),
+                       floor.method == SyncMethod::direct_dsync
+                           ? ""
+                           : ", the fastest, since direct_dsync is refused here",
+                       floor.p50_us);
+  return table;
+}
+
+Outcome<void> probe(const ProbeOptions& options) {
+  const auto files = open_files(Env::posix(), options.directory);
+  if (!files) {
+    return std::unexpected(files.error());
+  }
+  const auto timings =
+      time_files(*files, std::min(options.rounds.value_or(kDefaultRounds), kMostRounds));
+  if (!timings) {
+    return std::unexpected(timings.error());
+  }
+  Output out(STDOUT_FILENO);
+  out.write(options.is_json ? json_of(*timings) : table_of(*timings));
+  return out.flush();
+}
+
+}  // namespace
+
+Verb add_probe(CLI::App& application) {
+  const auto options = std::make_shared<ProbeOptions>();
+  CLI::App& verb = *application.add_subcommand("probe", "Time what makes a record durable here");
+  add_directory(verb, options->directory, "Any directory that exists, with a log or without");
+  add_number(verb, "--rounds", options->rounds, 1,
+             "Time each method N times, at most a million. Default 300.");
+  add_json(verb, options->is_json);
+  verb.footer(
+      "Overwrites 4 KiB blocks of files of its own, 64 bytes further each time, as a log does.\n"
+      "direct_dsync  past the page cache, durable when the write returns: the floor\n"
+      "dsync         through the page cache, durable when the write returns\n"
+      "fdatasync     through the page cache, and a sync of the file\n"
+      "A log takes the first that the file system supports. If direct_dsync is refused, the floor\n"
+      "is the fastest of the others. A directory that does not exist is exit code 4.\n"
+      "Example:\n"
+      "  wal probe data --json");
+  return {.parser = &verb, .run = [options] { return probe(*options); }};
+}
+
+}  // namespace wal

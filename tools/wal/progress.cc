@@ -1,0 +1,58 @@
+// A thread of its own draws the line, so that it moves also while one call of the library takes
+// long, and costs the work nothing.
+#include "progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+namespace wal {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kQuietTime{1000};
+constexpr milliseconds kInterval{200};
+
+void write_to_terminal(std::string_view text) {
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+}  // namespace
+
+Progress::Progress(std::string verb, bool is_wanted) : verb_(std::move(verb)) {
+  if (is_wanted && ::isatty(STDERR_FILENO) != 0) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { show(stop); });
+  }
+}
+
+void Progress::show(const std::stop_token& stop) const {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  const auto start = steady_clock::now();
+  const auto pause = [&](milliseconds time) {
+    return stopped.wait_for(lock, stop, time, [&] { return stop.stop_requested(); });
+  };
+  if (pause(kQuietTime)) {
+    return;
+  }
+  do {
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(steady_clock::now() - start);
+    const uint64_t records = records_.load(std::memory_order_relaxed);
+    write_to_terminal(records == 0 ? fmt::format("\r\x1b[K{}, {} s", verb_, seconds.count())
+                                   : fmt::format("\r\x1b[K{}, {} records, {} s", verb_, records,
+                                                 seconds.count()));
+  } while (!pause(kInterval));
+  write_to_terminal("\r\x1b[K");
+}
+
+}  // namespace wal
