@@ -104,7 +104,7 @@ ReferenceLog make_reference_log(const ReferenceOptions& options) {
   }
   made.epoch = log.epoch();
   if (options.closes) {
-    log.close().value();
+    static_cast<void>(log.close().value());
     made.disk = env.disk().shut_down();
   } else {
     env.crash_now();

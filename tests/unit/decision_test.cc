@@ -63,8 +63,8 @@ Decided expected(std::string_view label, Verdict verdict) {
 bool operator==(const Decided& a, const Decided& b) {
   return a.label == b.label && a.verdict == b.verdict;
 }
-void PrintTo(const Decided& decided, std::ostream* out) {
-  *out << decided.label << " -> " << decided.verdict;
+std::ostream& operator<<(std::ostream& out, const Decided& decided) {
+  return out << decided.label << " -> " << decided.verdict;
 }
 
 Decided root(std::initializer_list<RootFact> set) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "format/checksum.h"
+#include "format/frame.h"
 #include "format/root_slot.h"
 #include "format/segment_header.h"
 #include "format/segment_name.h"
@@ -178,6 +179,34 @@ TEST(VerdictFiles, header_that_verifies_and_lies_is_damage) {
       EXPECT_EQ(open_and_read(damaged).code, ErrorCode::corruption);
     }
   }
+}
+
+TEST(VerdictFiles, newest_frame_with_a_wrong_ordinal_is_damage_and_of_an_old_epoch_is_torn) {
+  const ReferenceLog log = make_reference_log({.closes = false});
+  const SegmentLayout& last = log.last();
+  const Bytes file = bytes_of(log.disk, last.path);
+  const auto header = format::decode_segment_header(file).header;
+  const auto binding = format::SegmentBinding::of(header.log_id, last.number);
+  const uint64_t offset = last.frames.back();
+  const Lsn lsn = header.base_lsn + (offset - format::kSegmentHeaderBytes);
+  const auto change = [&](auto alter) {
+    Bytes bytes = file;
+    const auto frame = std::span(bytes).subspan(offset);
+    auto changed = format::decode_frame_header(frame, lsn, binding).value();
+    alter(changed);
+    format::encode_frame_header(changed, binding, frame);
+    SimDisk damaged = log.disk;
+    damaged.put(last.path, bytes);
+    return damaged;
+  };
+  for (const uint64_t step : {uint64_t{1}, ~uint64_t{0}}) {
+    expect_refused(change([&](auto& frame) { frame.first_ordinal += step; }), "ordinal");
+  }
+  const SimDisk stale = change([](auto& frame) { --frame.epoch; });
+  const OpenResult opened = open_and_read(stale);
+  EXPECT_EQ(opened.report.outcome, Outcome::torn_tail) << opened.message;
+  EXPECT_EQ(opened.report.cut_offset, offset);
+  EXPECT_EQ(opened.records.size() + 1, log.records.size());
 }
 
 TEST(VerdictFiles, root_that_is_missing_or_cut_below_a_slot_is_damage) {
