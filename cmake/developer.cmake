@@ -13,8 +13,9 @@ function(writeahead_target name)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     target_compile_options(${name} PRIVATE -Wthread-safety)
   else()
-    # GCC 12 reports std::string's own code (gcc.gnu.org/PR105651).
-    target_compile_options(${name} PRIVATE -Wno-restrict)
+    # GCC 12 reports the own code of std::string (gcc.gnu.org/PR105651, PR105329).
+    target_compile_options(${name} PRIVATE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
+                           -Wno-stringop-overread)
   endif()
 endfunction()
 

@@ -22,8 +22,10 @@ Log::Log(std::unique_ptr<LogState> state) : state_(std::move(state)) {}
 Log::Log(Log&&) noexcept = default;
 
 Log& Log::operator=(Log&& other) noexcept {
-  Log old(std::move(other));
-  std::swap(state_, old.state_);
+  if (this != &other) {
+    Log old(std::move(*this));  // Closes what was open here.
+    state_ = std::move(other.state_);
+  }
   return *this;
 }
 
@@ -32,10 +34,10 @@ Log::~Log() {
   if (!state_->is_owner()) {
     // In a forked child the background thread does not exist and locks may be held by threads that
     // do not either: whatever is touched could hang. The parent's log is not the child's to end.
-    static_cast<void>(state_.release());
+    [[maybe_unused]] LogState* const abandoned = state_.release();
     return;
   }
-  static_cast<void>(state_->close());
+  [[maybe_unused]] const auto closed = state_->close();
 }
 
 Result<Lsn> Log::append(Payload payload, RecordOptions options) {
@@ -47,9 +49,15 @@ Result<Lsn> Log::append(Payload payload, RecordOptions options) {
 }
 
 Result<Appended> Log::append(const Batch& batch) {
-  if (batch.is_empty()) {
+  // A record that no batch can hold is not in it, but is remembered: that is `too_large`.
+  if (batch.is_empty() && internal::BatchAccess::longest(batch) == 0) {
     return std::unexpected(internal::make_error(ErrorCode::invalid_argument, "append batch",
                                                 "it holds no record",
+                                                {.path = state_->view().store().path()}));
+  }
+  if (batch.size() > internal::kMaxFrameRecords) {
+    return std::unexpected(internal::make_error(ErrorCode::too_large, "append batch",
+                                                "it holds more than 2^31 records",
                                                 {.path = state_->view().store().path()}));
   }
   PendingAppend append(batch);
@@ -61,7 +69,12 @@ Result<RecordView> Log::read(Lsn lsn) const {
   return state_->view().read(lsn);
 }
 
-Reader Log::reader(Lsn from) const { return state_->view().reader(from); }
+Reader Log::reader(Lsn from) const {
+  if (auto refusal = state_->read_refusal()) {
+    return Reader(std::make_unique<internal::Cursor>(*refusal));
+  }
+  return state_->view().reader(from);
+}
 
 Result<Lsn> Log::find_ordinal(uint64_t ordinal) const {
   if (auto refusal = state_->read_refusal()) return std::unexpected(*refusal);

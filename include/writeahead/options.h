@@ -38,13 +38,13 @@ struct Options {
   /// at most 1 GiB. Bounds the memory of one append, nothing else: it may change at every opening.
   uint64_t max_record_bytes = 64ULL << 20;
   /// Permission bits of new files; directories get the matching search bits. Default 0600, so that
-  /// only the owner reads the log.
+  /// only the owner reads the log. The owner's 0600 has to be among them.
   uint32_t file_mode = 0600;
 
   // How fast it does it.
 
   /// Size at which a segment ends, its header and frames counted, rounded up to 4 KiB. From 4608
-  /// on; default 64 MiB. Small segments give space back sooner after a trim, large ones rotate
+  /// to 2^40; default 64 MiB. Small segments give space back sooner after a trim, large ones rotate
   /// less often; a crash costs at opening one read of the last segment. Applies to new segments.
   uint64_t segment_bytes = 64ULL << 20;
   /// Overrides the automatic choice of how frames are made durable. `invalid_argument` at open if

@@ -32,7 +32,7 @@ struct RecoveryReport {
   uint64_t cut_segment = 0;  ///< Number of the segment that was cut.
   uint64_t cut_offset = 0;   ///< Offset in its file of the first byte that was cut.
   uint64_t cut_bytes = 0;    ///< Length of the range that was replaced with zeros.
-  std::string copy_path;     ///< Where a copy of those bytes lies, below the log's directory.
+  std::string copy_path;     ///< Where a copy of those bytes lies: of the first 64 MiB.
   std::string cause;         ///< Why the first byte of the range did not belong to the log.
 };
 

@@ -21,7 +21,7 @@ enum class ErrorCode : uint8_t {
   corruption,          ///< Bytes that were durable are damaged. Nothing on disk was changed.
   unsupported_format,  ///< A newer version of this library wrote the log.
   io,                  ///< The system refused or failed a call; see system_error().
-  no_space,            ///< No room for this append. Nothing was written; appends resume with space.
+  no_space,            ///< No room, memory or descriptor for this append now; nothing was written.
   locked,              ///< Another process, or this one, has the log open for writing.
   fenced,              ///< A newer writer has taken over.
   failed,       ///< An earlier I/O error stopped the log; the message carries the first cause.

@@ -43,11 +43,9 @@ void BackgroundThread::run() {
     }
     const Next next = step_();
     MutexLock lock(mutex_);
-    if (next == Next::again) is_asleep_.store(false, std::memory_order_seq_cst);
-    if (next == Next::later && is_asleep_.load() && !is_stopped_) {
-      changed_.wait_for(mutex_, later_);
-      is_asleep_.store(false, std::memory_order_seq_cst);
-    }
+    if (next != Next::sleep) is_asleep_.store(false, std::memory_order_seq_cst);
+    // Whoever adds work now need not say so: it is found when the time is over.
+    if (next == Next::later && !is_stopped_) changed_.wait_for(mutex_, later_);
     while (is_asleep_.load(std::memory_order_seq_cst) && !is_stopped_) changed_.wait(mutex_);
   }
 }

@@ -24,8 +24,8 @@ class BackgroundThread {
   BackgroundThread& operator=(const BackgroundThread&) = delete;
   ~BackgroundThread() { stop(); }
 
-  /// Makes a sleeping thread look; starts it the first time. Costs one load while it is awake. If
-  /// the system has no thread to give, the next call tries again.
+  /// Makes a sleeping thread look; starts it the first time. Costs one load while it is awake or
+  /// looks again by itself. If the system has no thread to give, the next call tries again.
   void wake() {
     if (is_asleep_.load(std::memory_order_seq_cst)) rouse();
   }

@@ -68,7 +68,7 @@ Error::Error(ErrorCode code, std::string message, int system_error) noexcept
   try {
     message_ = std::make_shared<const std::string>(std::move(message));
   } catch (const std::bad_alloc&) {
-    // The code alone has to do.
+    message_ = nullptr;  // The code alone has to do.
   }
 }
 

@@ -14,7 +14,7 @@ void Batch::add(Payload payload, RecordOptions options) {
   using namespace internal;
   const auto bytes = payload.bytes();
   if (bytes.size() > std::numeric_limits<uint32_t>::max()) {
-    longest_ = bytes.size();
+    longest_ = std::max<uint64_t>(longest_, bytes.size());
     return;
   }
   const size_t position = bytes_.size();

@@ -14,7 +14,6 @@
 
 namespace writeahead::internal {
 namespace {
-constexpr uint64_t kMaxFrameRecords = 1ULL << 31;
 constexpr int kMaxYields = 4096;  // also bounds the wait where a simulated clock stands still
 }  // namespace
 

@@ -25,6 +25,9 @@
 
 namespace writeahead::internal {
 
+/// A frame's count of records has 32 bits; this leaves room to add without a look at overflow.
+inline constexpr uint64_t kMaxFrameRecords = 1ULL << 31;
+
 /// What a committer starts from.
 struct CommitStart {
   Identifier log_id{};

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <charconv>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "env/posix_directory.h"
@@ -166,8 +167,9 @@ bool parse_process_status(std::string_view line, ProcessStatus& status) {
       state = value.front();
     }
     if (field == 22) {
-      const char* const end = value.data() + value.size();
-      const auto [stop, problem] = std::from_chars(value.data(), end, status.start_time);
+      const char* const begin_of_value = std::to_address(value.begin());
+      const char* const end = begin_of_value + value.size();
+      const auto [stop, problem] = std::from_chars(begin_of_value, end, status.start_time);
       if (problem != std::errc() || stop != end) return false;
     }
     rest.remove_prefix(value.size());

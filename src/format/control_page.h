@@ -16,6 +16,7 @@
 
 namespace writeahead::internal {
 
+// NOLINTBEGIN(readability-identifier-naming): the names are those of docs/format.md.
 namespace control_field {
 inline constexpr Field<uint64_t> magic{0};
 inline constexpr Field<uint64_t> epoch{8};
@@ -27,6 +28,7 @@ inline constexpr Field<uint64_t> durable_lsn{64};
 inline constexpr Field<uint64_t> truncation_count{72};
 inline constexpr Field<uint64_t> wake_word{80};
 }  // namespace control_field
+// NOLINTEND(readability-identifier-naming)
 
 inline constexpr uint64_t kControlMagic = 0x0a4c5443'4c4157d7;  // d7 "WALCTL" newline
 inline constexpr uint64_t kControlBytes = kBlockBytes;

@@ -18,6 +18,7 @@
 
 namespace writeahead::internal {
 
+// NOLINTBEGIN(readability-identifier-naming): the names are those of docs/format.md.
 namespace frame_field {
 inline constexpr Field<uint32_t> magic{0};
 inline constexpr Field<uint16_t> kind{4};
@@ -34,6 +35,7 @@ inline constexpr Field<uint32_t> reserved{68};
 inline constexpr Field<uint64_t> body_checksum{72};
 inline constexpr Field<uint64_t> header_checksum{80};
 }  // namespace frame_field
+// NOLINTEND(readability-identifier-naming)
 
 inline constexpr uint64_t kFrameHeaderBytes = 80 + sizeof(uint64_t);
 inline constexpr uint64_t kFrameAlignment = 8;

@@ -14,12 +14,14 @@
 
 namespace writeahead::internal {
 
+// NOLINTBEGIN(readability-identifier-naming): the names are those of docs/format.md.
 namespace record_field {
 inline constexpr Field<uint32_t> length{0};
 inline constexpr Field<uint16_t> type{4};
 inline constexpr Field<uint16_t> flags{6};
 inline constexpr Field<uint64_t> checksum{8};
 }  // namespace record_field
+// NOLINTEND(readability-identifier-naming)
 
 inline constexpr uint64_t kRecordHeaderBytes = 8 + sizeof(uint64_t);
 inline constexpr uint64_t kRecordAlignment = 8;

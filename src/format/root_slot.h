@@ -18,6 +18,7 @@
 
 namespace writeahead::internal {
 
+// NOLINTBEGIN(readability-identifier-naming): the names are those of docs/format.md.
 namespace root_field {
 inline constexpr Field<uint64_t> magic{0};
 inline constexpr Field<uint32_t> version{8};
@@ -44,13 +45,16 @@ inline constexpr Field<uint32_t> reserved{164};
 inline constexpr BytesField<3072> holds{192};
 inline constexpr Field<uint64_t> checksum{4088};
 }  // namespace root_field
+// NOLINTEND(readability-identifier-naming)
 
 /// Offsets in one hold.
+// NOLINTBEGIN(readability-identifier-naming): the names are those of docs/format.md.
 namespace hold_field {
 inline constexpr Field<uint64_t> lsn{0};
 inline constexpr Field<uint8_t> name_bytes{8};
 inline constexpr BytesField<55> name{9};
 }  // namespace hold_field
+// NOLINTEND(readability-identifier-naming)
 
 inline constexpr auto kRootFields = std::to_array<FieldDescription>({
     describe("magic", root_field::magic),

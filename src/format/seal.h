@@ -18,6 +18,7 @@
 namespace writeahead::internal {
 
 /// Offsets behind the frame header.
+// NOLINTBEGIN(readability-identifier-naming): the names are those of docs/format.md.
 namespace seal_field {
 inline constexpr Field<uint64_t> end_lsn{0};
 inline constexpr Field<uint64_t> records{8};
@@ -27,13 +28,16 @@ inline constexpr Field<uint64_t> digest{32};
 inline constexpr Field<uint32_t> index_count{40};
 inline constexpr Field<uint32_t> reserved{44};
 }  // namespace seal_field
+// NOLINTEND(readability-identifier-naming)
 
 /// Offsets in one entry of the sparse index.
+// NOLINTBEGIN(readability-identifier-naming): the names are those of docs/format.md.
 namespace seal_index_field {
 inline constexpr Field<uint64_t> lsn{0};
 inline constexpr Field<uint64_t> first_ordinal{8};
 inline constexpr Field<uint64_t> time_ns{16};
 }  // namespace seal_index_field
+// NOLINTEND(readability-identifier-naming)
 
 inline constexpr uint64_t kSealBodyBytes = 48;
 inline constexpr uint64_t kSealIndexEntryBytes = 24;

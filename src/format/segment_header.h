@@ -17,6 +17,7 @@
 
 namespace writeahead::internal {
 
+// NOLINTBEGIN(readability-identifier-naming): the names are those of docs/format.md.
 namespace segment_field {
 inline constexpr Field<uint64_t> magic{0};
 inline constexpr Field<uint32_t> version{8};
@@ -35,6 +36,7 @@ inline constexpr Field<uint64_t> link_end_lsn{104};
 inline constexpr Field<uint64_t> link_digest{112};
 inline constexpr Field<uint64_t> checksum{4088};
 }  // namespace segment_field
+// NOLINTEND(readability-identifier-naming)
 
 inline constexpr auto kSegmentFields = std::to_array<FieldDescription>({
     describe("magic", segment_field::magic),

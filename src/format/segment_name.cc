@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <memory>
 
 namespace writeahead::internal {
 namespace {
@@ -19,7 +20,8 @@ std::optional<uint64_t> parse_segment_name(std::string_view name) {
   const std::string_view digits = name.substr(0, kDigits);
   if (digits.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
   uint64_t number = 0;
-  const auto parsed = std::from_chars(digits.data(), digits.data() + kDigits, number);
+  const auto parsed =
+      std::from_chars(std::to_address(digits.begin()), std::to_address(digits.end()), number);
   if (parsed.ec != std::errc{} || number == 0) return std::nullopt;
   return number;
 }

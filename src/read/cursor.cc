@@ -12,9 +12,11 @@ namespace writeahead::internal {
 Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from)
     : view_(std::move(view)), position_(from) {}
 
+Cursor::Cursor(const Error& refusal) : refusal_(refusal) {}
+
 std::optional<Result<RecordView>> Cursor::next() {
   if (state_ == State::ended) return std::nullopt;
-  auto record = step();
+  auto record = refusal_ ? std::unexpected(*refusal_) : step();
   if (!record) {
     state_ = State::ended;
     return std::unexpected(record.error());
@@ -66,12 +68,14 @@ Result<bool> Cursor::enter_frame() {
 /// From a segment's end to its successor's base, or to what became durable since.
 Result<bool> Cursor::advance_segment() {
   const uint64_t number = segment_.header.number;
+  // The successor is looked up first: once there is one, this segment's end is final. The other way
+  // round, frames that become durable between the two look-ups would be passed over.
+  const auto successor = view_->table().after(number);
   const auto now = view_->table().at(number);
   if (now && now->end_lsn > segment_.end_lsn) {
     segment_ = *now;
     return true;
   }
-  auto successor = view_->table().after(number);
   if (!successor) return false;
   const IndexEntry start{.lsn = successor->header.base_lsn,
                          .first_ordinal = successor->header.base_ordinal,
@@ -130,7 +134,13 @@ Result<void> Cursor::place() {
         ++records_walked_;
         at = walk_->end_lsn();
       }
-      return at == from ? Result<void>{} : not_found();
+      if (at == from) return {};
+      // Either no record begins there, or a length on the way is damaged: the whole frame tells.
+      walk_.emplace(frame_.header, frame_.bytes, source_->binding(), 0);
+      while (walk_->next()) {
+      }
+      if (!walk_->is_whole()) return std::unexpected(corruption("the frame does not verify"));
+      return not_found();
     }
     frame_lsn_ = frame_.end_lsn();
     next_ordinal_ += frame_.header.record_count;

@@ -21,6 +21,8 @@ class ReadView;
 class Cursor {
  public:
   Cursor(std::shared_ptr<ReadView> view, Lsn from);
+  /// A cursor that has nothing but this error.
+  explicit Cursor(const Error& refusal);
 
   /// The next record; nothing at the durable end; an error once and nothing from then on.
   [[nodiscard]] std::optional<Result<RecordView>> next();
@@ -40,6 +42,7 @@ class Cursor {
   [[nodiscard]] Error corruption(std::string_view cause) const;
 
   std::shared_ptr<ReadView> view_;
+  std::optional<Error> refusal_;
   State state_ = State::unplaced;
   Lsn position_;               // behind the last record handed out
   Lsn frame_lsn_;              // of the frame being walked, or of the next one

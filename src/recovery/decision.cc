@@ -7,9 +7,11 @@ namespace {
 
 // clang-format off: the columns are the table.
 
+// NOLINTBEGIN(readability-identifier-naming): one character a cell keeps the tables readable.
 constexpr Pattern N = Pattern::no;
 constexpr Pattern Y = Pattern::yes;
 constexpr Pattern o = Pattern::any;
+// NOLINTEND(readability-identifier-naming)
 
 constexpr auto kRootRules = std::to_array<RootRule>({
     //                              unsup  a  b  diff  used

@@ -50,12 +50,13 @@ enum class RootVerdict : uint8_t {
   corruption,
   unsupported,
 };
+// NOLINTBEGIN(readability-identifier-naming): the last enumerators are counts, not facts.
 enum RootFact : uint8_t {
   slot_unsupported,  ///< A slot verifies and is of a version or feature that is not known.
   slot_a_valid,
   slot_b_valid,
   slots_differ_in_log,  ///< Both are valid, and of different logs.
-  segments_in_use,      ///< A segment file holds more than zeros.
+  segments_in_use,      ///< A segment file's first two blocks hold more than zeros.
   kRootFacts,
 };
 using RootRule = Rule<RootVerdict, kRootFacts>;
@@ -100,6 +101,7 @@ enum TailFact : uint8_t {
   residue_behind,  ///< Some byte behind X is not zero.
   kTailFacts,
 };
+// NOLINTEND(readability-identifier-naming)
 using TailRule = Rule<TailVerdict, kTailFacts>;
 using TailFacts = std::array<bool, kTailFacts>;
 [[nodiscard]] std::span<const TailRule> tail_rules();

@@ -27,7 +27,7 @@ struct Inspector {
     DataSegment segment;
     SegmentVerdict verdict = SegmentVerdict::standby;
     std::string_view label = {};
-    uint64_t offset = 0;
+    Lsn base_lsn = {};  // what frames say, where the header does not
   };
 
   Result<void> judge_root();
@@ -93,6 +93,7 @@ Result<void> Inspector::judge_root() {
   if (rule.verdict == RootVerdict::corruption) {
     damage(join_path(store.path(), kRootName), 0, Lsn{}, std::string(rule.label));
   } else if (rule.verdict != RootVerdict::create) {
+    found.bad_slot = 1 - slots->newest();
     found.root = slots->slot[slots->newest()].root;
     found.highest_epoch = found.root.epoch;
   }
@@ -131,7 +132,7 @@ Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
     if (!orphans) return std::unexpected(orphans.error());
     facts[orphan_at_base] = orphans->at_base;
     facts[orphan_states_watermark] = orphans->states_watermark;
-    candidate.offset = orphans->offset;
+    candidate.base_lsn = orphans->base_lsn;
   }
   const SegmentRule& rule = decide(segment_rules(), facts);
   candidate.verdict = rule.verdict;
@@ -173,7 +174,8 @@ void Inspector::take_segments(std::vector<Candidate>& candidates) {
     } else if (candidate.verdict == SegmentVerdict::corruption) {
       // Beside a writer the newest file may be in the middle of its first write.
       if (durable && candidate.number > last_number) continue;
-      damage(path, candidate.offset, Lsn{}, std::string(candidate.label));
+      // What is wrong is the header; the frames that testify against it are not.
+      damage(path, 0, candidate.base_lsn, std::string(candidate.label));
     } else if (candidate.number < last_number) {
       damage(path, 0, Lsn{}, "a segment before the last one holds no data");
     } else {

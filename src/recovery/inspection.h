@@ -36,6 +36,7 @@ struct Tail {
 /// What a log's storage holds.
 struct Inspection {
   RootVerdict root_verdict = RootVerdict::create;
+  size_t bad_slot = 0;                  ///< Index of the bad slot, for `use_and_skip`.
   RootState root;                       ///< Of the newest valid slot; all default for `create`.
   uint64_t highest_epoch = 0;           ///< Of root, segment headers and accepted frames.
   std::vector<DataSegment> data;        ///< Ascending, without a gap.

@@ -4,12 +4,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/aligned_buffer.h"
+#include "format/segment_name.h"
 #include "segment/closed_segment.h"
 
 namespace writeahead::internal {
@@ -87,9 +87,9 @@ Result<bool> verify_closed(SegmentStore& store, const Inspection& found, VerifyR
     ++report.segments;
     report.bytes += checked->contents.end_lsn - header.base_lsn;
     report.records += checked->contents.end_ordinal - header.base_ordinal;
+    report.end_lsn = checked->contents.end_lsn;
     if (checked->damage) {
       report.findings.push_back(to_finding(*checked->damage));
-      report.end_lsn = checked->damage->lsn;
       return false;
     }
     if (checked->is_sealed) continue;
@@ -156,13 +156,20 @@ Result<VerifyReport> verify_observed(SegmentStore& store, const Observation& obs
   const Inspection& found = observation.found;
   VerifyReport report;
   report.is_live = observation.is_live;
-  report.end_lsn = found.end_lsn();
+  report.end_lsn = found.root.first.lsn;
+  if (found.root_verdict == RootVerdict::use_and_skip) {
+    report.findings.push_back({.file = std::string(kRootName),
+                               .offset = found.bad_slot * kRootSlotBytes,
+                               .lsn = {},
+                               .what = "one slot of the root is bad; the other one carries the "
+                                       "log, and the next opening writes both"});
+  }
   auto sound = verify_closed(store, found, report);
   if (!sound) return std::unexpected(sound.error());
   if (found.damage) report.findings.push_back(to_finding(*found.damage));
+  if (*sound && found.tail) report.end_lsn = found.end_lsn();
   if (!*sound || found.damage) {
     report.verdict = VerifyReport::Verdict::corruption;
-    if (found.damage) report.end_lsn = std::min(report.end_lsn, found.damage->lsn);
   } else if (found.tail) {
     verify_tail(found, report);
   }

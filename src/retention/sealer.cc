@@ -11,9 +11,7 @@
 namespace writeahead::internal {
 
 Result<bool> Sealer::step() {
-  if (!std::exchange(has_examined_, true)) {
-    if (auto examined = examine_predecessor(); !examined) return std::unexpected(examined.error());
-  }
+  if (!std::exchange(has_examined_, true)) examine_predecessor();
   const auto due = table_.next_unsealed();
   if (!due) return false;
   if (auto sealed = seal(*due); !sealed) return std::unexpected(sealed.error());
@@ -22,23 +20,20 @@ Result<bool> Sealer::step() {
 
 /// A crash between a rotation and the seal leaves the segment before the last one without it. The
 /// opening does not look, so that it need not read sealed data; this does, once.
-Result<void> Sealer::examine_predecessor() {
+void Sealer::examine_predecessor() {
   const auto segments = table_.all();
-  if (segments.size() < 2) return {};
+  if (segments.size() < 2) return;
   const SegmentView& segment = segments[segments.size() - 2];
-  if (segment.is_verified || !segment.is_closed) return {};
+  if (segment.is_verified || !segment.is_closed) return;
   auto reader = table_.reader(store_, segment.header.number);
-  if (!reader) return std::unexpected(reader.error());
+  if (!reader) return;
   FrameSource source(*reader, segment.binding, segment.header.base_lsn, ReadSource::device);
   auto seal = read_seal(source, segment.end_lsn);
-  if (!seal) return std::unexpected(seal.error());
-  if (*seal) return {};
+  if (!seal || *seal) return;
   auto checked = check_closed_segment(*reader, segment, ReadSource::device);
-  if (!checked) return std::unexpected(checked.error());
   // Damage is no business of the sealer's: who reads the segment will hear of it.
-  if (checked->damage) return {};
+  if (!checked || checked->damage) return;
   table_.set_verified(segment.header.number, std::move(checked->contents), false);
-  return {};
 }
 
 Result<void> Sealer::seal(const SegmentView& segment) {
@@ -48,7 +43,10 @@ Result<void> Sealer::seal(const SegmentView& segment) {
   auto writer = table_.writer(number);
   if (writer == nullptr) {
     auto opened = store_.open_for_append(number, at);
-    if (!opened) return std::unexpected(opened.error());
+    if (!opened) {
+      table_.set_sealed(number);  // Not asked for again by this opening; the next one looks anew.
+      return {};
+    }
     writer = std::move(*opened);
   }
   Seal seal{.end_lsn = segment.end_lsn,

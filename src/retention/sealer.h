@@ -20,12 +20,13 @@ class Sealer {
   Sealer(SegmentStore& store, SegmentTable& table, uint64_t epoch)
       : store_(store), table_(table), epoch_(epoch) {}
 
-  /// Writes one seal that is due; false if there is none. An error fails the log.
+  /// Writes one seal that is due; false if there is none. The error of a write, which fails the
+  /// log; a segment that cannot be opened or read goes without a seal for now, which harms nothing.
   [[nodiscard]] Result<bool> step();
   [[nodiscard]] uint64_t seals_written() const { return seals_written_; }
 
  private:
-  [[nodiscard]] Result<void> examine_predecessor();
+  void examine_predecessor();
   [[nodiscard]] Result<void> seal(const SegmentView& segment);
 
   SegmentStore& store_;

@@ -35,7 +35,8 @@ class RootFile {
   [[nodiscard]] static Result<std::unique_ptr<RootFile>> open(Directory& directory,
                                                               const std::string& directory_path,
                                                               bool for_writing);
-  /// Creates it, zeroed and durable with its name. EEXIST becomes null: open it then.
+  /// Creates it, empty: the first write of both slots, and a sync of the directory, make it
+  /// durable. EEXIST becomes null: open it then.
   [[nodiscard]] static Result<std::unique_ptr<RootFile>> create(Directory& directory,
                                                                 const std::string& directory_path,
                                                                 uint32_t mode);

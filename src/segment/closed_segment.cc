@@ -7,7 +7,7 @@
 
 namespace writeahead::internal {
 
-Result<CheckedSegment> check_closed_segment(std::shared_ptr<SegmentReader> reader,
+Result<CheckedSegment> check_closed_segment(const std::shared_ptr<SegmentReader>& reader,
                                             const SegmentView& segment, ReadSource source) {
   FrameSource frames(reader, segment.binding, segment.header.base_lsn, source);
   auto scan = scan_frames(frames, segment.header, segment.end_lsn);

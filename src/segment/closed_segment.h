@@ -20,8 +20,7 @@ struct CheckedSegment {
   bool is_sealed = false;
   std::optional<Damage> damage;
 };
-[[nodiscard]] Result<CheckedSegment> check_closed_segment(std::shared_ptr<SegmentReader> reader,
-                                                          const SegmentView& segment,
-                                                          ReadSource source);
+[[nodiscard]] Result<CheckedSegment> check_closed_segment(
+    const std::shared_ptr<SegmentReader>& reader, const SegmentView& segment, ReadSource source);
 
 }  // namespace writeahead::internal

@@ -164,7 +164,7 @@ Result<OrphanEvidence> find_orphans(SegmentReader& segment, const SegmentBinding
     const Lsn base(stated.value() - (offset - kSegmentHeaderBytes));
     if (header->watermark > base && !evidence.states_watermark) {
       evidence.states_watermark = true;
-      evidence.offset = offset;
+      evidence.base_lsn = base;
     }
   };
   if (auto swept = sweep(segment, kSegmentHeaderBytes, window, visit); !swept) {

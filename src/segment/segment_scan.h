@@ -90,7 +90,7 @@ struct Evidence {
 struct OrphanEvidence {
   bool at_base = false;           ///< One stands directly behind the header block.
   bool states_watermark = false;  ///< One states a watermark above the segment's base.
-  uint64_t offset = 0;            ///< Of that one.
+  Lsn base_lsn;                   ///< The segment's base by that one's place.
 };
 [[nodiscard]] Result<OrphanEvidence> find_orphans(SegmentReader& segment,
                                                   const SegmentBinding& binding);

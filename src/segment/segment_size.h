@@ -22,10 +22,19 @@ inline constexpr uint64_t kMinSegmentBytes = kSegmentHeaderBytes + 512;
   return round_up(data_end + seal_reserve_bytes(data_end - kSegmentHeaderBytes), kBlockBytes);
 }
 
-/// Offset at which the frames of a segment with so many prepared bytes have to end.
+/// Offset at which the frames of a segment with so many prepared bytes have to end: the last block
+/// boundary behind which the seal of that many frames has room. 0 if there is none.
 [[nodiscard]] constexpr uint64_t frames_end_limit(uint64_t prepared_bytes) {
-  const uint64_t reserve = seal_reserve_bytes(prepared_bytes - kSegmentHeaderBytes);
-  return reserve < prepared_bytes ? round_down(prepared_bytes - reserve, kBlockBytes) : 0;
+  constexpr uint64_t kFixedBytes = kSegmentHeaderBytes + seal_reserve_bytes(0);
+  if (prepared_bytes < kFixedBytes) return 0;
+  // Each whole interval of frames takes its entry in the seal, too. The reserve must be that of the
+  // frames and not of the whole file, which may have one entry more and would undo
+  // prepared_bytes_for.
+  const uint64_t room = prepared_bytes - kFixedBytes;
+  constexpr uint64_t kIntervalAndEntry = kIndexInterval + kSealIndexEntryBytes;
+  const uint64_t rest = std::min(room % kIntervalAndEntry, kIndexInterval - 1);
+  const uint64_t frames = room / kIntervalAndEntry * kIndexInterval + rest;
+  return round_down(kSegmentHeaderBytes + frames, kBlockBytes);
 }
 
 }  // namespace writeahead::internal

@@ -27,8 +27,8 @@ SegmentTable::Addition SegmentTable::prepare(const SegmentHeader& header,
   entry.writer = std::move(writer);
   Bases bases = {{header.base_lsn, header.number}};
   Addition addition;
-  addition.entry = entries.extract(entries.begin());
-  addition.base = bases.extract(bases.begin());
+  addition.entry_ = entries.extract(entries.begin());
+  addition.base_ = bases.extract(bases.begin());
   return addition;
 }
 
@@ -41,7 +41,7 @@ void SegmentTable::reserve() {
 
 void SegmentTable::add(Addition addition) {
   MutexLock lock(mutex_);
-  const SegmentHeader& header = addition.entry.mapped().view.header;
+  const SegmentHeader& header = addition.entry_.mapped().view.header;
   if (!entries_.empty()) {
     SegmentView& before = entries_.rbegin()->second.view;
     WRITEAHEAD_CHECK(header.number > before.header.number);
@@ -53,8 +53,8 @@ void SegmentTable::add(Addition addition) {
   }
   // An empty segment shares its base with its successor, which counts.
   by_base_.erase(header.base_lsn);
-  by_base_.insert(std::move(addition.base));
-  entries_.insert(std::move(addition.entry));
+  by_base_.insert(std::move(addition.base_));
+  entries_.insert(std::move(addition.entry_));
 }
 
 void SegmentTable::set_contents(SegmentContents contents) {
@@ -109,14 +109,14 @@ std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
 
 std::optional<SegmentView> SegmentTable::find_ordinal(uint64_t ordinal) const {
   MutexLock lock(mutex_);
-  // Ordinals grow with numbers, so the first segment that ends above `ordinal` holds it.
-  const auto found = std::ranges::lower_bound(
-      by_base_, ordinal + 1, std::ranges::less{},
-      [&](const auto& item) { return entries_.at(item.second).view.end_ordinal; });
-  if (found == by_base_.end()) return std::nullopt;
-  const SegmentView& view = entries_.at(found->second).view;
-  if (ordinal < view.header.base_ordinal) return std::nullopt;
-  return view;
+  // From the newest back: the first that does not begin above `ordinal` is the one to hold it.
+  for (auto item = by_base_.rbegin(); item != by_base_.rend(); ++item) {
+    const SegmentView& view = entries_.at(item->second).view;
+    if (view.header.base_ordinal > ordinal) continue;
+    if (ordinal >= view.end_ordinal) return std::nullopt;
+    return view;
+  }
+  return std::nullopt;
 }
 
 std::optional<SegmentView> SegmentTable::at(uint64_t number) const {

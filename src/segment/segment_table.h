@@ -50,8 +50,8 @@ class SegmentTable {
   /// nothing may fail any more.
   class Addition {
     friend class SegmentTable;
-    Entries::node_type entry;
-    Bases::node_type base;
+    Entries::node_type entry_;
+    Bases::node_type base_;
   };
   [[nodiscard]] static Addition prepare(const SegmentHeader& header,
                                         std::shared_ptr<SegmentWriter> writer);

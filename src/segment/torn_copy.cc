@@ -42,6 +42,10 @@ SystemResult<std::pair<std::string, std::unique_ptr<File>>> create_copy(Director
 SystemResult<void> remove_surplus(Directory& torn) {
   auto names = torn.list();
   if (!names) return std::unexpected(names.error());
+  // Only what bears a copy's name is ours to remove.
+  std::erase_if(*names, [](const std::string& name) {
+    return name.size() < 21 || name[20] != '-' || name.find_first_not_of("0123456789") != 20;
+  });
   std::ranges::sort(*names);
   for (size_t i = 0; i + kMaxTornCopies <= names->size(); ++i) {
     if (auto removed = torn.remove((*names)[i]); !removed) return removed;
@@ -88,7 +92,8 @@ Result<std::string> copy_torn_bytes(Directory& directory, const std::string& pat
   if (done) done = directory.sync();
   if (!done) {
     file.reset();
-    static_cast<void>((*torn)->remove(name));  // Half a copy helps nobody; its space may.
+    // Half a copy helps nobody; its space may.
+    [[maybe_unused]] const auto removed = (*torn)->remove(name);
     return std::unexpected(torn_error("write torn copy", done.error(), copy_path));
   }
   return copy_path;
