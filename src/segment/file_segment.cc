@@ -21,7 +21,9 @@ FileSegment::FileSegment(std::unique_ptr<BlockFile> file, std::string path, File
       method_(method),
       is_shared_(info.links != 1),
       bytes_(info.bytes),
-      end_(end) {}
+      end_(end),
+      // Once a frame is durable nothing may fail any more, so a writer has this memory before.
+      tail_(end == 0 ? AlignedBuffer() : AlignedBuffer(kBlockBytes)) {}
 
 Result<void> FileSegment::load_tail() {
   AlignedBuffer block(kBlockBytes);
@@ -119,7 +121,6 @@ Result<void> FileSegment::append(uint64_t at, AppendBuffer& buffer) {
 
 void FileSegment::keep_tail(uint64_t end, std::span<const std::byte> last_block) {
   MutexLock lock(mutex_);
-  if (tail_.size() == 0) tail_ = AlignedBuffer(kBlockBytes);
   tail_offset_ = round_down(end, kBlockBytes);
   // An end on a block boundary has an empty block behind it, which no read asks for.
   if (tail_offset_ != end) std::ranges::copy(last_block, tail_.span().begin());
