@@ -262,6 +262,13 @@ Result<std::string> FileStore::save_torn(uint64_t number, Lsn lsn, SegmentReader
   return copy_torn_bytes(*directory_, path_, file_mode_, number, lsn, segment, begin, end);
 }
 
+void FileStore::release() {
+  // The process lives on, so the page would go on to name a writer. Before the lock is given back:
+  // afterwards the page may be somebody else's.
+  if (control_writer_) control_writer_->retire();
+  root_.reset();
+}
+
 void FileStore::publish_durable(Lsn lsn) { control_writer_->publish_durable(lsn); }
 
 std::optional<ControlState> FileStore::read_control() {

@@ -53,7 +53,7 @@ class FileStore final : public SegmentStore {
   void publish_durable(Lsn lsn) override;
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState& state) override;
-  void release() override { root_.reset(); }
+  void release() override;
   [[nodiscard]] SyncMethod sync_method() const override { return method_; }
   [[nodiscard]] bool reads_device() const override {
     return root_ != nullptr && root_->reads_device();
