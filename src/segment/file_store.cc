@@ -127,6 +127,9 @@ Result<RootSlots> FileStore::load_root() {
 }
 
 Result<void> FileStore::claim(const RootState& root) {
+  // What may need space comes first: want of it leaves the root as it was.
+  auto control = ControlWriter::open(*directory_, path_, file_mode_);
+  if (!control) return std::unexpected(control.error());
   // The name of the root, and of the directory itself, are durable before any segment takes data.
   if (auto synced = directory_->sync(); !synced) {
     return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
@@ -153,8 +156,6 @@ Result<void> FileStore::claim(const RootState& root) {
     return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
                                    : written.error());
   }
-  auto control = ControlWriter::open(*directory_, path_, file_mode_);
-  if (!control) return std::unexpected(control.error());
   control_writer_.emplace(std::move(*control));
   control_writer_->announce({.epoch = root.epoch,
                              .boot_id = env_.boot_id(),
