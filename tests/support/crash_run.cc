@@ -93,10 +93,11 @@ Complaint CrashRun::replay(std::string& trace) const {
   return Oracle(*found).judge(disk, script.model());
 }
 
-CrashTally::CrashTally(const Workload& workload, std::string what, Oracle::Names names)
-    : oracle_(workload, names), name_(workload.name + " " + std::move(what)) {}
+CrashTally::CrashTally(const Workload& workload, const std::string& what, Oracle::Names names)
+    : oracle_(workload, names), name_(what.empty() ? what : workload.name + " " + what) {}
 
 CrashTally::~CrashTally() {
+  if (name_.empty()) return;
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin_;
   fmt::print("states {:7} distinct {:6} in {:5.2f} s ({:6.0f}/s) seed {} every {}: {}\n", states_,
              judged_, time.count(), static_cast<double>(states_) / time.count(), sampling_seed(),

@@ -58,10 +58,10 @@ struct CrashRun {
 /// Calls of a whole recovery.
 [[nodiscard]] uint64_t calls_of_recovery(const Workload& workload, const SimDisk& disk);
 
-/// Judges each state once and counts. Prints its line at the end.
+/// Judges each state once and counts. Prints its line at the end, unless `what` is empty.
 class CrashTally {
  public:
-  CrashTally(const Workload& workload, std::string what,
+  CrashTally(const Workload& workload, const std::string& what,
              Oracle::Names names = Oracle::Names::are_certain);
   CrashTally(const CrashTally&) = delete;
   CrashTally& operator=(const CrashTally&) = delete;
@@ -69,8 +69,6 @@ class CrashTally {
 
   /// Nothing if the state was judged before.
   [[nodiscard]] Complaint judge(const SimDisk& disk, const LogModel& model);
-  /// Counts one that somebody else judged.
-  void count() { ++states_; }
   [[nodiscard]] uint64_t states() const { return states_; }
 
  private:

@@ -2,10 +2,13 @@
 #include "support/workload.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <deque>
 
 #include "format/frame.h"
 #include "format/record.h"
 #include "format/segment_header.h"
+#include "support/random_course.h"
 
 namespace writeahead::testing {
 namespace {
@@ -335,7 +338,12 @@ const std::vector<Workload>& workloads() {
 
 const Workload* find_workload(std::string_view name) {
   const auto found = std::ranges::find(workloads(), name, &Workload::name);
-  return found == workloads().end() ? nullptr : &*found;
+  if (found != workloads().end()) return &*found;
+  constexpr std::string_view kRandom = "random_";
+  if (!name.starts_with(kRandom)) return nullptr;
+  static std::deque<Workload> courses;
+  const std::string seed(name.substr(kRandom.size()));
+  return &courses.emplace_back(random_course(std::strtoull(seed.c_str(), nullptr, 10)));
 }
 
 }  // namespace writeahead::testing
