@@ -86,6 +86,8 @@ void ControlWriter::announce(const ControlState& state) {
   store(page, control_field::epoch.offset, state.epoch);
 }
 
+void ControlWriter::withdraw() { store(region_->bytes(), control_field::epoch.offset, 0); }
+
 void ControlWriter::publish_durable(Lsn lsn) {
   store(region_->bytes(), control_field::durable_lsn.offset, lsn.value());
 }

@@ -33,6 +33,8 @@ class ControlWriter {
                                                   const std::string& directory_path, uint32_t mode);
   /// Announces a new owner. Until it returns, readers find no valid page.
   void announce(const ControlState& state);
+  /// Says that nobody writes any more. The process may live on, and must not pass for a writer.
+  void withdraw();
   /// Everything below `lsn` is durable. Called before anything up to there is acknowledged.
   void publish_durable(Lsn lsn);
 

@@ -64,13 +64,20 @@ Result<void> FileStore::open_root(const FileStoreOptions& options) {
       return std::unexpected(make_error(ErrorCode::not_found, "open log",
                                         "there is no log in the directory", {.path = path_}));
     }
+    // Beside segments a missing root is damage, most likely, and then nothing must be changed: the
+    // root is created once that is judged, by claim().
+    if (!numbers->empty()) return {};
     root = RootFile::create(*directory_, path_, options.file_mode);
     // Somebody else may have created it in between.
     if (root && *root == nullptr) root = RootFile::open(*directory_, path_, true);
     if (!root) return std::unexpected(root.error());
     if (*root == nullptr) return std::unexpected(locked_error());
   }
-  root_ = std::move(*root);
+  return own_root(std::move(*root));
+}
+
+Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
+  root_ = std::move(root);
   auto locked = root_->lock();
   if (!locked) return std::unexpected(locked.error());
   if (!*locked) return std::unexpected(locked_error());
@@ -127,6 +134,13 @@ Result<RootSlots> FileStore::load_root() {
 }
 
 Result<void> FileStore::claim(const RootState& root) {
+  if (root_ == nullptr) {
+    auto created = RootFile::create(*directory_, path_, file_mode_);
+    if (!created) return std::unexpected(created.error());
+    // Whoever created it in between may have a log there by now.
+    if (*created == nullptr) return std::unexpected(locked_error());
+    if (auto owned = own_root(std::move(*created)); !owned) return owned;
+  }
   // What may need space comes first: want of it leaves the root as it was.
   auto control = ControlWriter::open(*directory_, path_, file_mode_);
   if (!control) return std::unexpected(control.error());
@@ -261,6 +275,12 @@ Result<void> FileStore::remove(std::span<const uint64_t> numbers) {
 Result<std::string> FileStore::save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,
                                          uint64_t begin, uint64_t end) {
   return copy_torn_bytes(*directory_, path_, file_mode_, number, lsn, segment, begin, end);
+}
+
+void FileStore::release() {
+  // Before the lock is given back: the page is the next owner's then.
+  if (control_writer_) control_writer_->withdraw();
+  root_.reset();
 }
 
 void FileStore::publish_durable(Lsn lsn) { control_writer_->publish_durable(lsn); }
