@@ -221,6 +221,10 @@ void Inspector::check_chain() {
     damage(join_path(store.path(), kRootName), 0, proven.lsn,
            fmt::format("segment {}, which the root proves, is missing", proven.number));
   }
+  if (durable && found.data.empty() && *durable > found.root.first.lsn) {
+    damage(join_path(store.path(), kRootName), 0, *durable,
+           "its segments, which the writer says are durable, are missing");
+  }
 }
 
 Result<void> Inspector::judge_tail() {

@@ -126,9 +126,11 @@ void verify_tail(const Inspection& found, VerifyReport& report) {
 
 Result<Observation> observe(SegmentStore& store) {
   Observation observation;
+  std::optional<ControlState> disbelieved;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const auto before = store.read_control();
-    observation.is_live = before && store.is_writing(*before);
+    observation.is_live = before && store.is_writing(*before) &&
+                          !(disbelieved && is_same_moment(before, disbelieved));
     auto found =
         inspect(store, observation.is_live ? std::optional(before->durable_lsn) : std::nullopt);
     if (!found) {
@@ -138,13 +140,10 @@ Result<Observation> observe(SegmentStore& store) {
     observation.found = std::move(*found);
     const auto after = valid_control(store, observation.found);
     if (observation.is_live && !after) {
-      // A page that does not belong to this log, or is older than it, says nothing.
-      auto alone = inspect(store, std::nullopt);
-      if (!alone) {
-        if (is_gone(alone.error()) && attempt + 1 < kMaxAttempts) continue;
-        return std::unexpected(alone.error());
-      }
-      observation = {.found = std::move(*alone), .is_live = false};
+      // A page that does not belong to this log, is older than it, or was withdrawn by a writer
+      // that closed meanwhile says nothing: the log is judged without it.
+      disbelieved = before;
+      continue;
     }
     // Bytes that were being written while they were read may look like damage; once nothing moved
     // in between, they are judged.

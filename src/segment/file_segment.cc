@@ -127,7 +127,7 @@ void FileSegment::keep_tail(uint64_t end, std::span<const std::byte> last_block)
 }
 
 SystemResult<void> FileSegment::rewrite(uint64_t begin, uint64_t end) {
-  AlignedBuffer slice(kSliceBytes);
+  AlignedBuffer slice(std::min(kSliceBytes, end - begin));
   for (uint64_t offset = begin; offset < end; offset += kSliceBytes) {
     const auto bytes = slice.span().first(std::min(kSliceBytes, end - offset));
     auto count = file_->read_cached(offset, bytes);
@@ -143,7 +143,7 @@ Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end
   // makes the bytes before it, which were read from the device's volatile cache, durable.
   const uint64_t zeros_end =
       std::min(bytes_, std::max(cut_end, round_up(end, kBlockBytes) + kBlockBytes));
-  AlignedBuffer zeros(kSliceBytes);
+  AlignedBuffer zeros(std::min(kSliceBytes, zeros_end - end));
   std::ranges::fill(zeros.span(), std::byte{0});
   SystemResult<void> done{};
   // Without direct reads it is unknown which bytes the device has: a sync that failed earlier

@@ -64,13 +64,20 @@ Result<void> FileStore::open_root(const FileStoreOptions& options) {
       return std::unexpected(make_error(ErrorCode::not_found, "open log",
                                         "there is no log in the directory", {.path = path_}));
     }
+    // Beside segments a missing root is damage, most likely, and then nothing must be changed: the
+    // root is created once that is judged, by claim().
+    if (!numbers->empty()) return {};
     root = RootFile::create(*directory_, path_, options.file_mode);
     // Somebody else may have created it in between.
     if (root && *root == nullptr) root = RootFile::open(*directory_, path_, true);
     if (!root) return std::unexpected(root.error());
     if (*root == nullptr) return std::unexpected(locked_error());
   }
-  root_ = std::move(*root);
+  return own_root(std::move(*root));
+}
+
+Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
+  root_ = std::move(root);
   auto locked = root_->lock();
   if (!locked) return std::unexpected(locked.error());
   if (!*locked) return std::unexpected(locked_error());
@@ -127,6 +134,16 @@ Result<RootSlots> FileStore::load_root() {
 }
 
 Result<void> FileStore::claim(const RootState& root) {
+  if (root_ == nullptr) {
+    auto created = RootFile::create(*directory_, path_, file_mode_);
+    if (!created) return std::unexpected(created.error());
+    // Whoever created it in between may have a log there by now.
+    if (*created == nullptr) return std::unexpected(locked_error());
+    if (auto owned = own_root(std::move(*created)); !owned) return owned;
+  }
+  // What may need space comes first: want of it leaves the root as it was.
+  auto control = ControlWriter::open(*directory_, path_, file_mode_);
+  if (!control) return std::unexpected(control.error());
   // The name of the root, and of the directory itself, are durable before any segment takes data.
   if (auto synced = directory_->sync(); !synced) {
     return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
@@ -153,8 +170,6 @@ Result<void> FileStore::claim(const RootState& root) {
     return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
                                    : written.error());
   }
-  auto control = ControlWriter::open(*directory_, path_, file_mode_);
-  if (!control) return std::unexpected(control.error());
   control_writer_.emplace(std::move(*control));
   control_writer_->announce({.epoch = root.epoch,
                              .boot_id = env_.boot_id(),
@@ -263,9 +278,8 @@ Result<std::string> FileStore::save_torn(uint64_t number, Lsn lsn, SegmentReader
 }
 
 void FileStore::release() {
-  // The process lives on, so the page would go on to name a writer. Before the lock is given back:
-  // afterwards the page may be somebody else's.
-  if (control_writer_) control_writer_->retire();
+  // Before the lock is given back: the page is the next owner's then.
+  if (control_writer_) control_writer_->withdraw();
   root_.reset();
 }
 

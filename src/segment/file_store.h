@@ -63,6 +63,7 @@ class FileStore final : public SegmentStore {
   FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory);
 
   [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
+  [[nodiscard]] Result<void> own_root(std::unique_ptr<RootFile> root);
   [[nodiscard]] Error locked_error();
   [[nodiscard]] Result<std::shared_ptr<FileSegment>> open_segment(uint64_t number, OpenFlags flags,
                                                                   uint64_t end);
@@ -73,7 +74,7 @@ class FileStore final : public SegmentStore {
   const std::unique_ptr<Directory> directory_;
   uint32_t file_mode_ = 0600;
   SyncMethod method_ = SyncMethod::automatic;
-  std::unique_ptr<RootFile> root_;  // null if a log that is only read has none
+  std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;
   std::unique_ptr<ControlReader> control_reader_;
 };
