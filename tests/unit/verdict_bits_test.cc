@@ -133,6 +133,9 @@ TEST(VerdictBits, a_bit_of_one_root_slot_costs_an_epoch_and_of_both_is_damage) {
     ++counter.verified;
     ASSERT_EQ(report.verdict, Verdict::ok) << bit;
     ASSERT_EQ(report.records, log.records.size()) << bit;
+    ASSERT_EQ(report.findings.size(), 1U);
+    ASSERT_EQ(report.findings[0].file, "log.root");
+    ASSERT_EQ(report.findings[0].offset, bit / 8 / kBlockBytes * kBlockBytes);
     SimDisk both = damaged;
     flip_bit(both, path, (bit + kBlockBytes * 8) % (2 * kBlockBytes * 8));
     const auto refused = verify(both).value();
