@@ -60,6 +60,8 @@ class Committer {
   }
   /// When the last frame became durable, by the monotonic clock; 0 if there was none.
   [[nodiscard]] uint64_t last_commit_ns() const { return last_commit_ns_.load(); }
+  /// Appends that no leader has taken yet.
+  [[nodiscard]] uint64_t queued() const { return queued_.load(std::memory_order_relaxed); }
   /// The position that is durable and the segment it lies in.
   [[nodiscard]] ProvenPosition durable_position() const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Stats stats() const WRITEAHEAD_EXCLUDES(mutex_);

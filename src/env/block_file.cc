@@ -109,11 +109,21 @@ SystemResult<size_t> BlockFile::read_device(uint64_t offset, std::span<std::byte
     if (needed < memory.size()) memory = memory.first(needed);
     auto count = direct_->read_at(position - skipped, memory);
     if (!count) return std::unexpected(count.error());
-    if (*count <= skipped) break;
-    const size_t usable = std::min(*count - skipped, wanted);
+    size_t filled = *count;
+    if (!is_aligned(filled)) {
+      // The file ends inside a block, or the transfer fell short of it: only the size tells which.
+      auto info = direct_->info();
+      if (!info) return std::unexpected(info.error());
+      if (position - skipped + filled < info->bytes) {
+        filled -= filled % kBlockBytes;
+        if (filled == 0) return std::unexpected(SystemError{EIO});
+      }
+    }
+    if (filled <= skipped) break;
+    const size_t usable = std::min(filled - skipped, wanted);
     std::memcpy(out.data() + total, memory.data() + skipped, usable);
     total += usable;
-    if (usable < wanted && !is_aligned(*count)) break;  // The file ends inside a block.
+    if (usable < wanted && !is_aligned(filled)) break;
   }
   return total;
 }

@@ -52,6 +52,12 @@ std::unexpected<SystemError> last_error() { return std::unexpected(SystemError{e
 PosixFile::PosixFile(Descriptor descriptor, bool is_writable) noexcept
     : descriptor_(std::move(descriptor)), is_writable_(is_writable) {}
 
+PosixFile::~PosixFile() {
+  // A child that was forked meanwhile has the same open file, so that closing it is not enough to
+  // give the lock back; and it must not give back what its parent holds.
+  if (locked_by_.load() == ::getpid()) ::flock(descriptor_.number(), LOCK_UN);
+}
+
 SystemResult<size_t> PosixFile::read_at(uint64_t offset, std::span<std::byte> out) {
   const ssize_t count = uninterrupted([&] {
     return ::pread(descriptor_.number(), out.data(), out.size(), static_cast<off_t>(offset));
@@ -120,6 +126,7 @@ SystemResult<void> PosixFile::lock_exclusive() {
   const int answer =
       uninterrupted([&] { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB); });
   if (answer != 0) return last_error();
+  locked_by_.store(::getpid());
   return {};
 }
 

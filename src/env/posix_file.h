@@ -5,6 +5,8 @@
 // that unlocked would take its parent's lock away.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +41,7 @@ class Descriptor {
 class PosixFile final : public File {
  public:
   explicit PosixFile(Descriptor descriptor, bool is_writable) noexcept;
+  ~PosixFile() override;
 
   SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) override;
   SystemResult<size_t> write_at(uint64_t offset, std::span<const std::byte> data,
@@ -57,6 +60,7 @@ class PosixFile final : public File {
 
   Descriptor descriptor_;
   bool is_writable_;
+  std::atomic<pid_t> locked_by_ = 0;  // The process that took the lock.
   std::atomic<bool> dsync_is_refused_ = false;
   std::mutex emulation_mutex_;
   int emulation_error_ = 0;  // Guarded by emulation_mutex_.

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,9 @@ bool is_same_moment(const std::optional<ControlState>& a, const std::optional<Co
   return !a || (a->epoch == b->epoch && a->durable_lsn == b->durable_lsn &&
                 a->truncation_count == b->truncation_count);
 }
+
+/// Between the listing and the opening a writer removed a standby.
+bool is_gone(const Error& error) { return error.system_error() == ENOENT; }
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
@@ -95,7 +99,8 @@ Result<bool> verify_closed(SegmentStore& store, const Inspection& found, VerifyR
     if (checked->is_sealed) continue;
     auto bad_seal = find_bad_seal(**segment, view);
     if (!bad_seal) return std::unexpected(bad_seal.error());
-    if (*bad_seal) report.findings.push_back(std::move(**bad_seal));
+    // Beside a writer it may have come since, or be on its way just now.
+    if (*bad_seal && !report.is_live) report.findings.push_back(std::move(**bad_seal));
   }
   return true;
 }
@@ -128,7 +133,10 @@ Result<Observation> observe(SegmentStore& store) {
                           !(disbelieved && is_same_moment(before, disbelieved));
     auto found =
         inspect(store, observation.is_live ? std::optional(before->durable_lsn) : std::nullopt);
-    if (!found) return std::unexpected(found.error());
+    if (!found) {
+      if (is_gone(found.error()) && attempt + 1 < kMaxAttempts) continue;
+      return std::unexpected(found.error());
+    }
     observation.found = std::move(*found);
     const auto after = valid_control(store, observation.found);
     if (observation.is_live && !after) {

@@ -40,7 +40,10 @@ Result<void> settle_tail(SegmentStore& store, const Inspection& found, Recovered
   auto writer = store.open_for_append(last.header.number, end);
   if (!writer) return std::unexpected(writer.error());
   if (!is_settled(found)) {
-    const bool is_in_last = found.root.proven.number == last.header.number;
+    // The base alone proves nothing: a log proves its own beginning before it has a segment, and
+    // then the header is as uncertain as the first frame.
+    const bool is_in_last =
+        found.root.proven.number == last.header.number && found.root.proven.lsn > base;
     const uint64_t proven = is_in_last ? segment_offset(base, found.root.proven.lsn) : 0;
     // CRASH: the copy may be there and the cut not yet, or half of it: it is made again.
     auto settled = (*writer)->settle(proven, end, std::max(end, tail.residue_end));

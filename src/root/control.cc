@@ -47,15 +47,24 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
         make_error(ErrorCode::io, "open control page", "it is not a regular file", {.path = path}));
   }
   if (info->bytes < kControlBytes) {
-    // Allocated by a write, so that a store into the mapping can never find the disk full.
+    // Allocated by a write, so that a store into the mapping can never find the disk full; and
+    // durable, so that the next opening needs no space for it either.
     AlignedBuffer zeros(kControlBytes);
     std::ranges::fill(zeros.span(), std::byte{0});
-    auto written = (*file)->write_at(0, zeros.span(), WriteBarrier::none);
-    if (!written || *written != kControlBytes) {
-      const SystemError error = written ? SystemError{ENOSPC} : written.error();
-      const Error failure = io_error("write control page", error, {.path = path});
-      return std::unexpected(is_out_of_space(error) ? with_code(failure, ErrorCode::no_space)
-                                                    : failure);
+    SystemResult<void> done{};
+    for (auto rest = std::span<const std::byte>(zeros.span()); done && !rest.empty();) {
+      auto written = (*file)->write_at(kControlBytes - rest.size(), rest, WriteBarrier::none);
+      if (!written || *written == 0) {
+        done = std::unexpected(written ? SystemError{EIO} : written.error());
+      } else {
+        rest = rest.subspan(*written);
+      }
+    }
+    if (done) done = (*file)->sync_data();
+    if (!done) {
+      const Error failure = io_error("write control page", done.error(), {.path = path});
+      return std::unexpected(is_out_of_space(done.error()) ? with_code(failure, ErrorCode::no_space)
+                                                           : failure);
     }
   }
   auto region = (*file)->map(kControlBytes);

@@ -28,7 +28,7 @@ struct ControlState {
 /// The writer's end. publish() is wait-free and may be called beside readers.
 class ControlWriter {
  public:
-  /// Creates the page if it is missing, fully allocated, and maps it.
+  /// Creates the page if it is missing, fully allocated and durable but for its name, and maps it.
   [[nodiscard]] static Result<ControlWriter> open(Directory& directory,
                                                   const std::string& directory_path, uint32_t mode);
   /// Announces a new owner. Until it returns, readers find no valid page.

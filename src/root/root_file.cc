@@ -2,10 +2,10 @@
 // One slot is written at a time, and each is durable before the next is touched.
 #include "root/root_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "format/segment_name.h"
 
@@ -69,18 +69,36 @@ Result<RootSlots> RootFile::load() {
   const bool has_valid = slots.is_valid(0) || slots.is_valid(1);
   next_slot_ = has_valid ? 1 - slots.newest() : 0;
   next_sequence_ = has_valid ? slots.slot[slots.newest()].sequence + 1 : 1;
+  uncertain_ = {};
+  if (has_valid && !file_->reads_device()) {
+    uncertain_ = AlignedBuffer(kRootSlotBytes);
+    const auto bytes = memory.span().subspan((1 - next_slot_) * kRootSlotBytes, kRootSlotBytes);
+    std::ranges::copy(bytes, uncertain_.span().begin());
+  }
   return slots;
 }
 
-Result<void> RootFile::write_one(const RootState& root, SyncMethod method) {
-  AlignedBuffer block(kRootSlotBytes);
-  encode_root_slot(root, next_sequence_, block.span());
-  const uint64_t offset = next_slot_ * kRootSlotBytes;
-  // CRASH: this slot may be torn afterwards; the other one is durable and carries the log.
-  if (auto written = file_->write_durable(offset, block.span(), method); !written) {
+Result<void> RootFile::write_slot(size_t slot, std::span<const std::byte> block,
+                                  SyncMethod method) {
+  const uint64_t offset = slot * kRootSlotBytes;
+  if (auto written = file_->write_durable(offset, block, method); !written) {
     return std::unexpected(
         io_error("write root", written.error(), {.path = path_, .offset = offset}));
   }
+  return {};
+}
+
+Result<void> RootFile::write_one(const RootState& root, SyncMethod method) {
+  if (uncertain_.size() != 0) {
+    // CRASH: the other slot is as it was, and a slot that was durable is not changed by this.
+    auto written = write_slot(1 - next_slot_, uncertain_.span(), method);
+    if (!written) return written;
+    uncertain_ = {};
+  }
+  AlignedBuffer block(kRootSlotBytes);
+  encode_root_slot(root, next_sequence_, block.span());
+  // CRASH: this slot may be torn afterwards; the other one is durable and carries the log.
+  if (auto written = write_slot(next_slot_, block.span(), method); !written) return written;
   ++next_sequence_;
   next_slot_ = 1 - next_slot_;
   return {};

@@ -8,8 +8,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
+#include "base/aligned_buffer.h"
 #include "env/block_file.h"
 #include "format/root_slot.h"
 #include "writeahead/env.h"
@@ -58,11 +60,16 @@ class RootFile {
 
  private:
   RootFile(std::unique_ptr<BlockFile> file, std::string path);
+  [[nodiscard]] Result<void> write_slot(size_t slot, std::span<const std::byte> block,
+                                        SyncMethod method);
 
   std::unique_ptr<BlockFile> file_;
   std::string path_;
   size_t next_slot_ = 0;  // the one to be overwritten next
   uint64_t next_sequence_ = 1;
+  // The newest slot as it was read, where only the page cache could be asked: a failed write of
+  // this boot may be all that it shows, so it is written again before the other slot is touched.
+  AlignedBuffer uncertain_;
 };
 
 }  // namespace writeahead::internal

@@ -21,7 +21,9 @@ FileSegment::FileSegment(std::unique_ptr<BlockFile> file, std::string path, File
       method_(method),
       is_shared_(info.links != 1),
       bytes_(info.bytes),
-      end_(end) {}
+      end_(end),
+      // Once a frame is durable nothing may fail any more, so a writer has this memory before.
+      tail_(end == 0 ? AlignedBuffer() : AlignedBuffer(kBlockBytes)) {}
 
 Result<void> FileSegment::load_tail() {
   AlignedBuffer block(kBlockBytes);
@@ -119,14 +121,13 @@ Result<void> FileSegment::append(uint64_t at, AppendBuffer& buffer) {
 
 void FileSegment::keep_tail(uint64_t end, std::span<const std::byte> last_block) {
   MutexLock lock(mutex_);
-  if (tail_.size() == 0) tail_ = AlignedBuffer(kBlockBytes);
   tail_offset_ = round_down(end, kBlockBytes);
   // An end on a block boundary has an empty block behind it, which no read asks for.
   if (tail_offset_ != end) std::ranges::copy(last_block, tail_.span().begin());
 }
 
 SystemResult<void> FileSegment::rewrite(uint64_t begin, uint64_t end) {
-  AlignedBuffer slice(kSliceBytes);
+  AlignedBuffer slice(std::min(kSliceBytes, end - begin));
   for (uint64_t offset = begin; offset < end; offset += kSliceBytes) {
     const auto bytes = slice.span().first(std::min(kSliceBytes, end - offset));
     auto count = file_->read_cached(offset, bytes);
@@ -142,7 +143,7 @@ Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end
   // makes the bytes before it, which were read from the device's volatile cache, durable.
   const uint64_t zeros_end =
       std::min(bytes_, std::max(cut_end, round_up(end, kBlockBytes) + kBlockBytes));
-  AlignedBuffer zeros(kSliceBytes);
+  AlignedBuffer zeros(std::min(kSliceBytes, zeros_end - end));
   std::ranges::fill(zeros.span(), std::byte{0});
   SystemResult<void> done{};
   // Without direct reads it is unknown which bytes the device has: a sync that failed earlier

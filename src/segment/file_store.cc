@@ -141,6 +141,9 @@ Result<void> FileStore::claim(const RootState& root) {
     if (*created == nullptr) return std::unexpected(locked_error());
     if (auto owned = own_root(std::move(*created)); !owned) return owned;
   }
+  // What may need space comes first: want of it leaves the root as it was.
+  auto control = ControlWriter::open(*directory_, path_, file_mode_);
+  if (!control) return std::unexpected(control.error());
   // The name of the root, and of the directory itself, are durable before any segment takes data.
   if (auto synced = directory_->sync(); !synced) {
     return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
@@ -167,8 +170,6 @@ Result<void> FileStore::claim(const RootState& root) {
     return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
                                    : written.error());
   }
-  auto control = ControlWriter::open(*directory_, path_, file_mode_);
-  if (!control) return std::unexpected(control.error());
   control_writer_.emplace(std::move(*control));
   control_writer_->announce({.epoch = root.epoch,
                              .boot_id = env_.boot_id(),

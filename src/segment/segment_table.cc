@@ -55,6 +55,19 @@ void SegmentTable::add(Addition addition) {
   by_base_.erase(header.base_lsn);
   by_base_.insert(std::move(addition.base_));
   entries_.insert(std::move(addition.entry_));
+  keep_few_writers();
+}
+
+/// Segments that wait for their seals are as many as are filled meanwhile: their handles must not
+/// use up the descriptors of the process. A seal opens its segment anew where it has to.
+void SegmentTable::keep_few_writers() {
+  const uint64_t last = entries_.rbegin()->first;
+  if (last <= kKeptWriters) return;
+  const auto end = entries_.lower_bound(last - kKeptWriters);
+  for (auto entry = entries_.lower_bound(first_writer_); entry != end; ++entry) {
+    entry->second.writer.reset();
+  }
+  first_writer_ = last - kKeptWriters;
 }
 
 void SegmentTable::set_contents(SegmentContents contents) {

@@ -100,13 +100,16 @@ class SegmentTable {
 
  private:
   void keep(std::shared_ptr<SegmentReader> reader) WRITEAHEAD_REQUIRES(mutex_);
+  void keep_few_writers() WRITEAHEAD_REQUIRES(mutex_);
 
   static constexpr size_t kKeptReaders = 16;
+  static constexpr size_t kKeptWriters = 16;
 
   mutable Mutex mutex_;
   Entries entries_ WRITEAHEAD_GUARDED_BY(mutex_);
   Bases by_base_ WRITEAHEAD_GUARDED_BY(mutex_);  // the last number at each base
   std::deque<std::shared_ptr<SegmentReader>> recent_ WRITEAHEAD_GUARDED_BY(mutex_);
+  uint64_t first_writer_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // no segment below has its writer
 };
 
 }  // namespace writeahead::internal

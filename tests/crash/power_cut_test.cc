@@ -1,0 +1,93 @@
+// A power cut at each call of each workload, with each way in which it can fall out.
+//
+// Goal: whatever a power cut leaves, the log opens and holds what was acknowledged. Method: run the
+// workload up to its k-th call for each k, take the states that CrashSampler makes of the disk, and
+// let the Oracle judge each. WRITEAHEAD_SEED changes what is sampled; WRITEAHEAD_REPLAY follows the
+// line that a failure prints.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "support/crash_run.h"
+
+namespace writeahead::testing {
+namespace {
+
+class PowerCut : public ::testing::TestWithParam<Workload> {};
+
+std::string name_of(const ::testing::TestParamInfo<Workload>& info) { return info.param.name; }
+
+TEST_P(PowerCut, leaves_the_acknowledged_records_at_whatever_call_it_comes) {
+  const Workload& workload = GetParam();
+  const uint64_t calls = Script(workload, {}).calls();
+  CrashTally tally(workload, fmt::format("power cut at {} calls", calls));
+  const CrashSampler sampler(
+      {.exhaustive_items = 6, .random_subsets = 8, .single_items = 8, .seed = sampling_seed()});
+  for (uint64_t k = 1; k <= calls + 1; k += kEveryNth) {
+    Script script(workload, {.crash_at = k});
+    script.stop();
+    ASSERT_EQ(script.complaint(), "") << workload.name << " up to call " << k;
+    sampler.each(script.machine().crashed_disk(), [&](const SimDisk& disk, const CrashPlan& plan) {
+      const Complaint complaint = tally.judge(disk, script.model());
+      if (complaint.empty()) return true;
+      ADD_FAILURE() << report({.workload = workload.name, .steps = {{k, plan}}}, complaint);
+      return false;
+    });
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(PowerCut, in_a_recovery_leaves_the_acknowledged_records) {
+  const Workload& workload = GetParam();
+  const uint64_t calls = Script(workload, {}).calls();
+  CrashTally tally(workload, "power cut in recovery");
+  const CrashSampler outer(
+      {.exhaustive_items = 2, .random_subsets = 3, .single_items = 2, .seed = sampling_seed()});
+  const CrashSampler inner({.exhaustive_items = 3,
+                            .random_subsets = 2,
+                            .single_items = 2,
+                            .lost = {LostBytes::old, LostBytes::garbage},
+                            .seed = sampling_seed() + 1});
+  uint64_t turn = sampling_seed();
+  for (uint64_t k = 1; k <= calls + 1; k += kEveryNth) {
+    Script script(workload, {.crash_at = k});
+    script.stop();
+    const std::vector<CrashPlan> plans = outer.plans(script.machine().crashed_disk());
+    const CrashStep first{.k = k, .plan = plans[turn++ * 7 % plans.size()]};
+    const SimDisk disk = script.machine().crashed_disk().crash(first.plan);
+    const uint64_t recovery_calls = calls_of_recovery(workload, disk);
+    for (uint64_t j = 1; j <= recovery_calls; ++j) {
+      const SimDisk stopped = crash_in_recovery(workload, disk, j);
+      inner.each(stopped, [&](const SimDisk& left, const CrashPlan& plan) {
+        const Complaint complaint = tally.judge(left, script.model());
+        if (complaint.empty()) return true;
+        ADD_FAILURE() << report({.workload = workload.name, .steps = {first, {j, plan}}},
+                                complaint);
+        return false;
+      });
+      if (HasFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Workloads, PowerCut, ::testing::ValuesIn(workloads()), name_of);
+
+TEST(PowerCutReplay, follows_the_line_in_the_environment) {
+  const char* const line = std::getenv("WRITEAHEAD_REPLAY");
+  if (line == nullptr) return;
+  std::string trace;
+  EXPECT_EQ(parse_crash_run(line).replay(trace), "") << trace;
+}
+
+TEST(PowerCutReplay, reads_the_line_that_it_writes) {
+  const CrashRun run{
+      .workload = "small_records",
+      .steps = {{7, {.kept = {1, 0, 1}, .lost = LostBytes::zero, .seed = 18446744073709551615U}},
+                {12, {.kept = {}, .lost = LostBytes::garbage, .seed = 3}}}};
+  EXPECT_EQ(to_string(run), "small_records:7,101,z,18446744073709551615:12,,g,3");
+  EXPECT_EQ(to_string(parse_crash_run(to_string(run))), to_string(run));
+}
+
+}  // namespace
+}  // namespace writeahead::testing

@@ -1,0 +1,36 @@
+// The end of the process alone, at each call of each workload: the machine goes on.
+//
+// Goal: what the kernel has, durable or not, is found by the next process, and what that one serves
+// survives a power cut from then on. Method: as for power cuts, but the disk keeps all completed
+// writes as pending, and any beginning of the write in flight.
+#include <gtest/gtest.h>
+
+#include "support/crash_run.h"
+
+namespace writeahead::testing {
+namespace {
+
+class ProcessKill : public ::testing::TestWithParam<Workload> {};
+
+std::string name_of(const ::testing::TestParamInfo<Workload>& info) { return info.param.name; }
+
+TEST_P(ProcessKill, leaves_what_was_written_to_the_next_process) {
+  const Workload& workload = GetParam();
+  const uint64_t calls = Script(workload, {}).calls();
+  CrashTally tally(workload, "process kill");
+  for (uint64_t k = 1; k <= calls + 1; k += kEveryNth) {
+    Script script(workload, {.crash_at = k});
+    script.stop();
+    for (const size_t bytes : {size_t{0}, size_t{1}, size_t{512}, size_t{4000}, size_t{4096},
+                               size_t{4608}, size_t{8192}, SIZE_MAX}) {
+      ASSERT_EQ(tally.judge(script.machine().killed_disk(bytes), script.model()), "")
+          << workload.name << " killed at call " << k << " with " << bytes << " bytes written\n"
+          << Script(workload, {.crash_at = k, .trace_calls = 100}).machine().trace();
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Workloads, ProcessKill, ::testing::ValuesIn(workloads()), name_of);
+
+}  // namespace
+}  // namespace writeahead::testing

@@ -1,0 +1,106 @@
+// Courses by chance, crashed and disturbed at a few of their calls each.
+//
+// Goal: mixtures that nobody thought of. WRITEAHEAD_COURSES says how many (for a soak: a million),
+// WRITEAHEAD_SEED where they begin; a failure prints the line that WRITEAHEAD_REPLAY follows.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+
+#include "support/crash_run.h"
+#include "support/random_course.h"
+
+namespace writeahead::testing {
+namespace {
+
+uint64_t courses() {
+  const char* const text = std::getenv("WRITEAHEAD_COURSES");
+  return text == nullptr ? 800 / kEveryNth : std::strtoull(text, nullptr, 10);
+}
+
+/// The course with this number is number % kShares of them: each share is a test of its own.
+constexpr uint64_t kShares = 4;
+
+class RandomCourse : public ::testing::TestWithParam<uint64_t> {
+ protected:
+  /// The seeds of this share.
+  static std::vector<uint64_t> seeds() {
+    std::vector<uint64_t> seeds;
+    for (uint64_t i = GetParam(); i < courses(); i += kShares) {
+      seeds.push_back(sampling_seed() * 1'000'000 + i);
+    }
+    return seeds;
+  }
+};
+
+TEST_P(RandomCourse, survives_power_cuts_in_it_and_in_its_recovery) {
+  const CrashSampler sampler(
+      {.exhaustive_items = 3, .random_subsets = 4, .single_items = 2, .seed = sampling_seed()});
+  for (const uint64_t seed : seeds()) {
+    const Workload workload = random_course(seed);
+    const uint64_t calls = Script(workload, {}).calls();
+    CrashTally tally(workload, "");
+    for (uint64_t i = 0; i < 8; ++i) {
+      const uint64_t k = 1 + (seed * 7919 + i * 104729) % (calls + 1);
+      Script script(workload, {.crash_at = k});
+      script.stop();
+      ASSERT_EQ(script.complaint(), "") << workload.name << " up to call " << k;
+      const auto judge = [&](const SimDisk& disk, std::vector<CrashStep> steps) {
+        const Complaint complaint = tally.judge(disk, script.model());
+        if (complaint.empty()) return true;
+        ADD_FAILURE() << report({.workload = workload.name, .steps = std::move(steps)}, complaint);
+        return false;
+      };
+      sampler.each(script.machine().crashed_disk(),
+                   [&](const SimDisk& disk, const CrashPlan& plan) {
+                     if (!judge(disk, {{k, plan}})) return false;
+                     const uint64_t j = 1 + plan.seed % calls_of_recovery(workload, disk);
+                     const SimDisk stopped = crash_in_recovery(workload, disk, j);
+                     const std::vector<CrashPlan> plans = sampler.plans(stopped);
+                     const CrashPlan& second = plans[plan.seed / 64 % plans.size()];
+                     return judge(stopped.crash(second), {{k, plan}, {j, second}});
+                   });
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TEST_P(RandomCourse, survives_a_failing_call) {
+  constexpr std::array kErrors = {EIO, ENOSPC, EIO, ENOMEM};
+  for (const uint64_t seed : seeds()) {
+    const Workload workload = random_course(seed);
+    const uint64_t calls = Script(workload, {}).calls();
+    const Oracle oracle(workload, Oracle::Names::may_return);
+    for (uint64_t i = 0; i < 8; ++i) {
+      // Behind the creation, whose limits failing_call_test.cc states.
+      const Fault fault{.k = 20 + (seed * 7919 + i * 104729) % calls,
+                        .error = kErrors[i % kErrors.size()],
+                        .span = i % 3 == 0 ? FaultSpan::for_ever : FaultSpan::once};
+      Script script(workload, {.fault = fault});
+      const auto what = [&] {
+        return fmt::format("{}: call {} fails with {} {}", workload.name, fault.k, fault.error,
+                           fault.span == FaultSpan::once ? "once" : "for ever");
+      };
+      ASSERT_EQ(script.complaint(), "") << what();
+      script.stop();
+      const SimDisk disk = script.machine().crashed_disk();
+      ASSERT_EQ(oracle.judge(disk, script.model()), "") << what() << ", reopened";
+      for (const CrashPlan& plan : CrashSampler({.exhaustive_items = 1,
+                                                 .random_subsets = 2,
+                                                 .single_items = 1,
+                                                 .lost = {LostBytes::garbage},
+                                                 .seed = seed})
+                                       .plans(disk)) {
+        ASSERT_EQ(oracle.judge(disk.crash(plan), script.model()), "")
+            << what() << ", power cut " << to_string(plan);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shares, RandomCourse, ::testing::Range(uint64_t{0}, kShares));
+
+}  // namespace
+}  // namespace writeahead::testing

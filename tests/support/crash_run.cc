@@ -1,0 +1,127 @@
+// Following a crash again, and telling how.
+#include "support/crash_run.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+namespace writeahead::testing {
+namespace {
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts(1);
+  for (const char c : text) {
+    if (c == separator) {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+constexpr std::string_view kLostNames = "ozg";
+
+Options options_for(const Workload& workload, SimEnv& env) {
+  return {.segment_bytes = workload.segment_bytes,
+          .sync_method = workload.sync_method,
+          .env = &env,
+          .background = BackgroundWork::stepped};
+}
+
+}  // namespace
+
+uint64_t sampling_seed() {
+  const char* const text = std::getenv("WRITEAHEAD_SEED");
+  return text == nullptr ? 1 : std::strtoull(text, nullptr, 10);
+}
+
+std::string to_string(const CrashRun& run) {
+  std::string line = run.workload;
+  for (const CrashStep& step : run.steps) {
+    line += fmt::format(":{},", step.k);
+    for (const uint8_t kept : step.plan.kept) line += kept != 0 ? '1' : '0';
+    line += fmt::format(",{},{}", kLostNames[static_cast<size_t>(step.plan.lost)], step.plan.seed);
+  }
+  return line;
+}
+
+CrashRun parse_crash_run(std::string_view line) {
+  const std::vector<std::string> parts = split(line, ':');
+  CrashRun run{.workload = parts[0], .steps = {}};
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const std::vector<std::string> fields = split(parts[i], ',');
+    if (fields.size() != 4 || fields[2].size() != 1) continue;
+    CrashStep step{.k = std::strtoull(fields[0].c_str(), nullptr, 10), .plan = {}};
+    for (const char c : fields[1]) step.plan.kept.push_back(c == '1' ? 1 : 0);
+    step.plan.lost = static_cast<LostBytes>(kLostNames.find(fields[2]));
+    step.plan.seed = std::strtoull(fields[3].c_str(), nullptr, 10);
+    run.steps.push_back(std::move(step));
+  }
+  return run;
+}
+
+SimDisk crash_in_recovery(const Workload& workload, const SimDisk& disk, uint64_t k,
+                          std::string* trace) {
+  SimEnv env(disk, {.refuses_direct = workload.refuses_direct,
+                    .trace_calls = trace == nullptr ? size_t{0} : size_t{1000}});
+  env.crash_at(k);
+  static_cast<void>(Log::open(kLogPath, options_for(workload, env)));
+  if (trace != nullptr) *trace = env.trace();
+  return env.crashed_disk();
+}
+
+uint64_t calls_of_recovery(const Workload& workload, const SimDisk& disk) {
+  SimEnv env(disk, {.refuses_direct = workload.refuses_direct, .trace_calls = 0});
+  auto log = Log::open(kLogPath, options_for(workload, env));
+  const uint64_t calls = env.calls();
+  env.crash_now();
+  return calls;
+}
+
+Complaint CrashRun::replay(std::string& trace) const {
+  const Workload* const found = find_workload(workload);
+  if (found == nullptr || steps.empty()) return "no such run";
+  Script script(*found, {.crash_at = steps[0].k, .trace_calls = 1000});
+  script.stop();
+  trace = script.machine().trace();
+  if (!script.complaint().empty()) return script.complaint();
+  SimDisk disk = script.machine().crashed_disk().crash(steps[0].plan);
+  for (size_t i = 1; i < steps.size(); ++i) {
+    disk = crash_in_recovery(*found, disk, steps[i].k, &trace).crash(steps[i].plan);
+  }
+  return Oracle(*found).judge(disk, script.model());
+}
+
+CrashTally::CrashTally(const Workload& workload, const std::string& what, Oracle::Names names)
+    : oracle_(workload, names), name_(what.empty() ? what : workload.name + " " + what) {}
+
+CrashTally::~CrashTally() {
+  if (name_.empty()) return;
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin_;
+  fmt::print("states {:7} distinct {:6} in {:5.2f} s ({:6.0f}/s) seed {} every {}: {}\n", states_,
+             judged_, time.count(), static_cast<double>(states_) / time.count(), sampling_seed(),
+             kEveryNth, name_);
+}
+
+Complaint CrashTally::judge(const SimDisk& disk, const LogModel& model) {
+  ++states_;
+  // What is undecided is not in the digest: such a disk is judged every time.
+  if (disk.undecided_count() == 0) {
+    uint64_t key = digest_of(disk) * 31 + model.certain();
+    key = (key * 31 + model.records().size()) * 31 + model.epoch();
+    if (!seen_.insert(key).second) return {};
+  }
+  ++judged_;
+  return oracle_.judge(disk, model);
+}
+
+std::string report(const CrashRun& run, const Complaint& complaint) {
+  std::string trace;
+  const Complaint again = run.replay(trace);
+  return fmt::format(
+      "{}\nreplay{}: WRITEAHEAD_REPLAY='{}' crash_tests --gtest_filter='*Replay*'\n{}", complaint,
+      again == complaint ? "" : " (differs: " + again + ")", to_string(run), trace);
+}
+
+}  // namespace writeahead::testing

@@ -1,0 +1,86 @@
+// CrashRun: one way to a crashed disk, as a line that can be printed and followed again; and
+// CrashTally: what a sweep over many of them has seen.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "support/log_model.h"
+#include "support/oracle.h"
+#include "support/workload.h"
+#include "writeahead/testing/crash_sampler.h"
+
+namespace writeahead::testing {
+
+// Sanitizers slow everything down by so much: fewer states are tried then.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define WRITEAHEAD_TEST_IS_SLOW
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WRITEAHEAD_TEST_IS_SLOW
+#endif
+#ifdef WRITEAHEAD_TEST_IS_SLOW
+inline constexpr uint64_t kEveryNth = 16;
+#else
+inline constexpr uint64_t kEveryNth = 1;
+#endif
+
+/// The seed of all sampling: WRITEAHEAD_SEED, else 1.
+[[nodiscard]] uint64_t sampling_seed();
+
+/// A crash at call `k` that falls out as `plan` says.
+struct CrashStep {
+  uint64_t k = 0;
+  CrashPlan plan;
+};
+
+/// The first step cuts a workload short, each further one the recovery from the disk before.
+struct CrashRun {
+  std::string workload;
+  std::vector<CrashStep> steps;
+
+  /// Judges the end of it; `trace` gets the calls that led there.
+  [[nodiscard]] Complaint replay(std::string& trace) const;
+};
+/// `NAME:K,KEPT,LOST,SEED:K,KEPT,...`
+[[nodiscard]] std::string to_string(const CrashRun& run);
+[[nodiscard]] CrashRun parse_crash_run(std::string_view line);
+
+/// Recovers the log on `disk` up to its call `k`; the machine as it is then.
+[[nodiscard]] SimDisk crash_in_recovery(const Workload& workload, const SimDisk& disk, uint64_t k,
+                                        std::string* trace = nullptr);
+/// Calls of a whole recovery.
+[[nodiscard]] uint64_t calls_of_recovery(const Workload& workload, const SimDisk& disk);
+
+/// Judges each state once and counts. Prints its line at the end, unless `what` is empty.
+class CrashTally {
+ public:
+  CrashTally(const Workload& workload, const std::string& what,
+             Oracle::Names names = Oracle::Names::are_certain);
+  CrashTally(const CrashTally&) = delete;
+  CrashTally& operator=(const CrashTally&) = delete;
+  ~CrashTally();
+
+  /// Nothing if the state was judged before.
+  [[nodiscard]] Complaint judge(const SimDisk& disk, const LogModel& model);
+  [[nodiscard]] uint64_t states() const { return states_; }
+
+ private:
+  const Oracle oracle_;
+  const std::string name_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  uint64_t states_ = 0;
+  uint64_t judged_ = 0;
+  std::unordered_set<uint64_t> seen_;
+};
+
+/// For the failure message: what is wrong, the line that replays it, and the last calls.
+[[nodiscard]] std::string report(const CrashRun& run, const Complaint& complaint);
+
+}  // namespace writeahead::testing

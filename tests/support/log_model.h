@@ -1,0 +1,67 @@
+// LogModel: what a log must hold and may hold, from what was submitted and what was acknowledged.
+//
+// The records in submit order. A beginning of them is certain: acknowledged, or served by a
+// recovery. Of those behind it any number of whole appends may be there. What a recovery dropped
+// leaves the model, so that it is found when it comes back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "writeahead/log.h"
+#include "writeahead/read_only_log.h"
+
+namespace writeahead::testing {
+
+using Bytes = std::vector<std::byte>;
+using Records = std::vector<RecordView>;
+
+/// Empty: nothing is wrong. Otherwise a line that says what is.
+using Complaint = std::string;
+
+struct ModelRecord {
+  Bytes payload;
+  uint16_t type = 0;
+  bool ends_append = false;  // The last record of its append.
+  std::optional<Lsn> lsn;    // Once it is known.
+};
+
+class LogModel {
+ public:
+  /// An append was begun. Its records are uncertain until acknowledge() or settle().
+  void submit(const std::vector<Bytes>& payloads, uint16_t type);
+  /// The last append succeeded and says that its records lie there.
+  [[nodiscard]] Complaint acknowledge(std::span<const Lsn> lsns, uint64_t first_ordinal);
+  /// The last append was refused before anything was written.
+  void withdraw();
+  /// A recovery kept so many records: they are certain now, and the others are gone for good.
+  [[nodiscard]] Complaint settle(uint64_t count);
+  /// An opening has this epoch.
+  [[nodiscard]] Complaint take_epoch(uint64_t epoch);
+
+  /// Compares what was read with what is allowed.
+  [[nodiscard]] Complaint compare(const Records& seen) const;
+  [[nodiscard]] const std::vector<ModelRecord>& records() const { return records_; }
+  [[nodiscard]] size_t certain() const { return certain_; }
+  [[nodiscard]] uint64_t epoch() const { return epoch_; }
+
+ private:
+  std::vector<ModelRecord> records_;
+  size_t certain_ = 0;
+  size_t last_append_ = 0;  // Where the last append begins.
+  uint64_t epoch_ = 0;
+};
+
+/// Reads everything from first_lsn() on into `out`; complains of an error.
+[[nodiscard]] Complaint read_all(const Log& log, Records& out);
+[[nodiscard]] Complaint read_all(const ReadOnlyLog& log, Records& out);
+/// Whether both hold the same records at the same places.
+[[nodiscard]] Complaint compare_readings(const Records& first, const Records& second);
+/// `what: code: message`.
+[[nodiscard]] Complaint describe(std::string_view what, const Error& error);
+
+}  // namespace writeahead::testing

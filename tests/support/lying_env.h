@@ -1,0 +1,23 @@
+// LyingEnv: an Env that breaks one promise and keeps the others. What runs on it must be caught.
+#pragma once
+
+#include <memory>
+
+#include "writeahead/env.h"
+
+namespace writeahead::testing {
+
+enum class Lie : uint8_t {
+  dsync_is_a_plain_write,    ///< WriteBarrier::dsync is ignored.
+  file_sync_does_nothing,    ///< File::sync_data succeeds at once.
+  names_sync_does_nothing,   ///< Directory::sync and sync_parent succeed at once.
+  failed_write_succeeds,     ///< An error of a write is kept from the caller.
+  failed_sync_succeeds,      ///< An error of sync_data is kept from the caller.
+  read_error_is_the_end,     ///< A read that fails finds the end of the file.
+  short_write_was_complete,  ///< A write that fell short says that it did not.
+};
+
+/// Talks to `env`, which outlives it.
+[[nodiscard]] std::unique_ptr<Env> make_lying_env(Env& env, Lie lie);
+
+}  // namespace writeahead::testing

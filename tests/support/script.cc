@@ -1,0 +1,252 @@
+// The steps of a script and what each of them demands of the log.
+#include "support/script.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace writeahead::testing {
+namespace {
+
+std::vector<Lsn> lsns_of(const Batch& batch, const Appended& range) {
+  std::vector<Lsn> lsns(batch.size());
+  for (size_t i = 0; i < lsns.size(); ++i) lsns[i] = batch.lsn(i, range);
+  return lsns;
+}
+
+}  // namespace
+
+Complaint check_names(const SimDisk& disk) {
+  const auto names = disk.names(kLogPath);
+  if (!names) return "the directory is gone";
+  for (const std::string& name : *names) {
+    if (name == "log.root" || name == "control" || name == "torn") continue;
+    if (!name.ends_with(".wal")) return "close left the file " + name;
+  }
+  return {};
+}
+
+Script::Script(const Workload& workload, Interference interference)
+    : workload_(workload), interference_(std::move(interference)) {
+  boot(SimDisk{});
+  if (interference_.free_bytes != UINT64_MAX) machine_->set_free_bytes(interference_.free_bytes);
+  workload_.steps(*this);
+}
+
+Script::~Script() { stop(); }
+
+void Script::stop() {
+  machine_->crash_now();
+  log_.reset();
+}
+
+void Script::boot(SimDisk disk) {
+  // The clocks begin anew: after each boot the wall clock has gone back.
+  const SimEnvOptions options{.refuses_direct = workload_.refuses_direct,
+                              .trace_calls = interference_.trace_calls};
+  log_.reset();
+  wrapped_.reset();
+  if (machine_ != nullptr) {
+    calls_before_ += machine_->calls();
+    for (size_t i = 0; i < kCallKinds; ++i) {
+      kinds_before_[i] += machine_->calls(static_cast<CallKind>(i));
+    }
+  }
+  machine_ = std::make_unique<SimEnv>(std::move(disk), options);
+  if (interference_.wrap) wrapped_ = interference_.wrap(*machine_);
+  interfere();
+}
+
+/// Translates the numbers of calls of the run into those of this boot.
+void Script::interfere() {
+  machine_->clear_faults();
+  if (interference_.crash_at > calls_before_) {
+    machine_->crash_at(interference_.crash_at - calls_before_);
+  }
+  machine_->limit_transfers(interference_.transfer_limit);
+  if (interference_.short_transfer) {
+    const auto [k, bytes] = *interference_.short_transfer;
+    uint64_t transfers = 0;
+    for (const CallKind kind : {CallKind::read, CallKind::write, CallKind::dsync_write}) {
+      transfers += kinds_before_[static_cast<size_t>(kind)];
+    }
+    if (k > transfers) machine_->short_transfer(k - transfers, bytes);
+  }
+  if (!interference_.fault) return;
+  const Fault& fault = *interference_.fault;
+  const uint64_t before =
+      fault.kind ? kinds_before_[static_cast<size_t>(*fault.kind)] : calls_before_;
+  if (fault.k > before) {
+    machine_->fail_call(fault.k - before, fault.error, fault.span, fault.kind);
+  } else if (fault.span == FaultSpan::for_ever) {
+    machine_->fail_call(1, fault.error, fault.span, fault.kind);
+  }
+}
+
+bool Script::is_disturbed() const {
+  return interference_.fault || interference_.short_transfer ||
+         interference_.transfer_limit != SIZE_MAX;
+}
+
+bool Script::is_over() const { return machine_->crashed(); }
+
+uint64_t Script::calls() const { return calls_before_ + machine_->calls(); }
+
+void Script::complain(Complaint complaint) {
+  if (complaint_.empty()) complaint_ = std::move(complaint);
+}
+
+Options Script::options() {
+  return {.max_record_bytes = 1ULL << 20,
+          .segment_bytes = workload_.segment_bytes,
+          .sync_method = workload_.sync_method,
+          .env = wrapped_ != nullptr ? wrapped_.get() : machine_.get(),
+          .background = BackgroundWork::stepped};
+}
+
+void Script::open() {
+  if (is_over()) return;
+  log_.reset();
+  is_log_failed_ = false;
+  auto opened = Log::open(kLogPath, options());
+  if (is_over() && !opened) return;
+  if (!opened) {
+    has_failed_ = true;
+    const ErrorCode code = opened.error().code();
+    if (code != ErrorCode::io && code != ErrorCode::no_space) {
+      complain(describe("open", opened.error()));
+    }
+    return;
+  }
+  log_.emplace(std::move(*opened));
+  complain(model_.take_epoch(log_->epoch()));
+  complain(model_.settle(log_->recovery_report().records));
+  check_reads();
+}
+
+void Script::check_reads() {
+  Records seen;
+  const Complaint unreadable = read_all(*log_, seen);
+  if (is_over() || (is_disturbed() && unreadable.contains(": io: "))) return;
+  complain(unreadable);
+  if (unreadable.empty()) complain(model_.compare(seen));
+}
+
+void Script::close() {
+  if (is_over() || !log_) return;
+  if (auto closed = log_->close(); !closed && !is_over()) has_failed_ = true;
+  log_.reset();
+  if (!is_over()) complain(check_names(machine_->disk()));
+}
+
+std::vector<Bytes> Script::make_payloads(const std::vector<size_t>& sizes) {
+  std::vector<Bytes> payloads;
+  for (const size_t size : sizes) {
+    uint64_t state = ++payloads_made_ * 0x9e3779b97f4a7c15;
+    Bytes payload(size);
+    for (std::byte& byte : payload) {
+      state = state * 6364136223846793005 + 1442695040888963407;
+      byte = static_cast<std::byte>(state >> 56);
+    }
+    payloads.push_back(std::move(payload));
+  }
+  return payloads;
+}
+
+void Script::append(const std::vector<size_t>& sizes) { append_payloads(make_payloads(sizes)); }
+
+void Script::append_payloads(const std::vector<Bytes>& payloads) {
+  if (is_over() || !log_) return;
+  const auto type = static_cast<uint16_t>(model_.records().size());
+  model_.submit(payloads, type);
+  const uint64_t ordinal = model_.records().size() - payloads.size();
+  if (payloads.size() == 1) {
+    auto lsn = log_->append(payloads[0], {.type = type});
+    if (!lsn) return settle_failure(lsn.error());
+    if (is_log_failed_) complain("an append succeeded on a failed log");
+    complain(model_.acknowledge({{*lsn}}, ordinal));
+  } else {
+    Batch batch;
+    for (const Bytes& payload : payloads) batch.add(payload, {.type = type});
+    auto range = log_->append(batch);
+    if (!range) return settle_failure(range.error());
+    if (is_log_failed_) complain("an append succeeded on a failed log");
+    complain(model_.acknowledge(lsns_of(batch, *range), range->first_ordinal));
+  }
+}
+
+void Script::settle_failure(const Error& error) {
+  const ErrorCode code = error.code();
+  if (is_over()) {
+    // The first append that fails may have left its bytes; nothing behind it is issued.
+    if (is_log_failed_) model_.withdraw();
+    is_log_failed_ = true;
+    return;
+  }
+  if (code == ErrorCode::no_space && !is_log_failed_) return model_.withdraw();
+  has_failed_ = true;
+  if (code != ErrorCode::failed) complain(describe("append", error));
+  if (std::exchange(is_log_failed_, true)) return model_.withdraw();
+  check_reads();
+}
+
+void Script::append_refused(const std::vector<Bytes>& payloads, ErrorCode code) {
+  if (is_over() || !log_ || is_log_failed_) return;
+  Batch batch;
+  for (const Bytes& payload : payloads) batch.add(payload);
+  auto range = log_->append(batch);
+  if (is_over()) return;
+  if (range) return complain("an append was not refused");
+  if (range.error().code() == ErrorCode::failed && is_disturbed()) {
+    is_log_failed_ = has_failed_ = true;
+  } else if (range.error().code() != code) {
+    complain(describe("append that is to be refused", range.error()));
+  }
+}
+
+void Script::step_background() {
+  while (!is_over() && log_ && log_->step_background()) {
+  }
+}
+
+void Script::advance_seconds(uint64_t seconds) { machine_->advance_ns(seconds * 1'000'000'000); }
+
+void Script::set_free_bytes(uint64_t bytes) {
+  if (!is_over()) machine_->set_free_bytes(bytes);
+}
+
+void Script::reboot_after(const Keep& keep, LostBytes lost) {
+  const SimDisk disk = machine_->crashed_disk();
+  CrashPlan plan{.kept = {}, .lost = lost, .seed = calls()};
+  const std::vector<Undecided> items = disk.undecided();
+  for (size_t i = 0; i < items.size(); ++i) plan.kept.push_back(keep(i, items[i]) ? 1 : 0);
+  boot(disk.crash(plan));
+}
+
+void Script::cut_power(const Keep& keep, LostBytes lost) {
+  if (is_over()) return;
+  machine_->crash_now();
+  reboot_after(keep, lost);
+}
+
+/// False if the run ends there, or the append did not come to that call.
+bool Script::stop_in_append(const std::vector<size_t>& sizes, uint64_t skipped) {
+  if (is_over() || !log_ || is_log_failed_) return false;
+  const uint64_t first = calls() + 1;
+  const bool is_end = interference_.crash_at >= first && interference_.crash_at <= first + skipped;
+  if (!is_end) machine_->crash_at(machine_->calls() + 1 + skipped);
+  append(sizes);
+  if (!is_end && !machine_->crashed()) interfere();
+  return !is_end && machine_->crashed();
+}
+
+void Script::cut_power_in_append(const std::vector<size_t>& sizes, const Keep& keep, LostBytes lost,
+                                 uint64_t skipped) {
+  if (stop_in_append(sizes, skipped)) reboot_after(keep, lost);
+}
+
+void Script::kill_in_append(const std::vector<size_t>& sizes, size_t bytes) {
+  if (stop_in_append(sizes, 0)) boot(machine_->killed_disk(bytes));
+}
+
+}  // namespace writeahead::testing

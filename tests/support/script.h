@@ -1,0 +1,136 @@
+// Script: a course of calls of a log on a simulated machine, that can be cut short anywhere.
+//
+// It runs the public interface, keeps a LogModel of what was submitted and acknowledged, and notes
+// complaints as they come up. The same workload gives the same calls every time, so that
+// Interference can name one by its number. Calls are numbered through all boots of one run.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/log_model.h"
+#include "writeahead/log.h"
+#include "writeahead/testing/sim_env.h"
+
+namespace writeahead::testing {
+
+inline constexpr const char* kLogPath = "/log";
+
+/// A call that fails.
+struct Fault {
+  uint64_t k = 0;  ///< 1 is the first call of the run, or of its kind.
+  int error = 0;
+  FaultSpan span = FaultSpan::once;
+  std::optional<CallKind> kind = std::nullopt;
+};
+
+/// What happens to a run from outside.
+struct Interference {
+  uint64_t crash_at = 0;  ///< The machine stops for good at this call; 0: never.
+  std::optional<Fault> fault = std::nullopt;
+  size_t transfer_limit = SIZE_MAX;
+  std::optional<std::pair<uint64_t, size_t>> short_transfer = std::nullopt;  ///< {k, bytes}
+  uint64_t free_bytes = UINT64_MAX;                                          ///< At the first boot.
+  /// Puts another Env between log and machine.
+  std::function<std::unique_ptr<Env>(Env&)> wrap = nullptr;
+  size_t trace_calls = 0;
+};
+
+/// Whether a closed log's directory holds nothing but its files.
+[[nodiscard]] Complaint check_names(const SimDisk& disk);
+
+class Script;
+
+/// A named course of calls.
+struct Workload {
+  std::string name;
+  uint64_t segment_bytes = 8192;
+  std::function<void(Script&)> steps;
+  SyncMethod sync_method = SyncMethod::automatic;
+  bool refuses_direct = false;
+};
+
+/// For the messages of the test framework.
+inline void PrintTo(const Workload& workload, std::ostream* out) { *out << workload.name; }
+
+/// Once the machine has stopped at Interference::crash_at, every step does nothing.
+class Script {
+ public:
+  Script(const Workload& workload, Interference interference);
+  Script(const Script&) = delete;
+  Script& operator=(const Script&) = delete;
+  ~Script();
+
+  // Steps.
+
+  /// Opens the log, compares all of it with the model, and settles the model.
+  void open();
+  void close();
+  /// One append with a record of each size, bytes by chance; a single one is no batch.
+  void append(const std::vector<size_t>& sizes);
+  void append_payloads(const std::vector<Bytes>& payloads);
+  /// An append that has to be refused, with this code and without effect.
+  void append_refused(const std::vector<Bytes>& payloads, ErrorCode code);
+  /// Background work until none is left.
+  void step_background();
+  void advance_seconds(uint64_t seconds);
+  void set_free_bytes(uint64_t bytes);
+  /// Stops the machine; the next boot finds the disk with those undecided items kept.
+  using Keep = std::function<bool(size_t index, const Undecided& item)>;
+  void cut_power(const Keep& keep, LostBytes lost = LostBytes::old);
+  /// The same, in the middle of an append: in the call that follows its first `skipped` calls.
+  void cut_power_in_append(const std::vector<size_t>& sizes, const Keep& keep,
+                           LostBytes lost = LostBytes::old, uint64_t skipped = 0);
+  /// Ends the process alone, in the first write of an append, of which so many bytes were written.
+  void kill_in_append(const std::vector<size_t>& sizes, size_t bytes);
+
+  // What came of it.
+
+  [[nodiscard]] const Workload& workload() const { return workload_; }
+  [[nodiscard]] SimEnv& machine() { return *machine_; }
+  [[nodiscard]] Options options();
+  [[nodiscard]] const LogModel& model() const { return model_; }
+  [[nodiscard]] const Complaint& complaint() const { return complaint_; }
+  /// Calls of all boots.
+  [[nodiscard]] uint64_t calls() const;
+  /// Whether an append or a close failed for another cause than a shortage or a stop.
+  [[nodiscard]] bool has_failed() const { return has_failed_; }
+  /// Ends the run without closing the log: as if the process went on to hang.
+  void stop();
+
+ private:
+  void boot(SimDisk disk);
+  void interfere();
+  [[nodiscard]] bool is_over() const;
+  /// Whether calls may fail by Interference.
+  [[nodiscard]] bool is_disturbed() const;
+  [[nodiscard]] bool stop_in_append(const std::vector<size_t>& sizes, uint64_t skipped);
+  void reboot_after(const Keep& keep, LostBytes lost);
+  void complain(Complaint complaint);
+  void settle_failure(const Error& error);
+  void check_reads();
+  [[nodiscard]] std::vector<Bytes> make_payloads(const std::vector<size_t>& sizes);
+
+  const Workload& workload_;
+  const Interference interference_;
+  LogModel model_;
+  Complaint complaint_;
+  std::unique_ptr<SimEnv> machine_;
+  std::unique_ptr<Env> wrapped_;
+  std::optional<Log> log_;
+  uint64_t calls_before_ = 0;                        // Of earlier boots.
+  std::array<uint64_t, kCallKinds> kinds_before_{};  // The same by kind.
+  uint64_t payloads_made_ = 0;
+  bool is_log_failed_ = false;
+  bool has_failed_ = false;
+};
+
+}  // namespace writeahead::testing

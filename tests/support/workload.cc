@@ -1,0 +1,349 @@
+// Sizes are chosen around the places where something happens: blocks, sectors, ends of segments.
+#include "support/workload.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+
+#include "format/frame.h"
+#include "format/record.h"
+#include "format/segment_header.h"
+#include "support/random_course.h"
+
+namespace writeahead::testing {
+namespace {
+
+using Kept = Script::Keep;
+
+const Kept kNone = [](size_t, const Undecided&) { return false; };
+const Kept kAll = [](size_t, const Undecided&) { return true; };
+const Kept kEveryOther = [](size_t index, const Undecided&) { return index % 2 == 0; };
+
+const Kept kFirstBlock = [](size_t, const Undecided& item) { return item.offset < kBlockBytes; };
+const Kept kAllButFirstBlock = [](size_t, const Undecided& item) {
+  return item.offset >= kBlockBytes;
+};
+
+/// Payload of a record that is alone in its frame, when the frame takes so many bytes.
+constexpr size_t payload_of_frame(uint64_t frame_bytes) {
+  return frame_bytes - writeahead::internal::kFrameHeaderBytes -
+         writeahead::internal::kRecordHeaderBytes;
+}
+
+/// What the first segment of the log holds now, from `offset` on.
+Bytes copy_of_log(Script& script, size_t offset, size_t count) {
+  const auto bytes = script.machine().disk().contents("/log/00000000000000000001.wal");
+  if (!bytes || bytes->size() < offset + count) return Bytes(count);
+  return {bytes->begin() + static_cast<std::ptrdiff_t>(offset),
+          bytes->begin() + static_cast<std::ptrdiff_t>(offset + count)};
+}
+
+void creation_only(Script& s) {
+  s.open();
+  s.close();
+}
+
+void empty_log_opened_again(Script& s) {
+  s.open();
+  s.step_background();
+  s.close();
+  s.open();
+  s.cut_power(kNone);
+  s.open();
+  s.close();
+}
+
+void small_records(Script& s) {
+  s.open();
+  for (const size_t size : {0, 1, 7, 8, 64, 500}) s.append({size});
+  s.close();
+}
+
+void large_records(Script& s) {
+  s.open();
+  for (const size_t size : {4000, 1, 4096, 10000, 0, 4096}) s.append({size});
+  s.close();
+}
+
+void batches(Script& s) {
+  s.open();
+  s.append({1, 2, 3});
+  s.append({0, 0, 0, 0});
+  s.append({700, 0, 700});
+  s.append({2000, 5, 1000, 9});
+  s.append({100});
+  s.append({1500, 1500});
+  s.close();
+}
+
+void many_records_in_a_batch(Script& s) {
+  s.open();
+  s.append(std::vector<size_t>(100, 10));
+  s.append({3});
+  s.append(std::vector<size_t>(60, 30));
+}
+
+void rotation_at_every_record(Script& s) {
+  s.open();
+  for (int i = 0; i < 5; ++i) s.append({3000});
+}
+
+void rotation_with_seals(Script& s) {
+  s.open();
+  for (int i = 0; i < 4; ++i) {
+    s.append({2100});
+    s.append({600});
+    s.step_background();
+  }
+  s.close();
+}
+
+void segment_filled_exactly(Script& s) {
+  s.open();
+  s.append({payload_of_frame(1024)});
+  s.append({payload_of_frame(kBlockBytes - 1024)});
+  s.step_background();
+  s.append({payload_of_frame(kBlockBytes)});
+  s.append({payload_of_frame(kBlockBytes - 8)});
+  s.append({0});
+  s.close();
+}
+
+void frames_that_end_at_sectors(Script& s) {
+  s.open();
+  for (const uint64_t bytes : {512, 1024, 512, 2048, 4096, 512}) {
+    s.append({payload_of_frame(bytes)});
+  }
+  s.append({1});
+}
+
+void batch_larger_than_a_segment(Script& s) {
+  s.open();
+  s.append({10});
+  s.append({3000, 3000, 3000});
+  s.append({10});
+  s.step_background();
+  s.append({5000, 1});
+  s.close();
+}
+
+void idle_log(Script& s) {
+  s.open();
+  s.append({30});
+  s.advance_seconds(2);
+  s.step_background();
+  s.append({40});
+  s.step_background();
+  s.append({1000});
+  s.advance_seconds(2);
+  s.step_background();
+  s.append({5});
+}
+
+void closed_and_opened_again(Script& s) {
+  for (const size_t size : {20, 3000, 300}) {
+    s.open();
+    s.append({size});
+    s.append({size, 1});
+    s.close();
+  }
+}
+
+void cut_off_and_opened_again(Script& s) {
+  for (const size_t size : {20, 3000, 300}) {
+    s.open();
+    s.append({size});
+    s.append({size, 1});
+    s.cut_power(kNone);
+  }
+  s.open();
+  s.append({1});
+}
+
+void many_epochs_without_appends(Script& s) {
+  s.open();
+  s.append({100});
+  for (int i = 0; i < 3; ++i) {
+    s.cut_power(i % 2 == 0 ? kNone : kAll);
+    s.open();
+  }
+  s.close();
+  s.open();
+  s.append({100});
+}
+
+void payloads_of_zeros(Script& s) {
+  s.open();
+  for (const size_t size : {1, 600, 4096, 200}) s.append_payloads({Bytes(size)});
+  s.append_payloads({Bytes(900), Bytes(0), Bytes(900)});
+}
+
+void payloads_of_ones(Script& s) {
+  s.open();
+  for (const size_t size : {1, 600, 4096, 200}) {
+    s.append_payloads({Bytes(size, std::byte{0xff})});
+  }
+  s.append_payloads({Bytes(900, std::byte{0xff}), Bytes(500)});
+}
+
+void payloads_that_copy_frames(Script& s) {
+  s.open();
+  s.append({300});
+  s.append_payloads({copy_of_log(s, writeahead::internal::kSegmentHeaderBytes, 416)});
+  s.append_payloads({copy_of_log(s, writeahead::internal::kSegmentHeaderBytes, 1200)});
+  s.cut_power_in_append({700}, kEveryOther);
+  s.open();
+  s.append_payloads({copy_of_log(s, writeahead::internal::kSegmentHeaderBytes, 2000)});
+}
+
+void payloads_that_copy_segments(Script& s) {
+  s.open();
+  s.append({300});
+  s.append_payloads({copy_of_log(s, 0, 8192)});
+  s.append({10});
+  s.append_payloads({copy_of_log(s, 0, 8192), Bytes(3)});
+}
+
+void append_behind_a_torn_tail(Script& s) {
+  s.open();
+  s.append({100});
+  s.cut_power_in_append({2500}, kEveryOther);
+  s.open();
+  s.append({50});
+  s.cut_power_in_append({2500}, kAll, LostBytes::garbage);
+  s.open();
+  s.append({2500});
+  s.close();
+}
+
+void same_length_behind_a_torn_tail(Script& s) {
+  s.open();
+  s.append({1000});
+  for (const LostBytes lost : {LostBytes::old, LostBytes::garbage, LostBytes::zero}) {
+    s.cut_power_in_append({1000, 1000}, kEveryOther, lost);
+    s.open();
+  }
+  s.append({1000});
+  s.append({1000});
+}
+
+void torn_first_write_of_a_segment(Script& s) {
+  s.open();
+  s.append({3900});
+  // Create, open, fill, sync and directory sync come before it.
+  for (const Kept& kept : {kEveryOther, kFirstBlock, kAllButFirstBlock}) {
+    s.cut_power_in_append({3900}, kept, LostBytes::old, 5);
+    s.open();
+  }
+  s.append({10});
+}
+
+void crash_between_rotation_and_seal(Script& s) {
+  s.open();
+  for (int i = 0; i < 3; ++i) s.append({3000});
+  s.cut_power(kNone);
+  s.open();
+  s.append({100});
+  s.step_background();
+  s.append({3000});
+  s.close();
+  s.open();
+}
+
+void killed_and_opened_again(Script& s) {
+  s.open();
+  s.append({100});
+  s.kill_in_append({3000}, 512);
+  s.open();
+  s.append({200});
+  s.kill_in_append({900}, SIZE_MAX);
+  s.open();
+  s.append({10, 10});
+}
+
+void refused_appends(Script& s) {
+  s.open();
+  s.append({10});
+  s.append_refused({Bytes((1ULL << 20) + 1)}, ErrorCode::too_large);
+  s.append_refused({}, ErrorCode::invalid_argument);
+  s.append({20});
+  s.append_refused({Bytes(5), Bytes((1ULL << 20) + 1)}, ErrorCode::too_large);
+  s.append({30});
+}
+
+void space_runs_out_and_comes_back(Script& s) {
+  s.open();
+  s.append({3000});
+  s.set_free_bytes(0);
+  s.append_refused({Bytes(3000)}, ErrorCode::no_space);
+  s.append({500});
+  s.set_free_bytes(4096);
+  s.append_refused({Bytes(3000)}, ErrorCode::no_space);
+  s.set_free_bytes(1 << 20);
+  s.append({3000});
+  s.step_background();
+  s.close();
+}
+
+void mixed_sizes(Script& s) {
+  s.open();
+  uint64_t state = 12345;
+  for (int i = 0; i < 12; ++i) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    const size_t size = (state >> 33) % 3000;
+    i % 3 == 2 ? s.append({size / 4, size / 8, 1}) : s.append({size});
+    if (i % 5 == 4) s.step_background();
+  }
+}
+
+}  // namespace
+
+const std::vector<Workload>& workloads() {
+  static const std::vector<Workload> all = {
+      {"creation_only", 8192, creation_only},
+      {"empty_log_opened_again", 8192, empty_log_opened_again},
+      {"small_records", 8192, small_records},
+      {"large_records", 8192, large_records},
+      {"batches", 8192, batches},
+      {"many_records_in_a_batch", 12288, many_records_in_a_batch},
+      {"rotation_at_every_record", 4608, rotation_at_every_record},
+      {"rotation_with_seals", 8192, rotation_with_seals},
+      {"segment_filled_exactly", 8192, segment_filled_exactly},
+      {"frames_that_end_at_sectors", 12288, frames_that_end_at_sectors},
+      {"batch_larger_than_a_segment", 4608, batch_larger_than_a_segment},
+      {"idle_log", 8192, idle_log},
+      {"closed_and_opened_again", 8192, closed_and_opened_again},
+      {"cut_off_and_opened_again", 8192, cut_off_and_opened_again},
+      {"many_epochs_without_appends", 8192, many_epochs_without_appends},
+      {"payloads_of_zeros", 12288, payloads_of_zeros},
+      {"payloads_of_ones", 12288, payloads_of_ones},
+      {"payloads_that_copy_frames", 12288, payloads_that_copy_frames},
+      {"payloads_that_copy_segments", 12288, payloads_that_copy_segments},
+      {"append_behind_a_torn_tail", 12288, append_behind_a_torn_tail},
+      {"same_length_behind_a_torn_tail", 12288, same_length_behind_a_torn_tail},
+      {"torn_first_write_of_a_segment", 8192, torn_first_write_of_a_segment},
+      {"crash_between_rotation_and_seal", 8192, crash_between_rotation_and_seal},
+      {"killed_and_opened_again", 12288, killed_and_opened_again},
+      {"refused_appends", 8192, refused_appends},
+      {"space_runs_out_and_comes_back", 8192, space_runs_out_and_comes_back},
+      {"mixed_sizes", 8192, mixed_sizes},
+      {"synced_by_fdatasync", 8192, rotation_with_seals, SyncMethod::fdatasync},
+      {"synced_by_buffered_dsync", 8192, same_length_behind_a_torn_tail, SyncMethod::dsync},
+      {"without_direct_access", 12288, killed_and_opened_again, SyncMethod::automatic, true},
+      {"fdatasync_without_direct_access", 8192, append_behind_a_torn_tail, SyncMethod::fdatasync,
+       true},
+  };
+  return all;
+}
+
+const Workload* find_workload(std::string_view name) {
+  const auto found = std::ranges::find(workloads(), name, &Workload::name);
+  if (found != workloads().end()) return &*found;
+  constexpr std::string_view kRandom = "random_";
+  if (!name.starts_with(kRandom)) return nullptr;
+  static std::deque<Workload> courses;
+  const std::string seed(name.substr(kRandom.size()));
+  return &courses.emplace_back(random_course(std::strtoull(seed.c_str(), nullptr, 10)));
+}
+
+}  // namespace writeahead::testing
