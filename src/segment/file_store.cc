@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "format/segment_name.h"
 #include "segment/torn_copy.h"
@@ -257,9 +258,30 @@ void FileStore::discard(uint64_t number) {
   static_cast<void>(removed);
 }
 
+/// Makes sure that a segment holds no data even if its name comes back: a first write that failed
+/// may reach the medium at any later time, and so may a name whose removal was not synced.
+Result<void> FileStore::void_header(uint64_t number) {
+  const std::string name = segment_name(number);
+  SystemResult<void> done{};
+  auto file = BlockFile::open(*directory_, name, {.write = true, .random_access = true});
+  auto info = file ? (*file)->info() : std::unexpected(file.error());
+  if (info && info->is_regular && info->bytes >= kSegmentHeaderBytes) {
+    AlignedBuffer zeros(kSegmentHeaderBytes);
+    std::ranges::fill(zeros.span(), std::byte{0});
+    done = (*file)->write_blocks(0, zeros.span());
+    if (done) done = (*file)->sync();
+  }
+  if (!info) done = std::unexpected(info.error());
+  // A header goes only into blocks that were made before: where there are none, there is no header.
+  if (done || is_out_of_space(done.error())) return {};
+  return std::unexpected(
+      io_error("remove segment", done.error(), {.path = join_path(path_, name)}));
+}
+
 Result<void> FileStore::remove(std::span<const uint64_t> numbers) {
   for (const uint64_t number : numbers) {
     const std::string name = segment_name(number);
+    if (auto voided = void_header(number); !voided) return voided;
     if (auto removed = directory_->remove(name); !removed) {
       return std::unexpected(
           io_error("remove segment", removed.error(), {.path = join_path(path_, name)}));

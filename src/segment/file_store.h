@@ -67,6 +67,7 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Error locked_error();
   [[nodiscard]] Result<std::shared_ptr<FileSegment>> open_segment(uint64_t number, OpenFlags flags,
                                                                   uint64_t end);
+  [[nodiscard]] Result<void> void_header(uint64_t number);
   void discard(uint64_t number);
 
   Env& env_;

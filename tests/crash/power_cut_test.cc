@@ -23,7 +23,7 @@ TEST_P(PowerCut, leaves_the_acknowledged_records_at_whatever_call_it_comes) {
   const uint64_t calls = Script(workload, {}).calls();
   CrashTally tally(workload, fmt::format("power cut at {} calls", calls));
   const CrashSampler sampler(
-      {.exhaustive_items = 6, .random_subsets = 8, .single_items = 8, .seed = sampling_seed()});
+      {.exhaustive_items = 9, .random_subsets = 48, .seed = sampling_seed()});
   for (uint64_t k = 1; k <= calls + 1; k += kEveryNth) {
     Script script(workload, {.crash_at = k});
     script.stop();

@@ -30,6 +30,36 @@ TEST_P(ProcessKill, leaves_what_was_written_to_the_next_process) {
   }
 }
 
+TEST_P(ProcessKill, followed_by_a_power_cut_in_the_recovery_leaves_the_acknowledged_records) {
+  const Workload& workload = GetParam();
+  const uint64_t calls = Script(workload, {}).calls();
+  CrashTally tally(workload, "process kill, then power cut in recovery");
+  const CrashSampler sampler({.exhaustive_items = 3,
+                              .random_subsets = 2,
+                              .single_items = 2,
+                              .lost = {LostBytes::old, LostBytes::garbage},
+                              .seed = sampling_seed()});
+  for (uint64_t k = 1; k <= calls + 1; k += kEveryNth) {
+    Script script(workload, {.crash_at = k});
+    script.stop();
+    for (const size_t bytes : {size_t{0}, size_t{4608}, SIZE_MAX}) {
+      const SimDisk disk = script.machine().killed_disk(bytes);
+      const uint64_t recovery_calls = calls_of_recovery(workload, disk);
+      for (uint64_t j = 1 + k % 2; j <= recovery_calls; j += 2) {
+        sampler.each(
+            crash_in_recovery(workload, disk, j), [&](const SimDisk& left, const CrashPlan& plan) {
+              const Complaint complaint = tally.judge(left, script.model());
+              EXPECT_EQ(complaint, "") << workload.name << " killed at call " << k << " with "
+                                       << bytes << " bytes written, power cut at call " << j
+                                       << " of the recovery with " << to_string(plan);
+              return complaint.empty();
+            });
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Workloads, ProcessKill, ::testing::ValuesIn(workloads()), name_of);
 
 }  // namespace

@@ -28,7 +28,7 @@ Complaint check_names(const SimDisk& disk) {
 
 Script::Script(const Workload& workload, Interference interference)
     : workload_(workload), interference_(std::move(interference)) {
-  boot(SimDisk{});
+  boot(SimDisk(workload_.sector_bytes));
   if (interference_.free_bytes != UINT64_MAX) machine_->set_free_bytes(interference_.free_bytes);
   workload_.steps(*this);
 }

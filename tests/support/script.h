@@ -56,6 +56,7 @@ struct Workload {
   std::function<void(Script&)> steps;
   SyncMethod sync_method = SyncMethod::automatic;
   bool refuses_direct = false;
+  size_t sector_bytes = 512;
 };
 
 /// For the messages of the test framework.

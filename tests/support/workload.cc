@@ -332,6 +332,9 @@ const std::vector<Workload>& workloads() {
       {"without_direct_access", 12288, killed_and_opened_again, SyncMethod::automatic, true},
       {"fdatasync_without_direct_access", 8192, append_behind_a_torn_tail, SyncMethod::fdatasync,
        true},
+      {"on_sectors_of_4_kib", 8192, mixed_sizes, SyncMethod::automatic, false, kBlockBytes},
+      {"torn_tails_on_sectors_of_4_kib", 12288, same_length_behind_a_torn_tail,
+       SyncMethod::automatic, false, kBlockBytes},
   };
   return all;
 }
