@@ -126,10 +126,12 @@ bool SimEnv::wait_for_held_writes(size_t count) {
 void SimEnv::release_write(size_t index) {
   std::unique_lock lock(machine_->mutex);
   if (index >= machine_->held_writes.size()) return;
-  const size_t before = machine_->held_writes.size();
+  const uint64_t number = machine_->held_writes[index]->number;
   machine_->held_writes[index]->is_released = true;
   machine_->changed.notify_all();
-  machine_->changed.wait(lock, [&] { return machine_->held_writes.size() < before; });
+  // Their count tells nothing: the next write may be held before this thread looks.
+  const auto is_it = [&](const internal::HeldWrite* held) { return held->number == number; };
+  machine_->changed.wait(lock, [&] { return std::ranges::none_of(machine_->held_writes, is_it); });
 }
 
 void SimEnv::advance_ns(uint64_t ns) {

@@ -120,7 +120,7 @@ SystemResult<size_t> SimFile::perform_write(uint64_t offset, std::span<const std
 
 bool SimFile::wait_while_held(uint64_t offset, std::span<const std::byte> data,
                               std::unique_lock<std::mutex>& lock) {
-  HeldWrite held{.effect = effect_of(offset, data)};
+  HeldWrite held{.number = machine_->next_held_write++, .effect = effect_of(offset, data)};
   machine_->held_writes.push_back(&held);
   machine_->changed.notify_all();
   machine_->changed.wait(lock, [&] { return held.is_released || machine_->is_stopped; });

@@ -44,6 +44,7 @@ class SimMemory {
 
 /// A write that waits in flight, see SimEnv::hold_writes.
 struct HeldWrite {
+  uint64_t number = 0;
   InFlightEffect effect;
   bool is_released = false;
 };
@@ -102,6 +103,7 @@ class SimMachine {
   uint64_t monotonic_ns;
   bool holds_writes = false;
   std::deque<HeldWrite*> held_writes;
+  uint64_t next_held_write = 0;
 
   bool is_stopped = false;
   std::optional<SimDisk> power_cut_disk;  // At the stop, with what was in flight.
