@@ -140,28 +140,46 @@ SystemResult<void> FileSegment::rewrite(uint64_t begin, uint64_t end) {
 
 Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end) {
   // One whole block behind the end is written in any case: no file system may skip the flush that
-  // makes the bytes before it, which were read from the device's volatile cache, durable.
+  // makes the bytes before it, which were read from the device's volatile cache, durable. So is
+  // the rest of the block of the end: a write that failed there may reach the medium at any later
+  // time unless it is overwritten.
+  const uint64_t begin = file_->reads_device() ? round_down(end, kBlockBytes) : end;
   const uint64_t zeros_end =
-      std::min(bytes_, std::max(cut_end, round_up(end, kBlockBytes) + kBlockBytes));
-  AlignedBuffer zeros(std::min(kSliceBytes, zeros_end - end));
-  std::ranges::fill(zeros.span(), std::byte{0});
+      std::min(round_down(bytes_, kBlockBytes),
+               std::max(round_up(cut_end, kBlockBytes), round_up(end, kBlockBytes) + kBlockBytes));
+  end_ = end;
+  if (auto loaded = load_tail(); !loaded) return loaded;
   SystemResult<void> done{};
   // Without direct reads it is unknown which bytes the device has: a sync that failed earlier
   // leaves bytes in the cache that no later sync writes. Writing them again makes them dirty.
   if (!file_->reads_device()) done = rewrite(std::min(proven, end), end);
   // CRASH: recovery finds the same frames, and what is left of the tail, and cuts it again.
-  for (uint64_t offset = end; done && offset < zeros_end;) {
-    const uint64_t count = std::min(kSliceBytes, zeros_end - offset);
-    done = file_->write(offset, zeros.span().first(count));
-    offset += count;
-  }
+  if (done) done = write_zeros(begin, zeros_end);
   if (done) done = file_->sync();
   if (!done) {
     return std::unexpected(
         io_error("repair segment", done.error(), {.path = path_, .offset = end}));
   }
-  end_ = end;
-  return load_tail();
+  return {};
+}
+
+/// Zeros from end_ on. Past the page cache it has to be whole blocks; what stands before end_ in
+/// the first of them is what the device had, which the cache may not show.
+SystemResult<void> FileSegment::write_zeros(uint64_t begin, uint64_t zeros_end) {
+  if (begin >= zeros_end) return {};
+  AlignedBuffer slice(std::min(kSliceBytes, zeros_end - begin));
+  std::ranges::fill(slice.span(), std::byte{0});
+  if (begin < end_) {
+    MutexLock lock(mutex_);
+    std::ranges::copy(tail_.span().first(end_ - begin), slice.span().begin());
+  }
+  SystemResult<void> done{};
+  for (uint64_t offset = begin; done && offset < zeros_end; offset += kSliceBytes) {
+    const auto bytes = slice.span().first(std::min(kSliceBytes, zeros_end - offset));
+    done = file_->write_blocks(offset, bytes);
+    if (offset == begin) std::ranges::fill(slice.span().first(kBlockBytes), std::byte{0});
+  }
+  return done;
 }
 
 }  // namespace writeahead::internal

@@ -43,6 +43,8 @@ class FileSegment final : public SegmentWriter {
   [[nodiscard]] Result<void> read_file(uint64_t offset, std::span<std::byte> out,
                                        ReadSource source);
   [[nodiscard]] SystemResult<void> rewrite(uint64_t begin, uint64_t end);
+  [[nodiscard]] SystemResult<void> write_zeros(uint64_t begin, uint64_t zeros_end)
+      WRITEAHEAD_EXCLUDES(mutex_);
   void keep_tail(uint64_t end, std::span<const std::byte> last_block) WRITEAHEAD_EXCLUDES(mutex_);
 
   const std::unique_ptr<BlockFile> file_;
