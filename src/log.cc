@@ -42,8 +42,11 @@ Log::~Log() {
 
 Result<Lsn> Log::append(Payload payload, RecordOptions options) {
   const auto bytes = payload.bytes();
+  if (auto admitted = state_->admit(bytes.size()); !admitted) {
+    return std::unexpected(admitted.error());
+  }
   PendingAppend append(bytes, options.type);
-  auto range = state_->append(append, bytes.size());
+  auto range = state_->append(append);
   if (!range) return std::unexpected(range.error());
   return range->first_lsn;
 }
@@ -60,8 +63,11 @@ Result<Appended> Log::append(const Batch& batch) {
                                                 "it holds more than 2^31 records",
                                                 {.path = state_->view().store().path()}));
   }
+  if (auto admitted = state_->admit(internal::BatchAccess::longest(batch)); !admitted) {
+    return std::unexpected(admitted.error());
+  }
   PendingAppend append(batch);
-  return state_->append(append, internal::BatchAccess::longest(batch));
+  return state_->append(append);
 }
 
 Result<RecordView> Log::read(Lsn lsn) const {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "base/error.h"
@@ -45,12 +46,11 @@ Result<std::unique_ptr<LogState>> LogState::open(const std::string& path, const 
   Env& env = options.env != nullptr ? *options.env : Env::posix();
   auto store = FileStore::open(env, path,
                                {.create_if_missing = options.create_if_missing,
-                                .error_if_exists = options.error_if_exists,
                                 .file_mode = options.file_mode,
                                 .sync_method = options.sync_method});
   if (!store) return std::unexpected(store.error());
   std::shared_ptr<SegmentStore> shared = std::move(*store);
-  auto recovered = recover(*shared, env);
+  auto recovered = recover(*shared, env, options.error_if_exists);
   if (!recovered) return std::unexpected(recovered.error());
   return std::unique_ptr<LogState>(
       new LogState(env, options, std::move(shared), std::move(*recovered)));
@@ -91,7 +91,7 @@ std::optional<Error> LogState::read_refusal() const {
   return std::nullopt;
 }
 
-Result<Appended> LogState::append(PendingAppend& append, uint64_t longest_payload) {
+Result<void> LogState::admit(uint64_t longest_payload) const {
   if (longest_payload > max_record_bytes_) {
     return std::unexpected(
         make_error(ErrorCode::too_large, "append",
@@ -104,6 +104,10 @@ Result<Appended> LogState::append(PendingAppend& append, uint64_t longest_payloa
                                       "the log was opened before fork, by another process",
                                       {.path = store_->path()}));
   }
+  return {};
+}
+
+Result<Appended> LogState::append(PendingAppend& append) {
   committer_->append(append);
   if (append.error) return std::unexpected(*append.error);
   if (background_ != nullptr) background_->wake();
@@ -160,7 +164,13 @@ Result<void> LogState::close() {
   if (background_ != nullptr) background_->stop();
   MutexLock lock(mutex_);
   if (std::exchange(is_released_, true)) return {};
-  auto finished = finish();
+  Result<void> finished{};
+  try {
+    finished = finish();
+  } catch (const std::bad_alloc&) {
+    finished = std::unexpected(
+        make_error(ErrorCode::no_space, "close log", "out of memory", {.path = store_->path()}));
+  }
   is_closed_.store(true, std::memory_order_release);
   store_->release();
   return finished;

@@ -30,8 +30,10 @@ class LogState {
   LogState& operator=(const LogState&) = delete;
   ~LogState() = default;
 
-  /// Refuses what is too large, hands the rest to the committer, and looks after the answer.
-  [[nodiscard]] Result<Appended> append(PendingAppend& append, uint64_t longest_payload);
+  /// Refuses what is too large, or comes from a forked child, before any work is done for it.
+  [[nodiscard]] Result<void> admit(uint64_t longest_payload) const;
+  /// Hands the append to the committer and looks after the answer.
+  [[nodiscard]] Result<Appended> append(PendingAppend& append);
   [[nodiscard]] Result<void> close() WRITEAHEAD_EXCLUDES(mutex_);
   /// One step of background work; whether it did anything.
   bool step() WRITEAHEAD_EXCLUDES(mutex_);

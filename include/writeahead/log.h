@@ -31,9 +31,9 @@ class LogState;
 /// assigning and destroying. Records have one order, that of their Lsns; an append that returned
 /// before another began comes before it.
 ///
-/// States: open, then `failed` after the first I/O error of a commit (reads go on; appends answer
-/// `failed` with the first cause), then closed. In a child process after fork() the log is failed,
-/// and writes nothing.
+/// States: open, then `failed` after the first write or sync that failed (reads go on; appends
+/// answer `failed` with the first cause), then closed. In a child process after fork() the log is
+/// failed, and writes nothing.
 class Log {
  public:
   /// Opens the log in directory `path` for writing, recovers it if it was not closed, and takes
@@ -41,7 +41,7 @@ class Log {
   ///
   /// Codes: `not_found` (no log, and create_if_missing is off), `locked` (another owner, named in
   /// the message), `corruption` (acknowledged bytes are damaged; nothing was changed),
-  /// `unsupported_format`, `no_space` (none to save a torn tail; nothing was changed), `io`,
+  /// `unsupported_format`, `no_space` (none for the root, or to save a torn tail), `io`,
   /// `invalid_argument`. Cost: a directory listing, one header a segment, one read of the last
   /// segment, and a few syncs. A crash inside leaves a log that opens just as well.
   [[nodiscard]] static Result<Log> open(const std::string& path, const Options& options = {});

@@ -1,5 +1,5 @@
 // Stats: counters of one open log.
-// Values only; taking them costs one lock.
+// Values only; taking them waits for background work in progress.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 // A wake-up is never lost: the flag that asks for one is set before the step looks for work.
 #include "base/background_thread.h"
 
-#include <system_error>
+#include <exception>
 #include <utility>
 
 namespace writeahead::internal {
@@ -17,7 +17,7 @@ void BackgroundThread::rouse() {
   }
   try {
     thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no thread, or no memory for one
     is_asleep_.store(true, std::memory_order_seq_cst);
   }
 }

@@ -118,8 +118,12 @@ bool is_out_of_space(SystemError error) noexcept {
   return error.number == ENOSPC || error.number == EDQUOT;
 }
 
-std::string join_path(std::string_view directory, std::string_view name) {
-  return fmt::format("{}/{}", directory, name);
+std::string join_path(std::string_view directory, std::string_view name) noexcept {
+  try {
+    return fmt::format("{}/{}", directory, name);
+  } catch (const std::exception&) {
+    return {};
+  }
 }
 
 }  // namespace internal

@@ -35,6 +35,6 @@ struct Place {
 [[nodiscard]] bool is_out_of_space(SystemError error) noexcept;
 
 /// "<directory>/<name>", or nothing without memory.
-[[nodiscard]] std::string join_path(std::string_view directory, std::string_view name);
+[[nodiscard]] std::string join_path(std::string_view directory, std::string_view name) noexcept;
 
 }  // namespace writeahead::internal

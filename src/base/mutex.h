@@ -19,7 +19,6 @@
 #define WRITEAHEAD_EXCLUDES(...) WRITEAHEAD_THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
 #define WRITEAHEAD_ACQUIRE(...) WRITEAHEAD_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define WRITEAHEAD_RELEASE(...) WRITEAHEAD_THREAD_ANNOTATION(release_capability(__VA_ARGS__))
-#define WRITEAHEAD_NO_THREAD_SAFETY_ANALYSIS WRITEAHEAD_THREAD_ANNOTATION(no_thread_safety_analysis)
 
 namespace writeahead::internal {
 

@@ -185,6 +185,8 @@ Result<void> Committer::commit(const Group& group) {
   SegmentWriter& writer = begins_segment ? *standby_ : *active_;
   // CRASH: the frame is there whole, or recovery cuts what there is of it. Nobody was told yet.
   if (auto written = writer.append(at, buffer_); !written) return written;
+  // Somebody else's write failed meanwhile: nothing is acknowledged after that.
+  if (const auto failed = failure()) return std::unexpected(*failed);
 
   if (begins_segment) {
     table_.add(std::move(addition));

@@ -1,4 +1,4 @@
-// FrameBuilder: assembles a frame from the appends that share it.
+// Building a frame: assembles it from the appends that share it.
 //
 // Here records get their Lsns and ordinals. The sizes are known before, so that the only thing that
 // can fail, the memory, fails before any address was given.

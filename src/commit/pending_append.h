@@ -40,13 +40,12 @@ class PendingAppend {
   [[nodiscard]] uint32_t record_count() const { return record_count_; }
   [[nodiscard]] uint64_t payload_bytes() const { return payload_bytes_; }
 
-  /// Writes the records to `out`, which holds encoded_bytes() and stands at `lsn`, but for their
-  /// headers' checksums.
+  /// Writes the records to `out`, which holds encoded_bytes(), but for their headers' checksums.
   void copy_to(std::span<std::byte> out) const;
   /// The payload hash of record `index`.
   [[nodiscard]] uint64_t payload_hash(uint32_t index) const;
 
-  // The answer, set by the leader before complete().
+  // The answer, set by the leader before signal().
   Appended range;
   std::optional<Error> error;
 

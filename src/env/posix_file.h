@@ -1,8 +1,8 @@
 // PosixFile: an open file of the real system.
 //
 // Owns one descriptor. Besides posix_env and posix_directory the only place with system calls.
-// Never retries a failed sync and never unlocks: closing the descriptor does, and a forked child
-// that unlocked would take its parent's lock away.
+// Never retries a failed sync. The lock is given back by the process that took it and by no other:
+// a forked child that unlocked would take its parent's away.
 #pragma once
 
 #include <sys/types.h>

@@ -99,7 +99,8 @@ DecodedRootSlot decode_root_slot(std::span<const std::byte> slot) {
                               .end_lsn = Lsn(root_field::truncation_link_end_lsn.load(slot)),
                               .digest = root_field::truncation_link_digest.load(slot)}};
   root.ignorable_features = root_field::ignorable_features.load(slot);
-  if (root.first.number == 0 || !decode_holds(slot, root.holds)) return {};
+  if (root.first.number == 0 || root.first.number > kMaxCounter || !decode_holds(slot, root.holds))
+    return {};
   return decoded;
 }
 

@@ -59,10 +59,11 @@ DecodedSegmentHeader decode_segment_header(std::span<const std::byte> block) {
   std::ranges::copy(id, header.log_id.begin());
   const bool is_known_cause =
       header.cause >= SegmentCause::create && header.cause <= SegmentCause::salvage;
-  // A forged capacity must neither overflow addresses nor undercut the header itself.
-  const bool is_sound = header.number != 0 && header.prepared_bytes > kSegmentHeaderBytes &&
-                        header.prepared_bytes <= (uint64_t{1} << 62) &&
-                        header.base_lsn.value() <= (uint64_t{1} << 62);
+  // A forged value must neither overflow addresses nor undercut the header itself.
+  const bool is_sound =
+      header.number != 0 && header.number <= kMaxCounter && header.epoch <= kMaxCounter &&
+      header.base_ordinal <= kMaxCounter && header.prepared_bytes > kSegmentHeaderBytes &&
+      header.prepared_bytes <= kMaxCounter && header.base_lsn.value() <= kMaxCounter;
   if (!is_known_cause || !is_sound) return {};
   return {.state = HeaderState::valid, .header = header};
 }

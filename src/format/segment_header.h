@@ -63,6 +63,10 @@ inline constexpr uint64_t kSegmentHeaderBytes = kBlockBytes;
 /// Required feature bits that this version understands.
 inline constexpr uint64_t kKnownFeatures = 0;
 
+/// No number, epoch, ordinal or address of a real log comes near: what is above was forged, and is
+/// refused before anything could overflow.
+inline constexpr uint64_t kMaxCounter = 1ULL << 62;
+
 /// Why a segment was begun.
 enum class SegmentCause : uint32_t { create = 1, rotate = 2, truncate = 3, salvage = 4 };
 

@@ -2,6 +2,7 @@
 // What lies below the durable end has to verify: anything else is corruption, never an end.
 #include "read/cursor.h"
 
+#include <new>
 #include <utility>
 
 #include "base/error.h"
@@ -16,7 +17,13 @@ Cursor::Cursor(const Error& refusal) : refusal_(refusal) {}
 
 std::optional<Result<RecordView>> Cursor::next() {
   if (state_ == State::ended) return std::nullopt;
-  auto record = refusal_ ? std::unexpected(*refusal_) : step();
+  Result<std::optional<RecordView>> record = std::nullopt;
+  try {
+    record = refusal_ ? std::unexpected(*refusal_) : step();
+  } catch (const std::bad_alloc&) {
+    state_ = State::ended;  // Half a placing must not look like a whole one.
+    throw;
+  }
   if (!record) {
     state_ = State::ended;
     return std::unexpected(record.error());
@@ -173,7 +180,7 @@ Result<void> Cursor::seek_ordinal(const SegmentView& segment, uint64_t ordinal) 
   return {};
 }
 
-RecordView Cursor::current() const {
+RecordView Cursor::current() {
   return {.lsn = walk_->lsn(),
           .ordinal = next_ordinal_ + records_walked_ - 1,
           .time_ns = frame_.header.time_ns,

@@ -38,7 +38,7 @@ class Cursor {
   [[nodiscard]] Result<bool> enter_frame();
   [[nodiscard]] Result<bool> advance_segment();
   [[nodiscard]] Result<std::optional<RecordView>> step();
-  [[nodiscard]] RecordView current() const;
+  [[nodiscard]] RecordView current();
   [[nodiscard]] Error corruption(std::string_view cause) const;
 
   std::shared_ptr<ReadView> view_;

@@ -11,6 +11,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/check.h"
+
 namespace writeahead::internal {
 
 /// What a row asks of one fact.
@@ -38,7 +40,9 @@ const Rule<Verdict, kFacts>& decide(std::span<const Rule<Verdict, kFacts>> rules
   for (const auto& rule : rules) {
     if (rule.matches(facts)) return rule;
   }
-  return rules.back();
+  constexpr bool kIsComplete = false;  // A row matches every combination of facts.
+  WRITEAHEAD_CHECK(kIsComplete);
+  return rules.front();
 }
 
 // The root.

@@ -18,6 +18,7 @@ struct Inspector {
   SegmentStore& store;
   std::optional<Lsn> durable;
   Inspection found{};
+  Lsn successor_watermark{};  // stated by the first frame of a leftover right behind the last
 
   [[nodiscard]] Result<void> run();
 
@@ -27,7 +28,8 @@ struct Inspector {
     DataSegment segment;
     SegmentVerdict verdict = SegmentVerdict::standby;
     std::string_view label = {};
-    Lsn base_lsn = {};  // what frames say, where the header does not
+    Lsn base_lsn = {};   // what frames say, where the header does not
+    Lsn watermark = {};  // of a first frame that lost its segment's header
   };
 
   Result<void> judge_root();
@@ -94,6 +96,7 @@ Result<void> Inspector::judge_root() {
     damage(join_path(store.path(), kRootName), 0, Lsn{}, std::string(rule.label));
   } else if (rule.verdict != RootVerdict::create) {
     found.bad_slot = 1 - slots->newest();
+    found.root_sequence = slots->slot[slots->newest()].sequence;
     found.root = slots->slot[slots->newest()].root;
     found.highest_epoch = found.root.epoch;
   }
@@ -133,6 +136,7 @@ Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
     facts[orphan_at_base] = orphans->at_base;
     facts[orphan_states_watermark] = orphans->states_watermark;
     candidate.base_lsn = orphans->base_lsn;
+    candidate.watermark = orphans->watermark;
   }
   const SegmentRule& rule = decide(segment_rules(), facts);
   candidate.verdict = rule.verdict;
@@ -180,6 +184,8 @@ void Inspector::take_segments(std::vector<Candidate>& candidates) {
       damage(path, 0, Lsn{}, "a segment before the last one holds no data");
     } else {
       found.leftovers.push_back(candidate.number);
+      // A rotation that tore still proves that all of the segment before it was durable.
+      if (candidate.number == last_number + 1) successor_watermark = candidate.watermark;
     }
   }
 }
@@ -235,7 +241,8 @@ Result<void> Inspector::judge_tail() {
   SegmentReader& last = *found.last;
   const auto binding = SegmentBinding::of(header.log_id, header.number);
   FrameSource source(found.last, binding, header.base_lsn, ReadSource::device);
-  const Lsn file_end = header.base_lsn + (last.bytes() - kSegmentHeaderBytes);
+  // Frames stay below the prepared bytes; a file may be longer.
+  const Lsn file_end = header.base_lsn + (header.prepared_bytes - kSegmentHeaderBytes);
   auto scan = scan_frames(source, header, durable ? std::min(*durable, file_end) : file_end);
   if (!scan) return std::unexpected(scan.error());
   const Lsn end = scan->contents.end_lsn;
@@ -250,7 +257,7 @@ Result<void> Inspector::judge_tail() {
     if (!evidence) return std::unexpected(evidence.error());
     facts[sealed_at_end] = scan->stop == ScanStop::seal;
     facts[ordinal_breaks] = scan->stop == ScanStop::wrong_ordinal;
-    facts[witness_behind] = evidence->has_witness;
+    facts[witness_behind] = evidence->has_witness || successor_watermark > end;
     facts[proven_above] = found.root.proven.number == header.number && found.root.proven.lsn > end;
     facts[residue_behind] = evidence->residue_end != 0;
     tail.residue_end = evidence->residue_end;

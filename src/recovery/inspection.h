@@ -36,10 +36,11 @@ struct Tail {
 /// What a log's storage holds.
 struct Inspection {
   RootVerdict root_verdict = RootVerdict::create;
-  size_t bad_slot = 0;                  ///< Index of the bad slot, for `use_and_skip`.
-  RootState root;                       ///< Of the newest valid slot; all default for `create`.
-  uint64_t highest_epoch = 0;           ///< Of root, segment headers and accepted frames.
-  std::vector<DataSegment> data;        ///< Ascending, without a gap.
+  uint64_t root_sequence = 0;     ///< Of the newest valid slot: every write of the root raises it.
+  size_t bad_slot = 0;            ///< Index of the bad slot, for `use_and_skip`.
+  RootState root;                 ///< Of the newest valid slot; all default for `create`.
+  uint64_t highest_epoch = 0;     ///< Of root, segment headers and accepted frames.
+  std::vector<DataSegment> data;  ///< Ascending, without a gap.
   std::vector<uint64_t> leftovers;      ///< Segments that hold no data of the log: to be removed.
   std::shared_ptr<SegmentReader> last;  ///< Of data.back(), if there is one.
   std::optional<Tail> tail;             ///< Of the same.

@@ -32,6 +32,15 @@ bool is_same_moment(const std::optional<ControlState>& a, const std::optional<Co
                 a->truncation_count == b->truncation_count);
 }
 
+/// Whether no owner wrote the root since it was inspected. The control page alone cannot tell: a
+/// writer that came, wrote and closed leaves it as it was.
+Result<bool> is_root_unchanged(SegmentStore& store, const Inspection& found) {
+  auto slots = store.load_root();
+  if (!slots) return std::unexpected(slots.error());
+  const bool is_valid = slots->is_valid(0) || slots->is_valid(1);
+  return (is_valid ? slots->slot[slots->newest()].sequence : 0) == found.root_sequence;
+}
+
 /// Between the listing and the opening a writer removed a standby.
 bool is_gone(const Error& error) { return error.system_error() == ENOENT; }
 
@@ -147,7 +156,12 @@ Result<Observation> observe(SegmentStore& store) {
     }
     // Bytes that were being written while they were read may look like damage; once nothing moved
     // in between, they are judged.
-    const bool was_still = is_same_moment(before, store.read_control());
+    bool was_still = is_same_moment(before, store.read_control());
+    if (was_still && observation.found.damage) {
+      auto unchanged = is_root_unchanged(store, observation.found);
+      if (!unchanged) return std::unexpected(unchanged.error());
+      was_still = *unchanged;
+    }
     if (was_still || (!observation.found.damage && before && after &&
                       after->epoch == before->epoch && observation.is_live)) {
       break;

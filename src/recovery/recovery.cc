@@ -39,7 +39,10 @@ Result<void> settle_tail(SegmentStore& store, const Inspection& found, Recovered
   }
   auto writer = store.open_for_append(last.header.number, end);
   if (!writer) return std::unexpected(writer.error());
-  if (!is_settled(found)) {
+  if ((*writer)->is_shared() && tail.verdict == TailVerdict::clean) {
+    // A hard-link backup has the same bytes: they are made durable and left as they are.
+    if (auto synced = (*writer)->sync(); !synced) return std::unexpected(synced.error());
+  } else if (!is_settled(found)) {
     // The base alone proves nothing: a log proves its own beginning before it has a segment, and
     // then the header is as uncertain as the first frame.
     const bool is_in_last =
@@ -65,7 +68,12 @@ Result<RootState> next_root(const Inspection& found, Env& env) {
   // A bad slot may have held the epoch after the good one's, and bytes may have been written under
   // it: it is not used again.
   const uint64_t step = found.root_verdict == RootVerdict::use_and_skip ? 2 : 1;
-  root.epoch = std::max(root.epoch, found.highest_epoch) + step;
+  root.epoch = std::max(root.epoch, found.highest_epoch);
+  if (root.epoch > kMaxCounter) {
+    return std::unexpected(make_error(ErrorCode::corruption, "open log",
+                                      "its epoch is beyond what openings can reach"));
+  }
+  root.epoch += step;
   root.is_clean = false;
   if (!found.data.empty()) {
     root.proven = {.number = found.data.back().header.number, .lsn = found.end_lsn()};
@@ -99,11 +107,16 @@ std::shared_ptr<SegmentTable> make_table(const Inspection& found,
   return table;
 }
 
-Result<Recovered> recover(SegmentStore& store, Env& env) {
+Result<Recovered> recover(SegmentStore& store, Env& env, bool must_be_new) {
   auto inspected = inspect(store, std::nullopt);
   if (!inspected) return std::unexpected(inspected.error());
   Inspection& found = *inspected;
   if (found.damage) return std::unexpected(to_error(*found.damage, "open log"));
+
+  if (must_be_new && found.root_verdict != RootVerdict::create) {
+    return std::unexpected(make_error(ErrorCode::invalid_argument, "create log",
+                                      "there is a log already", {.path = store.path()}));
+  }
 
   Recovered out;
   out.end_lsn = found.end_lsn();

@@ -35,7 +35,8 @@ struct Recovered {
 [[nodiscard]] std::shared_ptr<SegmentTable> make_table(
     const Inspection& found, const std::shared_ptr<SegmentWriter>& active);
 
-/// Recovers the log in `store`, whose owner the caller is.
-[[nodiscard]] Result<Recovered> recover(SegmentStore& store, Env& env);
+/// Recovers the log in `store`, whose owner the caller is; `must_be_new`: refuses a log that is
+/// there already, with `invalid_argument`. A half-created one is none.
+[[nodiscard]] Result<Recovered> recover(SegmentStore& store, Env& env, bool must_be_new);
 
 }  // namespace writeahead::internal

@@ -22,7 +22,8 @@ Result<bool> Sealer::step() {
 /// opening does not look, so that it need not read sealed data; this does, once.
 void Sealer::examine_predecessor() {
   const auto segments = table_.all();
-  if (segments.size() < 2) return;
+  // A successor without a frame proves nothing yet.
+  if (segments.size() < 2 || segments.back().is_empty()) return;
   const SegmentView& segment = segments[segments.size() - 2];
   if (segment.is_verified || !segment.is_closed) return;
   auto reader = table_.reader(store_, segment.header.number);

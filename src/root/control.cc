@@ -46,6 +46,11 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
     return std::unexpected(
         make_error(ErrorCode::io, "open control page", "it is not a regular file", {.path = path}));
   }
+  if (!info->is_owned || info->links != 1) {
+    return std::unexpected(make_error(
+        ErrorCode::io, "open control page",
+        info->is_owned ? "it has a second name" : "it belongs to another user", {.path = path}));
+  }
   if (info->bytes < kControlBytes) {
     // Allocated by a write, so that a store into the mapping can never find the disk full; and
     // durable, so that the next opening needs no space for it either.

@@ -25,7 +25,7 @@ struct ControlState {
   uint64_t truncation_count = 0;
 };
 
-/// The writer's end. publish() is wait-free and may be called beside readers.
+/// The writer's end. publish_durable() is wait-free and may be called beside readers.
 class ControlWriter {
  public:
   /// Creates the page if it is missing, fully allocated and durable but for its name, and maps it.

@@ -33,6 +33,15 @@ Result<std::unique_ptr<RootFile>> RootFile::open(Directory& directory,
     return std::unexpected(
         make_error(ErrorCode::io, "open root", "it is not a regular file", {.path = path}));
   }
+  // Overwriting a file of somebody else's, or one that a hard-link copy of the log shares, would do
+  // harm elsewhere.
+  if (for_writing && (!info->is_owned || info->links != 1)) {
+    return std::unexpected(
+        make_error(ErrorCode::io, "open root",
+                   info->is_owned ? "it has a second name, which a copy in its place would not have"
+                                  : "it belongs to another user",
+                   {.path = path}));
+  }
   return std::unique_ptr<RootFile>(new RootFile(std::move(*file), std::move(path)));
 }
 

@@ -54,10 +54,6 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& 
 Result<void> FileStore::open_root(const FileStoreOptions& options) {
   auto root = RootFile::open(*directory_, path_, true);
   if (!root) return std::unexpected(root.error());
-  if (*root != nullptr && options.error_if_exists) {
-    return std::unexpected(make_error(ErrorCode::invalid_argument, "create log",
-                                      "there is a log already", {.path = path_}));
-  }
   if (*root == nullptr) {
     auto numbers = list();
     if (!numbers) return std::unexpected(numbers.error());
@@ -79,6 +75,7 @@ Result<void> FileStore::open_root(const FileStoreOptions& options) {
 
 Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
   root_ = std::move(root);
+  reads_device_ = root_->reads_device();
   auto locked = root_->lock();
   if (!locked) return std::unexpected(locked.error());
   if (!*locked) return std::unexpected(locked_error());
@@ -104,10 +101,16 @@ Result<std::unique_ptr<FileStore>> FileStore::open_read_only(Env& env, const std
     }
   }
   store->root_ = std::move(*root);
-  auto control = ControlReader::open(*store->directory_, path);
-  if (!control) return std::unexpected(control.error());
-  store->control_reader_ = std::move(*control);
+  store->reads_device_ = store->root_ != nullptr && store->root_->reads_device();
+  if (auto control = store->open_control(); !control) return std::unexpected(control.error());
   return store;
+}
+
+Result<void> FileStore::open_control() {
+  auto control = ControlReader::open(*directory_, path_);
+  if (!control) return std::unexpected(control.error());
+  control_reader_ = std::move(*control);
+  return {};
 }
 
 Error FileStore::locked_error() {
@@ -117,16 +120,21 @@ Error FileStore::locked_error() {
   if (!holder || holder->boot_id != env_.boot_id()) {
     return make_error(ErrorCode::locked, "open log", "another writer has it", {.path = path_});
   }
-  // The lock outlives its taker in a child that was forked while the log was open.
-  return make_error(
-      ErrorCode::locked, "open log",
-      holder->writer.id == env_.process_id()
-          ? std::string("this process has it open already")
-          : fmt::format("process {} has it open{}", holder->writer.id,
-                        env_.is_alive(holder->writer)
-                            ? ""
-                            : ", which has ended: a child that it forked still holds the lock"),
-      {.path = path_});
+  const uint64_t id = holder->writer.id;
+  std::string cause;
+  if (id == env_.process_id()) {
+    cause = "this process has it open already";
+  } else if (env_.is_alive(holder->writer)) {
+    cause = fmt::format("process {} has it open", id);
+  } else {
+    // The lock outlives its taker in a child that was forked while the log was open; and an owner
+    // that is still recovering has not put its name there.
+    cause = fmt::format(
+        "process {} had it open and has ended: a child that it forked holds the "
+        "lock, or a new writer is opening the log",
+        id);
+  }
+  return make_error(ErrorCode::locked, "open log", cause, {.path = path_});
 }
 
 Result<RootSlots> FileStore::load_root() {
@@ -241,7 +249,10 @@ Result<std::shared_ptr<SegmentWriter>> FileStore::prepare(uint64_t number, uint6
     discard(number);
     file = BlockFile::open(*directory_, name, flags);
   }
-  if (!file) return refuse("create segment", file.error());
+  if (!file) {
+    discard(number);  // The name may be there, if only the second descriptor was refused.
+    return refuse("create segment", file.error());
+  }
   auto segment = std::make_shared<FileSegment>(std::move(*file), join_path(path_, name), FileInfo{},
                                                method_, kSegmentHeaderBytes);
   auto filled = segment->fill(bytes);
@@ -308,7 +319,10 @@ void FileStore::release() {
 void FileStore::publish_durable(Lsn lsn) { control_writer_->publish_durable(lsn); }
 
 std::optional<ControlState> FileStore::read_control() {
-  if (control_reader_ == nullptr) return std::nullopt;
+  // A log that was being created when it was opened here has its page by now.
+  if (control_reader_ == nullptr) {
+    if (auto opened = open_control(); !opened || control_reader_ == nullptr) return std::nullopt;
+  }
   auto state = control_reader_->read();
   if (!state || state->boot_id != env_.boot_id()) return std::nullopt;
   return state;

@@ -22,7 +22,6 @@ namespace writeahead::internal {
 /// How a FileStore treats what it creates.
 struct FileStoreOptions {
   bool create_if_missing = true;
-  bool error_if_exists = false;
   uint32_t file_mode = 0600;
   SyncMethod sync_method = SyncMethod::automatic;
 };
@@ -36,6 +35,9 @@ class FileStore final : public SegmentStore {
   /// Opens the directory for reading; takes no lock and writes nothing.
   [[nodiscard]] static Result<std::unique_ptr<FileStore>> open_read_only(Env& env,
                                                                          const std::string& path);
+
+  /// Gives up what release() would have, for an opening that failed on its way.
+  ~FileStore() override { FileStore::release(); }
 
   [[nodiscard]] const std::string& path() const override { return path_; }
   [[nodiscard]] Result<RootSlots> load_root() override;
@@ -55,15 +57,14 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] bool is_writing(const ControlState& state) override;
   void release() override;
   [[nodiscard]] SyncMethod sync_method() const override { return method_; }
-  [[nodiscard]] bool reads_device() const override {
-    return root_ != nullptr && root_->reads_device();
-  }
+  [[nodiscard]] bool reads_device() const override { return reads_device_; }
 
  private:
   FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory);
 
   [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
   [[nodiscard]] Result<void> own_root(std::unique_ptr<RootFile> root);
+  [[nodiscard]] Result<void> open_control();
   [[nodiscard]] Error locked_error();
   [[nodiscard]] Result<std::shared_ptr<FileSegment>> open_segment(uint64_t number, OpenFlags flags,
                                                                   uint64_t end);
@@ -75,6 +76,7 @@ class FileStore final : public SegmentStore {
   const std::unique_ptr<Directory> directory_;
   uint32_t file_mode_ = 0600;
   SyncMethod method_ = SyncMethod::automatic;
+  bool reads_device_ = false;
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;
   std::unique_ptr<ControlReader> control_reader_;

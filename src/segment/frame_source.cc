@@ -29,8 +29,9 @@ Result<std::span<const std::byte>> FrameSource::load(uint64_t offset, uint64_t b
     // from the window's end means reading on.
     const uint64_t wanted = window_bytes_ == 0 ? kBlockBytes : kWindowBytes;
     const uint64_t count = std::min(std::max(bytes, wanted), limit - offset);
-    if (window_ == nullptr || window_.use_count() > 1 || window_->size() < count) {
+    if (window_ == nullptr || is_pinned_ || window_->size() < count) {
       window_bytes_ = 0;
+      is_pinned_ = false;
       window_ = std::make_shared<AlignedBuffer>(std::max(count, std::min(wanted, limit - offset)));
     }
     window_bytes_ = 0;

@@ -46,9 +46,11 @@ class FrameSource {
   [[nodiscard]] Result<std::optional<Frame>> at(Lsn lsn, Lsn limit);
 
   /// Keeps the bytes of the last frame in place.
-  [[nodiscard]] std::shared_ptr<const void> pin() const { return window_; }
+  [[nodiscard]] std::shared_ptr<const void> pin() {
+    is_pinned_ = true;
+    return window_;
+  }
   [[nodiscard]] const SegmentBinding& binding() const { return binding_; }
-  [[nodiscard]] Lsn base_lsn() const { return base_lsn_; }
   [[nodiscard]] SegmentReader& segment() const { return *segment_; }
 
  private:
@@ -60,6 +62,7 @@ class FrameSource {
   Lsn base_lsn_;
   ReadSource source_;
   std::shared_ptr<AlignedBuffer> window_;
+  bool is_pinned_ = false;  // Somebody may look at the window, on any thread: it is not reused.
   uint64_t window_offset_ = 0;
   uint64_t window_bytes_ = 0;  // how much of it is filled
 };

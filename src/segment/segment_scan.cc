@@ -63,7 +63,6 @@ SegmentContents SegmentContents::empty(const SegmentHeader& header) {
           .last_epoch = header.epoch,
           .first_time_ns = 0,
           .last_time_ns = 0,
-          .last_frame_lsn = {},
           .index = {}};
 }
 
@@ -75,7 +74,6 @@ void SegmentContents::extend(const FrameHeader& header, uint64_t digest_behind) 
   digest = digest_behind;
   last_epoch = header.epoch;
   last_time_ns = header.time_ns;
-  last_frame_lsn = header.lsn;
 }
 
 std::string_view describe(ScanStop stop) {
@@ -140,12 +138,7 @@ Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& bin
     const Lsn lsn = base_lsn + (offset - kSegmentHeaderBytes);
     const auto header = decode_frame_header(bytes, lsn, binding);
     if (!header || header->epoch < epoch) return;
-    ++evidence.headers;
-    if (header->watermark > break_lsn && !evidence.has_witness) {
-      evidence.has_witness = true;
-      evidence.witness_lsn = lsn;
-      evidence.witness_watermark = header->watermark;
-    }
+    if (header->watermark > break_lsn) evidence.has_witness = true;
   };
   if (auto swept = sweep(segment, begin, window, visit); !swept) {
     return std::unexpected(swept.error());
@@ -160,7 +153,10 @@ Result<OrphanEvidence> find_orphans(SegmentReader& segment, const SegmentBinding
     const Lsn stated(frame_field::lsn.load(bytes));
     const auto header = decode_frame_header(bytes, stated, binding);
     if (!header || stated.value() < offset - kSegmentHeaderBytes) return;
-    if (offset == kSegmentHeaderBytes) evidence.at_base = true;
+    if (offset == kSegmentHeaderBytes) {
+      evidence.at_base = true;
+      evidence.watermark = header->watermark;
+    }
     const Lsn base(stated.value() - (offset - kSegmentHeaderBytes));
     if (header->watermark > base && !evidence.states_watermark) {
       evidence.states_watermark = true;

@@ -39,7 +39,6 @@ struct SegmentContents {
   uint64_t last_epoch = 0;
   uint64_t first_time_ns = 0;
   uint64_t last_time_ns = 0;
-  Lsn last_frame_lsn;  ///< Of the last accepted frame, if there is one.
   std::vector<IndexEntry> index;
 
   /// What a segment with this header holds before its first frame.
@@ -75,9 +74,6 @@ struct ScanResult {
 /// What stands behind the first break of the last data segment.
 struct Evidence {
   bool has_witness = false;  ///< A header behind the break states a watermark above it.
-  Lsn witness_lsn;           ///< The first such header's place.
-  Lsn witness_watermark;
-  uint64_t headers = 0;      ///< Headers that verify.
   uint64_t residue_end = 0;  ///< Offset behind the last byte that is not zero; 0 if all are.
 };
 
@@ -89,6 +85,7 @@ struct Evidence {
 /// What frame headers in a segment with an unusable header block say. They carry their own Lsn.
 struct OrphanEvidence {
   bool at_base = false;           ///< One stands directly behind the header block.
+  Lsn watermark;                  ///< What that one states; all below was durable.
   bool states_watermark = false;  ///< One states a watermark above the segment's base.
   Lsn base_lsn;                   ///< The segment's base by that one's place.
 };

@@ -3,6 +3,7 @@
 #include "segment/segment_table.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -77,7 +78,6 @@ void SegmentTable::set_contents(SegmentContents contents) {
   entry.view.end_lsn = contents.end_lsn;
   entry.view.end_ordinal = contents.end_ordinal;
   entry.view.digest = contents.digest;
-  entry.view.last_frame_lsn = contents.last_frame_lsn;
   entry.contents = std::move(contents);
 }
 
@@ -90,7 +90,6 @@ void SegmentTable::extend(const FrameHeader& header, uint64_t digest) {
   entry.view.end_lsn = entry.contents.end_lsn;
   entry.view.end_ordinal = entry.contents.end_ordinal;
   entry.view.digest = digest;
-  entry.view.last_frame_lsn = header.lsn;
 }
 
 void SegmentTable::set_verified(uint64_t number, SegmentContents contents, bool is_sealed) {
@@ -100,7 +99,6 @@ void SegmentTable::set_verified(uint64_t number, SegmentContents contents, bool 
   Entry& entry = found->second;
   entry.view.is_verified = true;
   entry.view.is_sealed = entry.view.is_sealed || is_sealed;
-  entry.view.last_frame_lsn = contents.last_frame_lsn;
   entry.contents = std::move(contents);
 }
 
@@ -109,7 +107,7 @@ void SegmentTable::set_sealed(uint64_t number) {
   const auto found = entries_.find(number);
   if (found == entries_.end()) return;
   found->second.view.is_sealed = true;
-  // From here on it is read through a handle of its own, with read-ahead and the page cache.
+  // From here on it is read through a handle of its own.
   found->second.writer.reset();
 }
 
@@ -185,9 +183,12 @@ std::optional<SegmentContents> SegmentTable::contents(uint64_t number) const {
 
 std::optional<SegmentView> SegmentTable::next_unsealed() const {
   MutexLock lock(mutex_);
-  for (const auto& [number, entry] : entries_) {
-    const SegmentView& view = entry.view;
-    if (view.is_closed && view.is_verified && !view.is_sealed) return view;
+  for (auto item = entries_.begin(); item != entries_.end(); ++item) {
+    const SegmentView& view = item->second.view;
+    if (!view.is_closed || !view.is_verified || view.is_sealed) continue;
+    // A seal proves that the next segment has a frame: it has to be there.
+    if (const auto next = std::next(item); next->second.view.is_empty()) continue;
+    return view;
   }
   return std::nullopt;
 }

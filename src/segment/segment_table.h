@@ -30,7 +30,6 @@ struct SegmentView {
   Lsn end_lsn;               ///< Of what is durable.
   uint64_t end_ordinal = 0;
   uint64_t digest = 0;  ///< Up to end_lsn.
-  Lsn last_frame_lsn;   ///< Only if verified and not empty.
 
   [[nodiscard]] bool is_empty() const { return end_lsn == header.base_lsn; }
 };

@@ -1,5 +1,5 @@
 // Writing a copy of torn bytes, and keeping their number bounded.
-// Names are never reused, so that an older copy is not lost to a newer one.
+// A name that is taken is not used again, so that an older copy is not lost to a newer one.
 #include "segment/torn_copy.h"
 
 #include <fmt/format.h>
@@ -68,6 +68,11 @@ Result<std::string> copy_torn_bytes(Directory& directory, const std::string& pat
   if (!created) return std::unexpected(torn_error("create torn copy", created.error(), torn_path));
   auto& [name, file] = *created;
   std::string copy_path = join_path(torn_path, name);
+  // Half a copy helps nobody; its space may.
+  const auto drop = [&torn, &created] {
+    created->second.reset();
+    [[maybe_unused]] const auto removed = (*torn)->remove(created->first);
+  };
 
   end = std::min(end, begin + kMaxTornCopyBytes);
   AlignedBuffer slice(std::min(kSliceBytes, end - begin));
@@ -75,6 +80,7 @@ Result<std::string> copy_torn_bytes(Directory& directory, const std::string& pat
   for (uint64_t offset = begin; done && offset < end;) {
     const auto bytes = slice.span().first(std::min(kSliceBytes, end - offset));
     if (auto read = segment.read(offset, bytes, ReadSource::device); !read) {
+      drop();
       return std::unexpected(read.error());
     }
     for (size_t at = 0; at < bytes.size();) {
@@ -91,9 +97,7 @@ Result<std::string> copy_torn_bytes(Directory& directory, const std::string& pat
   if (done) done = (*torn)->sync();
   if (done) done = directory.sync();
   if (!done) {
-    file.reset();
-    // Half a copy helps nobody; its space may.
-    [[maybe_unused]] const auto removed = (*torn)->remove(name);
+    drop();
     return std::unexpected(torn_error("write torn copy", done.error(), copy_path));
   }
   return copy_path;

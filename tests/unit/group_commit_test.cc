@@ -47,12 +47,18 @@ class GroupCommitTest : public ::testing::Test {
   ~GroupCommitTest() override { join(); }
 
   Answer append(std::string_view payload) {
+    if (auto admitted = state_->admit(payload.size()); !admitted) {
+      return std::unexpected(admitted.error());
+    }
     PendingAppend one(std::as_bytes(std::span(payload)), 0);
-    return state_->append(one, payload.size());
+    return state_->append(one);
   }
   Answer append(const Batch& batch) {
+    if (auto admitted = state_->admit(BatchAccess::longest(batch)); !admitted) {
+      return std::unexpected(admitted.error());
+    }
     PendingAppend all(batch);
-    return state_->append(all, BatchAccess::longest(batch));
+    return state_->append(all);
   }
 
   /// Starts an append whose write is held in flight.
