@@ -23,9 +23,11 @@ if(WRITEAHEAD_DEVELOPER)
   find_program(WRITEAHEAD_CCACHE ccache)
   mark_as_advanced(WRITEAHEAD_CCACHE)
   if(WRITEAHEAD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    # What ccache asks for before it caches what uses a precompiled header.
+    # What ccache asks for before it caches what uses a precompiled header, and what makes a clean
+    # clone in another place find the same objects.
     set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-        CCACHE_SLOPPINESS=pch_defines,time_macros ${WRITEAHEAD_CCACHE})
+        CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+        CCACHE_NOHASHDIR=1 ${WRITEAHEAD_CCACHE})
     add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
                         "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
   endif()

@@ -43,7 +43,10 @@ class SimFileState {
   class Decisions {
    public:
     explicit Decisions(const CrashPlan& plan) noexcept : plan_(plan) {}
-    bool next() noexcept { return next_ < plan_.kept.size() && plan_.kept[next_++] != 0; }
+    bool next() noexcept {
+      const size_t index = next_++;
+      return index < plan_.kept.size() && plan_.kept[index] != 0;
+    }
     [[nodiscard]] const CrashPlan& plan() const noexcept { return plan_; }
 
    private:

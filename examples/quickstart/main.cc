@@ -25,8 +25,8 @@ void show(const writeahead::RecordView& record) {
 }
 
 // README.md shows the lines between the two marks; the test docs.readme_program compares them.
-// [readme]
 writeahead::Result<void> keep_accounts(const std::string& directory) {
+  // [readme]
   auto log = writeahead::Log::open(directory);  // made if it is missing, recovered if need be
   if (!log) return std::unexpected(log.error());
   auto opened = log->append("account 1 opened");  // durable when it returns
@@ -35,16 +35,14 @@ writeahead::Result<void> keep_accounts(const std::string& directory) {
   transfer.add("account 1: -10");
   transfer.add("account 2: +10");
   if (auto range = log->append(transfer); !range) return std::unexpected(range.error());
-  auto record = log->read(*opened);  // by the address that append returned
-  if (!record) return std::unexpected(record.error());
-  show(*record);
-  for (auto& each : log->reader(log->first_lsn())) {  // all records, in append order
+  if (auto record = log->read(*opened)) show(*record);  // by the address that append returned
+  for (auto& each : log->reader(log->first_lsn())) {    // all records, in append order
     if (!each) return std::unexpected(each.error());
     show(*each);
   }
   return log->close();  // the destructor closes as well, but cannot report
+  // [readme]
 }
-// [readme]
 
 }  // namespace
 
