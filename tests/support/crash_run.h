@@ -26,7 +26,7 @@ namespace writeahead::testing {
 #define WRITEAHEAD_TEST_IS_SLOW
 #endif
 #ifdef WRITEAHEAD_TEST_IS_SLOW
-inline constexpr uint64_t kEveryNth = 16;
+inline constexpr uint64_t kEveryNth = 32;
 #else
 inline constexpr uint64_t kEveryNth = 1;
 #endif

@@ -17,7 +17,7 @@ namespace {
 using Verdict = VerifyReport::Verdict;
 using Outcome = RecoveryReport::Outcome;
 
-constexpr size_t kSlowStep = 31;     // under sanitizers, of bits given to verify
+constexpr size_t kSlowStep = 61;     // under sanitizers, of bits given to verify
 constexpr size_t kOpenedStep = 211;  // of those, what is opened and read, too; a prime
 
 class Counter {
