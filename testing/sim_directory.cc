@@ -17,8 +17,13 @@ bool is_single_component(std::string_view name) {
 
 }  // namespace
 
-SimDirectory::SimDirectory(std::shared_ptr<SimMachine> machine, NodeNumber node, std::string path)
-    : machine_(std::move(machine)), node_(node), path_(std::move(path)) {}
+SimDirectory::SimDirectory(std::shared_ptr<SimMachine> machine,
+                           std::shared_ptr<const SimProcess> process, NodeNumber node,
+                           std::string path)
+    : machine_(std::move(machine)),
+      process_(std::move(process)),
+      node_(node),
+      path_(std::move(path)) {}
 
 std::string SimDirectory::path_of(std::string_view name) const {
   return path_ + (path_.ends_with('/') ? "" : "/") + std::string(name);
@@ -42,7 +47,7 @@ SystemResult<std::unique_ptr<File>> SimDirectory::open(std::string_view name, Op
   const std::lock_guard lock(machine_->mutex);
   const CallKind kind = flags.create ? CallKind::create : CallKind::open;
   const int refused = refusal(name, flags);
-  const SimFaults::Verdict verdict = machine_->begin(kind, [&]() -> InFlightEffect {
+  const SimFaults::Verdict verdict = machine_->begin(*process_, kind, [&]() -> InFlightEffect {
     if (!flags.create || refused != 0) return {};
     return [node = node_, text = std::string(name)](SimDiskState& disk, size_t bytes) {
       if (bytes != 0) disk.create_file(node, text);
@@ -54,12 +59,12 @@ SystemResult<std::unique_ptr<File>> SimDirectory::open(std::string_view name, Op
   SimDiskState& disk = machine_->state();
   const NodeNumber node =
       flags.create ? disk.create_file(node_, name) : *disk.names(node_).find(name);
-  return std::make_unique<SimFile>(machine_, node, flags, path_of(name));
+  return std::make_unique<SimFile>(machine_, process_, node, flags, path_of(name));
 }
 
 SystemResult<std::vector<std::string>> SimDirectory::list() {
   const std::lock_guard lock(machine_->mutex);
-  const int error = machine_->begin(CallKind::list).error;
+  const int error = machine_->begin(*process_, CallKind::list).error;
   machine_->record({CallKind::list, path_}, -error);
   if (error != 0) return std::unexpected(SystemError{error});
   std::vector<std::string> names;
@@ -78,13 +83,14 @@ SystemResult<void> SimDirectory::rename_no_replace(std::string_view from, std::s
   } else if (names.find(to)) {
     refused = EEXIST;
   }
-  const SimFaults::Verdict verdict = machine_->begin(CallKind::rename, [&]() -> InFlightEffect {
-    if (refused != 0) return {};
-    return [node = node_, old_name = std::string(from), new_name = std::string(to)](
-               SimDiskState& disk, size_t bytes) {
-      if (bytes != 0) disk.names(node).rename(disk.next_order++, old_name, new_name);
-    };
-  });
+  const SimFaults::Verdict verdict =
+      machine_->begin(*process_, CallKind::rename, [&]() -> InFlightEffect {
+        if (refused != 0) return {};
+        return [node = node_, old_name = std::string(from), new_name = std::string(to)](
+                   SimDiskState& disk, size_t bytes) {
+          if (bytes != 0) disk.names(node).rename(disk.next_order++, old_name, new_name);
+        };
+      });
   const int error = verdict.error != 0 ? verdict.error : refused;
   machine_->record({CallKind::rename, path_of(from) + " to " + std::string(to)}, -error);
   if (error != 0) return std::unexpected(SystemError{error});
@@ -110,8 +116,8 @@ SystemResult<void> SimDirectory::remove(std::string_view name) {
     disk.names(node).remove(disk.next_order++, text);
     disk.may_have_unreachable = true;
   };
-  const SimFaults::Verdict verdict =
-      machine_->begin(CallKind::remove, [&] { return refused == 0 ? effect : InFlightEffect(); });
+  const SimFaults::Verdict verdict = machine_->begin(
+      *process_, CallKind::remove, [&] { return refused == 0 ? effect : InFlightEffect(); });
   const int error = verdict.error != 0 ? verdict.error : refused;
   machine_->record({CallKind::remove, path_of(name)}, -error);
   if (error != 0) return std::unexpected(SystemError{error});
@@ -123,21 +129,21 @@ SystemResult<std::unique_ptr<Directory>> SimDirectory::open_directory(std::strin
                                                                       bool create, uint32_t) {
   const std::lock_guard lock(machine_->mutex);
   if (!is_single_component(name)) return std::unexpected(SystemError{EINVAL});
-  return open_sim_directory(machine_, node_, name, create, path_of(name));
+  return open_sim_directory(machine_, process_, node_, name, create, path_of(name));
 }
 
 SystemResult<void> SimDirectory::sync() {
   const std::lock_guard lock(machine_->mutex);
-  return sync_sim_directory(*machine_, node_, path_);
+  return sync_sim_directory(*machine_, *process_, node_, path_);
 }
 
 SystemResult<std::unique_ptr<Directory>> open_sim_directory(
-    const std::shared_ptr<SimMachine>& machine, NodeNumber parent, std::string_view name,
-    bool create, const std::string& path) {
+    const std::shared_ptr<SimMachine>& machine, const std::shared_ptr<const SimProcess>& process,
+    NodeNumber parent, std::string_view name, bool create, const std::string& path) {
   SimDiskState& disk = machine->state();
   std::optional<NodeNumber> node = std::as_const(disk).names(parent).find(name);
   const CallKind kind = !node && create ? CallKind::make_directory : CallKind::open;
-  const SimFaults::Verdict verdict = machine->begin(kind, [&]() -> InFlightEffect {
+  const SimFaults::Verdict verdict = machine->begin(*process, kind, [&]() -> InFlightEffect {
     if (kind == CallKind::open) return {};
     return [parent, text = std::string(name)](SimDiskState& copy, size_t bytes) {
       if (bytes != 0) copy.create_directory(parent, text);
@@ -149,12 +155,12 @@ SystemResult<std::unique_ptr<Directory>> open_sim_directory(
   machine->record({kind, path}, -error);
   if (error != 0) return std::unexpected(SystemError{error});
   if (!node) node = disk.create_directory(parent, name);
-  return std::make_unique<SimDirectory>(machine, *node, path);
+  return std::make_unique<SimDirectory>(machine, process, *node, path);
 }
 
-SystemResult<void> sync_sim_directory(SimMachine& machine, NodeNumber node,
-                                      const std::string& path) {
-  const SimFaults::Verdict verdict = machine.begin(CallKind::directory_sync);
+SystemResult<void> sync_sim_directory(SimMachine& machine, const SimProcess& process,
+                                      NodeNumber node, const std::string& path) {
+  const SimFaults::Verdict verdict = machine.begin(process, CallKind::directory_sync);
   if (verdict.error == 0) {
     machine.state().names(node).sync();
   } else if (!verdict.stops_machine) {

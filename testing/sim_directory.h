@@ -15,7 +15,8 @@ namespace writeahead::testing::internal {
 /// See Directory for the contract.
 class SimDirectory final : public Directory {
  public:
-  SimDirectory(std::shared_ptr<SimMachine> machine, NodeNumber node, std::string path);
+  SimDirectory(std::shared_ptr<SimMachine> machine, std::shared_ptr<const SimProcess> process,
+               NodeNumber node, std::string path);
 
   SystemResult<std::unique_ptr<File>> open(std::string_view name, OpenFlags flags) override;
   SystemResult<std::vector<std::string>> list() override;
@@ -31,17 +32,18 @@ class SimDirectory final : public Directory {
   [[nodiscard]] int refusal(std::string_view name, OpenFlags flags) const;
 
   std::shared_ptr<SimMachine> machine_;
+  std::shared_ptr<const SimProcess> process_;
   NodeNumber node_;
   std::string path_;
 };
 
 /// Opens or makes the directory `name` in `parent`, as one counted call. With the mutex held.
 [[nodiscard]] SystemResult<std::unique_ptr<Directory>> open_sim_directory(
-    const std::shared_ptr<SimMachine>& machine, NodeNumber parent, std::string_view name,
-    bool create, const std::string& path);
+    const std::shared_ptr<SimMachine>& machine, const std::shared_ptr<const SimProcess>& process,
+    NodeNumber parent, std::string_view name, bool create, const std::string& path);
 
 /// Makes the names of a directory durable, as one counted call. With the mutex held.
-[[nodiscard]] SystemResult<void> sync_sim_directory(SimMachine& machine, NodeNumber node,
-                                                    const std::string& path);
+[[nodiscard]] SystemResult<void> sync_sim_directory(SimMachine& machine, const SimProcess& process,
+                                                    NodeNumber node, const std::string& path);
 
 }  // namespace writeahead::testing::internal

@@ -17,22 +17,31 @@ using internal::NodeNumber;
 using internal::SimDiskState;
 using internal::SimFaults;
 using internal::SimMachine;
+using internal::SimProcess;
 
 SimEnv::SimEnv(SimDisk disk, SimEnvOptions options)
     : machine_(std::make_shared<SimMachine>(std::move(disk), options)),
       process_(machine_->start_process(options.process_id)) {}
 
-SimEnv::SimEnv(std::shared_ptr<SimMachine> machine, ProcessIdentity process)
-    : machine_(std::move(machine)), process_(process) {}
+SimEnv::SimEnv(std::shared_ptr<SimMachine> machine, std::shared_ptr<SimProcess> process)
+    : machine_(std::move(machine)), process_(std::move(process)) {}
 
 SimEnv::~SimEnv() {
   const std::lock_guard lock(machine_->mutex);
-  std::erase(machine_->processes, process_);
+  std::erase(machine_->processes, process_->identity);
 }
 
 std::unique_ptr<SimEnv> SimEnv::another_process(uint64_t process_id) {
   const std::lock_guard lock(machine_->mutex);
   return std::unique_ptr<SimEnv>(new SimEnv(machine_, machine_->start_process(process_id)));
+}
+
+void SimEnv::kill() {
+  const std::lock_guard lock(machine_->mutex);
+  process_->is_killed = true;
+  std::erase(machine_->processes, process_->identity);
+  machine_->locks.drop_all_of(process_.get());
+  machine_->changed.notify_all();
 }
 
 SimDisk SimEnv::disk() const {
@@ -134,6 +143,17 @@ void SimEnv::release_write(size_t index) {
   machine_->changed.wait(lock, [&] { return std::ranges::none_of(machine_->held_writes, is_it); });
 }
 
+bool SimEnv::wait_for_waiters(size_t count) {
+  std::unique_lock lock(machine_->mutex);
+  return machine_->changed.wait_for(lock, std::chrono::seconds(10),
+                                    [&] { return machine_->waiters.size() >= count; });
+}
+
+uint64_t SimEnv::timed_out_waits() const {
+  const std::lock_guard lock(machine_->mutex);
+  return machine_->timed_out_waits;
+}
+
 void SimEnv::advance_ns(uint64_t ns) {
   const std::lock_guard lock(machine_->mutex);
   machine_->monotonic_ns += ns;
@@ -157,32 +177,32 @@ SystemResult<std::unique_ptr<Directory>> SimEnv::open_directory(const std::strin
   const std::lock_guard lock(machine_->mutex);
   const SimDiskState& disk = machine_->state();
   if (const std::optional<NodeNumber> node = disk.find(path)) {
-    int error = machine_->begin(CallKind::open).error;
+    int error = machine_->begin(*process_, CallKind::open).error;
     if (error == 0 && !disk.is_directory(*node)) error = ENOTDIR;
     machine_->record({CallKind::open, path}, -error);
     if (error != 0) return std::unexpected(SystemError{error});
-    return std::make_unique<internal::SimDirectory>(machine_, *node, path);
+    return std::make_unique<internal::SimDirectory>(machine_, process_, *node, path);
   }
   const internal::SplitPath parts = internal::split_path(path);
   const std::optional<NodeNumber> parent = disk.find(parts.directory);
   if (!parent || !disk.is_directory(*parent)) {
-    const int error = machine_->begin(CallKind::open).error;
+    const int error = machine_->begin(*process_, CallKind::open).error;
     machine_->record({CallKind::open, path}, -(error != 0 ? error : ENOENT));
     return std::unexpected(SystemError{error != 0 ? error : ENOENT});
   }
-  return internal::open_sim_directory(machine_, *parent, parts.name, create, path);
+  return internal::open_sim_directory(machine_, process_, *parent, parts.name, create, path);
 }
 
 SystemResult<void> SimEnv::sync_parent(const std::string& path) {
   const std::lock_guard lock(machine_->mutex);
   const std::optional<std::vector<NodeNumber>> way = machine_->state().walk(path);
   if (!way) {
-    const int error = machine_->begin(CallKind::directory_sync).error;
+    const int error = machine_->begin(*process_, CallKind::directory_sync).error;
     return internal::answer(
         machine_->record({CallKind::directory_sync, path}, -(error != 0 ? error : ENOENT)));
   }
   const NodeNumber parent = way->size() < 2 ? internal::kRootNode : (*way)[way->size() - 2];
-  return internal::sync_sim_directory(*machine_, parent, path + "/..");
+  return internal::sync_sim_directory(*machine_, *process_, parent, path + "/..");
 }
 
 uint64_t SimEnv::wall_clock_ns() {
@@ -199,16 +219,16 @@ uint64_t SimEnv::monotonic_ns() {
 
 SystemResult<void> SimEnv::random(std::span<std::byte> out) {
   const std::lock_guard lock(machine_->mutex);
-  const int error = machine_->begin(CallKind::random).error;
+  const int error = machine_->begin(*process_, CallKind::random).error;
   machine_->record({CallKind::random, {}, 0, out.size()}, -error);
   if (error != 0) return std::unexpected(SystemError{error});
   for (std::byte& byte : out) byte = static_cast<std::byte>(machine_->random.next() & 0xff);
   return {};
 }
 
-uint64_t SimEnv::process_id() { return process_.id; }
+uint64_t SimEnv::process_id() { return process_->identity.id; }
 
-ProcessIdentity SimEnv::process() { return process_; }
+ProcessIdentity SimEnv::process() { return process_->identity; }
 
 bool SimEnv::is_alive(ProcessIdentity process) {
   const std::lock_guard lock(machine_->mutex);

@@ -11,18 +11,6 @@ namespace {
 
 constexpr uint64_t kMaxFileBytes = uint64_t{1} << 34;
 
-/// A mapping: shares the file's memory.
-class SimMappedRegion final : public MappedRegion {
- public:
-  SimMappedRegion(std::shared_ptr<SimMemory> memory, size_t count)
-      : memory_(std::move(memory)), count_(count) {}
-  std::span<std::byte> bytes() override { return memory_->bytes().first(count_); }
-
- private:
-  std::shared_ptr<SimMemory> memory_;
-  size_t count_;
-};
-
 }  // namespace
 
 SystemResult<size_t> answer_count(int64_t result) {
@@ -35,17 +23,20 @@ SystemResult<void> answer(int64_t result) {
   return {};
 }
 
-SimFile::SimFile(std::shared_ptr<SimMachine> machine, NodeNumber node, OpenFlags flags,
-                 std::string path)
-    : machine_(std::move(machine)), node_(node), flags_(flags), path_(std::move(path)) {
+SimFile::SimFile(std::shared_ptr<SimMachine> machine, std::shared_ptr<const SimProcess> process,
+                 NodeNumber node, OpenFlags flags, std::string path)
+    : machine_(std::move(machine)),
+      process_(std::move(process)),
+      node_(node),
+      flags_(flags),
+      path_(std::move(path)) {
   machine_->open_files.push_back(this);
 }
 
 SimFile::~SimFile() {
   const std::lock_guard lock(machine_->mutex);
   std::erase(machine_->open_files, this);
-  const auto held = machine_->locks.find(node_);
-  if (held != machine_->locks.end() && held->second == this) machine_->locks.erase(held);
+  machine_->locks.drop(this);
 }
 
 SimMachine::Call SimFile::call(CallKind kind, uint64_t offset, uint64_t length) const {
@@ -59,7 +50,7 @@ bool SimFile::is_aligned(uint64_t offset, const void* memory, size_t count) cons
 
 SystemResult<size_t> SimFile::read_at(uint64_t offset, std::span<std::byte> out) {
   const std::lock_guard lock(machine_->mutex);
-  const SimFaults::Verdict verdict = machine_->begin(CallKind::read);
+  const SimFaults::Verdict verdict = machine_->begin(*process_, CallKind::read);
   SimMachine::Call traced = call(CallKind::read, offset, out.size());
   int error = verdict.error;
   if (error == 0 && machine_->state().is_directory(node_)) error = EISDIR;
@@ -87,8 +78,9 @@ SystemResult<size_t> SimFile::perform_write(uint64_t offset, std::span<const std
                                             WriteBarrier barrier,
                                             std::unique_lock<std::mutex>& lock) {
   const bool is_dsync = barrier == WriteBarrier::dsync;
-  const SimFaults::Verdict verdict = machine_->begin(
-      is_dsync ? CallKind::dsync_write : CallKind::write, [&] { return effect_of(offset, data); });
+  const SimFaults::Verdict verdict =
+      machine_->begin(*process_, is_dsync ? CallKind::dsync_write : CallKind::write,
+                      [&] { return effect_of(offset, data); });
   if (verdict.stops_machine) return answer_count(-verdict.error);
   if (!flags_.write) return answer_count(-EBADF);
   if (machine_->state().is_directory(node_)) return answer_count(-EISDIR);
@@ -114,7 +106,7 @@ SystemResult<size_t> SimFile::perform_write(uint64_t offset, std::span<const std
     disk.file(node_).fail_write(disk.next_order, offset, data, flags_.direct);
     if (is_dsync && !flags_.direct && verdict.error != 0) report_to_others(error);
   }
-  show_in_memory(offset, data.size());
+  machine_->memories.show(node_, disk.file(node_), offset, data.size());
   return answer_count(error == 0 ? static_cast<int64_t>(data.size()) : -error);
 }
 
@@ -123,10 +115,10 @@ bool SimFile::wait_while_held(uint64_t offset, std::span<const std::byte> data,
   HeldWrite held{.number = machine_->next_held_write++, .effect = effect_of(offset, data)};
   machine_->held_writes.push_back(&held);
   machine_->changed.notify_all();
-  machine_->changed.wait(lock, [&] { return held.is_released || machine_->is_stopped; });
+  machine_->changed.wait(lock, [&] { return held.is_released || machine_->is_over(*process_); });
   std::erase(machine_->held_writes, &held);
   machine_->changed.notify_all();
-  return !machine_->is_stopped;
+  return !machine_->is_over(*process_);
 }
 
 InFlightEffect SimFile::effect_of(uint64_t offset, std::span<const std::byte> data) const {
@@ -143,16 +135,6 @@ InFlightEffect SimFile::effect_of(uint64_t offset, std::span<const std::byte> da
   };
 }
 
-void SimFile::show_in_memory(uint64_t offset, size_t count) {
-  const auto place = machine_->memory.find(node_);
-  if (place == machine_->memory.end()) return;
-  const std::span<std::byte> bytes = place->second->bytes();
-  if (offset >= bytes.size()) return;
-  const size_t shown = std::min<size_t>(count, bytes.size() - static_cast<size_t>(offset));
-  machine_->state().nodes[node_].file->cache().read(
-      offset, bytes.subspan(static_cast<size_t>(offset), shown));
-}
-
 void SimFile::report_to_others(int error) {
   for (SimFile* const other : machine_->open_files) {
     if (other != this && other->node_ == node_) other->pending_error_ = error;
@@ -161,7 +143,7 @@ void SimFile::report_to_others(int error) {
 
 SystemResult<void> SimFile::sync_data() {
   const std::lock_guard lock(machine_->mutex);
-  const SimFaults::Verdict verdict = machine_->begin(CallKind::sync);
+  const SimFaults::Verdict verdict = machine_->begin(*process_, CallKind::sync);
   SimMachine::Call traced = call(CallKind::sync, 0, 0);
   int error = verdict.error;
   if (error == 0 && machine_->state().is_directory(node_)) error = EISDIR;
@@ -178,7 +160,7 @@ SystemResult<void> SimFile::sync_data() {
 
 SystemResult<FileInfo> SimFile::info() {
   const std::lock_guard lock(machine_->mutex);
-  const int error = machine_->begin(CallKind::info).error;
+  const int error = machine_->begin(*process_, CallKind::info).error;
   machine_->record(call(CallKind::info, 0, 0), -error);
   if (error != 0) return std::unexpected(SystemError{error});
   const SimDiskState::Node& node = machine_->state().nodes[node_];
@@ -188,40 +170,35 @@ SystemResult<FileInfo> SimFile::info() {
                   .is_owned = node.kind != SimFileKind::foreign};
 }
 
-SystemResult<void> SimFile::lock_exclusive() {
+SystemResult<void> SimFile::lock(LockKind kind) {
   const std::lock_guard lock(machine_->mutex);
-  int error = machine_->begin(CallKind::lock).error;
-  if (error == 0) {
-    const auto [holder, is_taken] = machine_->locks.try_emplace(node_, this);
-    if (!is_taken && holder->second != this) error = EWOULDBLOCK;
-  }
+  int error = machine_->begin(*process_, CallKind::lock).error;
+  if (error == 0 && !machine_->locks.take(node_, this, process_.get(), kind)) error = EWOULDBLOCK;
   return answer(machine_->record(call(CallKind::lock, 0, 0), -error));
 }
 
-SystemResult<std::unique_ptr<MappedRegion>> SimFile::map(size_t bytes) {
+void SimFile::unlock() {
   const std::lock_guard lock(machine_->mutex);
-  int error = machine_->begin(CallKind::map).error;
-  const SimDiskState::Node& node = machine_->state().nodes[node_];
-  if (error == 0 && (bytes == 0 || !node.file)) error = EINVAL;
-  if (error == 0) {
-    std::shared_ptr<SimMemory>& memory = machine_->memory[node_];
-    if (memory == nullptr || memory->bytes().size() < bytes) {
-      // Memory that someone looks at can not move.
-      if (memory != nullptr && memory.use_count() > 1) {
-        error = ENOMEM;
-      } else {
-        const size_t all = std::max(bytes, static_cast<size_t>(node.file->bytes()));
-        auto larger =
-            std::make_shared<SimMemory>((all + kBlockBytes - 1) / kBlockBytes * kBlockBytes);
-        node.file->cache().read(0, larger->bytes());
-        if (memory != nullptr) std::ranges::copy(memory->bytes(), larger->bytes().begin());
-        memory = std::move(larger);
-      }
-    }
-  }
-  machine_->record(call(CallKind::map, 0, bytes), -error);
+  machine_->locks.drop(this);
+}
+
+int SimFile::map_refusal(MapOptions options) const {
+  const SimDiskState::Node& node = machine_->disk.state().nodes[node_];
+  if (options.bytes == 0 || !node.file) return EINVAL;
+  if (options.writable && !flags_.write) return EACCES;
+  const uint64_t block_end = (node.file->bytes() + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+  return options.populate && options.bytes > block_end ? EIO : 0;
+}
+
+SystemResult<std::unique_ptr<MappedRegion>> SimFile::map(MapOptions options) {
+  const std::lock_guard lock(machine_->mutex);
+  int error = machine_->begin(*process_, CallKind::map).error;
+  if (error == 0) error = map_refusal(options);
+  machine_->record(call(CallKind::map, 0, options.bytes), -error);
   if (error != 0) return std::unexpected(SystemError{error});
-  return std::make_unique<SimMappedRegion>(machine_->memory[node_], bytes);
+  auto image = machine_->memories.image(node_, *machine_->state().nodes[node_].file, options.bytes);
+  return std::make_unique<SimMappedRegion>(machine_, process_, node_, std::move(image),
+                                           options.bytes);
 }
 
 }  // namespace writeahead::testing::internal

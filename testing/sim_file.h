@@ -17,7 +17,8 @@ namespace writeahead::testing::internal {
 class SimFile final : public File {
  public:
   /// Called with the machine's mutex held.
-  SimFile(std::shared_ptr<SimMachine> machine, NodeNumber node, OpenFlags flags, std::string path);
+  SimFile(std::shared_ptr<SimMachine> machine, std::shared_ptr<const SimProcess> process,
+          NodeNumber node, OpenFlags flags, std::string path);
   ~SimFile() override;
 
   SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) override;
@@ -25,8 +26,9 @@ class SimFile final : public File {
                                 WriteBarrier barrier) override;
   SystemResult<void> sync_data() override;
   SystemResult<FileInfo> info() override;
-  SystemResult<void> lock_exclusive() override;
-  SystemResult<std::unique_ptr<MappedRegion>> map(size_t bytes) override;
+  SystemResult<void> lock(LockKind kind) override;
+  void unlock() override;
+  SystemResult<std::unique_ptr<MappedRegion>> map(MapOptions options) override;
 
  private:
   SystemResult<size_t> perform_write(uint64_t offset, std::span<const std::byte> data,
@@ -34,13 +36,15 @@ class SimFile final : public File {
   bool wait_while_held(uint64_t offset, std::span<const std::byte> data,
                        std::unique_lock<std::mutex>& lock);
   [[nodiscard]] InFlightEffect effect_of(uint64_t offset, std::span<const std::byte> data) const;
-  void show_in_memory(uint64_t offset, size_t count);
+  /// 0, or why the file can not be mapped so.
+  [[nodiscard]] int map_refusal(MapOptions options) const;
   /// Every other open file of this one's bytes will report the error once.
   void report_to_others(int error);
   [[nodiscard]] bool is_aligned(uint64_t offset, const void* memory, size_t count) const;
   [[nodiscard]] SimMachine::Call call(CallKind kind, uint64_t offset, uint64_t length) const;
 
   std::shared_ptr<SimMachine> machine_;
+  std::shared_ptr<const SimProcess> process_;
   NodeNumber node_;
   OpenFlags flags_;
   std::string path_;

@@ -2,8 +2,6 @@
 #include "sim_machine.h"
 
 #include <cerrno>
-#include <cstring>
-#include <new>
 #include <utility>
 
 namespace writeahead::testing::internal {
@@ -20,15 +18,6 @@ Identifier make_identifier(uint64_t number) {
 }  // namespace
 
 const int SimMachine::kStoppedError = EIO;
-
-SimMemory::SimMemory(size_t bytes)
-    : bytes_(static_cast<std::byte*>(::operator new(bytes, std::align_val_t(kBlockBytes))), bytes) {
-  std::memset(bytes_.data(), 0, bytes_.size());
-}
-
-SimMemory::~SimMemory() {
-  ::operator delete(bytes_.data(), bytes_.size(), std::align_val_t(kBlockBytes));
-}
 
 SimMachine::SimMachine(SimDisk initial, const SimEnvOptions& given)
     : options(given),
@@ -72,10 +61,10 @@ void SimMachine::stop(InFlightEffect effect) {
   changed.notify_all();
 }
 
-ProcessIdentity SimMachine::start_process(uint64_t id) {
+std::shared_ptr<SimProcess> SimMachine::start_process(uint64_t id) {
   // Unlike the number, the start time is never given twice, not even after a restart.
   processes.push_back({.id = id, .start_time = ++state().processes});
-  return processes.back();
+  return std::make_shared<SimProcess>(SimProcess{.identity = processes.back()});
 }
 
 }  // namespace writeahead::testing::internal

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +17,8 @@
 
 #include "sim_disk_state.h"
 #include "sim_faults.h"
+#include "sim_locks.h"
+#include "sim_mapping.h"
 #include "sim_random.h"
 #include "writeahead/env.h"
 #include "writeahead/testing/sim_env.h"
@@ -29,17 +30,10 @@ class SimFile;
 /// The effect of a call that a crash met in flight, on a disk: of its first `bytes` bytes.
 using InFlightEffect = std::function<void(SimDiskState& disk, size_t bytes)>;
 
-/// Memory that all mappings of a file share.
-class SimMemory {
- public:
-  explicit SimMemory(size_t bytes);
-  ~SimMemory();
-  SimMemory(const SimMemory&) = delete;
-  SimMemory& operator=(const SimMemory&) = delete;
-  [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
-
- private:
-  std::span<std::byte> bytes_;
+/// A process of the machine. Its files, directories and mappings hold it.
+struct SimProcess {
+  const ProcessIdentity identity;
+  bool is_killed = false;
 };
 
 /// A write that waits in flight, see SimEnv::hold_writes.
@@ -62,17 +56,18 @@ class SimMachine {
 
   SimMachine(SimDisk initial, const SimEnvOptions& given);
 
-  /// Counts a call. With `stops_machine` or after a stop its error is EIO and it must change
-  /// nothing; make_effect() is called only at the stop, for what the call would have done.
+  /// Counts a call. With `stops_machine`, after a stop, or by a process that was killed, its error
+  /// is EIO and it must change nothing; make_effect() is called only at the stop, for what the call
+  /// would have done.
   template <class MakeEffect>
-  SimFaults::Verdict begin(CallKind kind, MakeEffect make_effect) {
-    SimFaults::Verdict verdict = is_stopped ? SimFaults::Verdict() : faults.count(kind);
+  SimFaults::Verdict begin(const SimProcess& process, CallKind kind, MakeEffect make_effect) {
+    SimFaults::Verdict verdict = is_over(process) ? SimFaults::Verdict() : faults.count(kind);
     if (verdict.stops_machine) stop(make_effect());
-    if (is_stopped) verdict = {.stops_machine = true, .error = kStoppedError, .transfer = 0};
+    if (is_over(process)) verdict = {.stops_machine = true, .error = kStoppedError, .transfer = 0};
     return verdict;
   }
-  SimFaults::Verdict begin(CallKind kind) {
-    return begin(kind, [] { return InFlightEffect(); });
+  SimFaults::Verdict begin(const SimProcess& process, CallKind kind) {
+    return begin(process, kind, [] { return InFlightEffect(); });
   }
 
   /// Writes the call into the trace; `result` is a count, or an errno below 0. Returns `result`.
@@ -84,7 +79,11 @@ class SimMachine {
   [[nodiscard]] SimDisk disk_in_flight() const;
 
   [[nodiscard]] SimDiskState& state() { return disk.state(); }
-  ProcessIdentity start_process(uint64_t id);
+  /// Whether nothing that the process does has an effect any more.
+  [[nodiscard]] bool is_over(const SimProcess& process) const {
+    return is_stopped || process.is_killed;
+  }
+  [[nodiscard]] std::shared_ptr<SimProcess> start_process(uint64_t id);
 
   static const int kStoppedError;
 
@@ -94,8 +93,10 @@ class SimMachine {
   SimDisk disk;
   SimFaults faults;
   std::vector<SimFile*> open_files;
-  std::map<NodeNumber, const SimFile*> locks;
-  std::map<NodeNumber, std::shared_ptr<SimMemory>> memory;
+  SimLocks locks;
+  SimMemories memories;
+  std::vector<SimWaiter*> waiters;
+  uint64_t timed_out_waits = 0;
   std::vector<ProcessIdentity> processes;
   SimRandom random;
   Identifier boot_id{};

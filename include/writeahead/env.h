@@ -41,7 +41,8 @@ struct OpenFlags {
   bool write = false;   ///< Read and write; read only otherwise.
   bool create = false;  ///< The name must not exist yet (EEXIST) and is created.
   bool direct = false;  ///< Past the page cache: memory, offset and length in whole kBlockBytes.
-  bool random_access = false;  ///< Never read ahead: a page that nobody asked for is not touched.
+  bool random_access = false;  ///< Never read ahead, by mappings of it neither: a page that nobody
+                               ///< asked for is not touched.
   uint32_t mode = 0600;        ///< Permission bits of a created file, whatever the umask.
 };
 
@@ -53,19 +54,47 @@ struct FileInfo {
   bool is_owned = true;    ///< Owned by the user that this process acts as.
 };
 
-/// Memory that shows a file's bytes and is shared with every other mapping of it.
+/// Who else may have a lock on the same file at the same time.
+enum class LockKind : uint8_t {
+  exclusive,  ///< Nobody.
+  shared,     ///< Others with a shared lock.
+};
+
+/// What is mapped, and how.
+struct MapOptions {
+  size_t bytes = 0;       ///< From the file's beginning; more than 0.
+  bool writable = false;  ///< Stores are allowed. Only of a file opened for writing (EACCES).
+  /// Read everything in now: bytes that can not be read, and a file that is shorter, are an error
+  /// of the call (EIO) and not a SIGBUS of the first look at them. No promise for later: pages may
+  /// be dropped and read again. Does nothing where the kernel is too old for it (Linux 5.14).
+  bool populate = false;
+};
+
+/// Memory that shows a file's bytes, as they are now and as they become, and is shared with every
+/// other mapping of it, in this process and in others. It goes on showing a file that has lost its
+/// name. What it shows never changes only if nobody writes the file: that is what locks are for.
+/// Every call may be made from several threads at once.
 class MappedRegion {
  public:
   MappedRegion() = default;
   MappedRegion(const MappedRegion&) = delete;
   MappedRegion& operator=(const MappedRegion&) = delete;
   virtual ~MappedRegion() = default;
-  /// The mapped bytes; block-aligned. Writable only if the file was opened for writing.
+  /// The mapped bytes; block-aligned. To be stored to only if mapped as writable.
   [[nodiscard]] virtual std::span<std::byte> bytes() = 0;
+
+  /// Sleeps while the 32-bit word at `offset` (a multiple of 4) is `expected`, until wake_all() is
+  /// called for this word through any mapping of the file. False if it slept for `timeout_ns`; true
+  /// if it was woken, interrupted, or the word differed at once: the caller looks and, if need be,
+  /// waits again. A word that is changed, atomically, before wake_all() is never slept through.
+  [[nodiscard]] virtual bool wait(size_t offset, uint32_t expected, uint64_t timeout_ns) = 0;
+  /// Wakes all who wait for the word at `offset`. Allowed on a mapping that is not writable.
+  virtual void wake_all(size_t offset) = 0;
 };
 
 /// An open file. Every call may be made from several threads at once. Closed by the destructor,
-/// which also gives back the lock. No call ever shrinks a file.
+/// which also gives back the lock: an exclusive one at once, a shared one when no forked child has
+/// the file open any more, for a child has its mappings, too. No call ever shrinks a file.
 class File {
  public:
   File() = default;
@@ -92,12 +121,19 @@ class File {
 
   [[nodiscard]] virtual SystemResult<FileInfo> info() = 0;
 
-  /// Takes the exclusive lock on the file, held by this open file until it is closed.
-  /// EWOULDBLOCK when any other open file, of this or another process, has it.
-  [[nodiscard]] virtual SystemResult<void> lock_exclusive() = 0;
+  /// Takes a lock on the file, held by this open file until unlock() or until it is closed; never
+  /// waits. EWOULDBLOCK when another open file, of this or another process, has one that does not
+  /// go with it. A lock of the other kind that this file has is given back first, and is lost if
+  /// the new one is refused.
+  [[nodiscard]] virtual SystemResult<void> lock(LockKind kind) = 0;
 
-  /// Maps the first `bytes` bytes, shared. The region may outlive the file.
-  [[nodiscard]] virtual SystemResult<std::unique_ptr<MappedRegion>> map(size_t bytes) = 0;
+  /// Gives the lock back. Does nothing without one, and in a child of the process that took it.
+  virtual void unlock() = 0;
+
+  /// Maps the beginning of the file, shared. The region may outlive the file. It is no lock: who
+  /// needs one keeps the file open. (A shared lock of a closed file may or may not live on as long
+  /// as a mapping that was made through it.)
+  [[nodiscard]] virtual SystemResult<std::unique_ptr<MappedRegion>> map(MapOptions options) = 0;
 };
 
 /// An open directory. Names are single components: never empty, "." or "..", and without '/'.

@@ -90,7 +90,7 @@ SystemResult<std::unique_ptr<File>> PosixDirectory::open(std::string_view name, 
   }
   // Advice: if the system does not take it, reads stay right and only disturb a writer more.
   if (flags.random_access) (void)::posix_fadvise(file->number(), 0, 0, POSIX_FADV_RANDOM);
-  return std::make_unique<PosixFile>(*std::move(file), flags.write);
+  return std::make_unique<PosixFile>(*std::move(file), flags);
 }
 
 SystemResult<std::vector<std::string>> PosixDirectory::list() {

@@ -1,11 +1,10 @@
-// PosixFile: reads, writes, barriers, the lock and mappings of one descriptor.
+// PosixFile: reads, writes, barriers and the lock of one descriptor.
 //
 // Must never report success for bytes whose write-back failed: see write_then_sync().
 #include "env/posix_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,20 +12,10 @@
 #include <cerrno>
 #include <utility>
 
+#include "env/posix_mapping.h"
+
 namespace writeahead::internal {
 namespace {
-
-/// Memory from mmap.
-class PosixMappedRegion final : public MappedRegion {
- public:
-  explicit PosixMappedRegion(std::span<std::byte> bytes) noexcept : bytes_(bytes) {}
-  ~PosixMappedRegion() override { ::munmap(bytes_.data(), bytes_.size()); }
-
-  std::span<std::byte> bytes() override { return bytes_; }
-
- private:
-  std::span<std::byte> bytes_;
-};
 
 /// Repeats `call` while a signal interrupts it. Only for calls that answer EINTR if and only if
 /// nothing was transferred, or that can be made again without harm.
@@ -49,13 +38,14 @@ int Descriptor::release() noexcept { return std::exchange(number_, -1); }
 
 std::unexpected<SystemError> last_error() { return std::unexpected(SystemError{errno}); }
 
-PosixFile::PosixFile(Descriptor descriptor, bool is_writable) noexcept
-    : descriptor_(std::move(descriptor)), is_writable_(is_writable) {}
+PosixFile::PosixFile(Descriptor descriptor, OpenFlags flags) noexcept
+    : descriptor_(std::move(descriptor)), is_random_access_(flags.random_access) {}
 
 PosixFile::~PosixFile() {
   // A child that was forked meanwhile has the same open file, so that closing it is not enough to
-  // give the lock back; and it must not give back what its parent holds.
-  if (locked_by_.load() == ::getpid()) ::flock(descriptor_.number(), LOCK_UN);
+  // give an exclusive lock back. A shared one protects bytes that somebody looks at, perhaps the
+  // child in its copy of a mapping: closing gives that back when the last of them is gone.
+  if (lock_kind_.load() == LockKind::exclusive) unlock();
 }
 
 SystemResult<size_t> PosixFile::read_at(uint64_t offset, std::span<std::byte> out) {
@@ -121,21 +111,26 @@ SystemResult<FileInfo> PosixFile::info() {
                   .is_owned = status.st_uid == ::geteuid()};
 }
 
-SystemResult<void> PosixFile::lock_exclusive() {
+SystemResult<void> PosixFile::lock(LockKind kind) {
   // flock and not fcntl: the latter would grant a second open file of this process the same lock.
+  const int operation = kind == LockKind::exclusive ? LOCK_EX : LOCK_SH;
   const int answer =
-      uninterrupted([&] { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB); });
+      uninterrupted([&] { return ::flock(descriptor_.number(), operation | LOCK_NB); });
   if (answer != 0) return last_error();
+  lock_kind_.store(kind);
   locked_by_.store(::getpid());
   return {};
 }
 
-SystemResult<std::unique_ptr<MappedRegion>> PosixFile::map(size_t bytes) {
-  const int protection = is_writable_ ? PROT_READ | PROT_WRITE : PROT_READ;
-  void* const memory =
-      ::mmap(nullptr, bytes, protection, MAP_SHARED, descriptor_.number(), /*offset=*/0);
-  if (memory == MAP_FAILED) return last_error();
-  return std::make_unique<PosixMappedRegion>(std::span(static_cast<std::byte*>(memory), bytes));
+void PosixFile::unlock() {
+  // A child has its parent's open file, and must not give back what the parent holds.
+  if (locked_by_.load() != ::getpid()) return;
+  ::flock(descriptor_.number(), LOCK_UN);
+  locked_by_.store(0);
+}
+
+SystemResult<std::unique_ptr<MappedRegion>> PosixFile::map(MapOptions options) {
+  return PosixMappedRegion::map(descriptor_.number(), options, is_random_access_);
 }
 
 }  // namespace writeahead::internal

@@ -1,7 +1,7 @@
 // PosixFile: an open file of the real system.
 //
 // Owns one descriptor. Besides posix_env and posix_directory the only place with system calls.
-// Never retries a failed sync. The lock is given back by the process that took it and by no other:
+// Never retries a failed sync. A lock is given back by the process that took it and by no other:
 // a forked child that unlocked would take its parent's away.
 #pragma once
 
@@ -40,7 +40,7 @@ class Descriptor {
 /// See File for the contract.
 class PosixFile final : public File {
  public:
-  explicit PosixFile(Descriptor descriptor, bool is_writable) noexcept;
+  PosixFile(Descriptor descriptor, OpenFlags flags) noexcept;
   ~PosixFile() override;
 
   SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) override;
@@ -48,8 +48,9 @@ class PosixFile final : public File {
                                 WriteBarrier barrier) override;
   SystemResult<void> sync_data() override;
   SystemResult<FileInfo> info() override;
-  SystemResult<void> lock_exclusive() override;
-  SystemResult<std::unique_ptr<MappedRegion>> map(size_t bytes) override;
+  SystemResult<void> lock(LockKind kind) override;
+  void unlock() override;
+  SystemResult<std::unique_ptr<MappedRegion>> map(MapOptions options) override;
 
   /// Makes dsync writes as a system without RWF_DSYNC would have to: for tests.
   void refuse_dsync_for_test() noexcept { dsync_is_refused_ = true; }
@@ -59,8 +60,9 @@ class PosixFile final : public File {
   SystemResult<size_t> write_then_sync(uint64_t offset, std::span<const std::byte> data);
 
   Descriptor descriptor_;
-  bool is_writable_;
+  bool is_random_access_;
   std::atomic<pid_t> locked_by_ = 0;  // The process that took the lock.
+  std::atomic<LockKind> lock_kind_ = LockKind::exclusive;
   std::atomic<bool> dsync_is_refused_ = false;
   std::mutex emulation_mutex_;
   int emulation_error_ = 0;  // Guarded by emulation_mutex_.

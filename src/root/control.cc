@@ -72,7 +72,7 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
                                                            : failure);
     }
   }
-  auto region = (*file)->map(kControlBytes);
+  auto region = (*file)->map({.bytes = kControlBytes, .writable = true});
   if (!region) return std::unexpected(io_error("map control page", region.error(), {.path = path}));
   return ControlWriter(std::move(*region));
 }
@@ -106,7 +106,7 @@ Result<std::unique_ptr<ControlReader>> ControlReader::open(Directory& directory,
   auto info = (*file)->info();
   if (!info) return std::unexpected(io_error("stat control page", info.error(), {.path = path}));
   if (!info->is_regular || info->bytes < kControlBytes) return nullptr;
-  auto region = (*file)->map(kControlBytes);
+  auto region = (*file)->map({.bytes = kControlBytes});
   if (!region) return std::unexpected(io_error("map control page", region.error(), {.path = path}));
   return std::unique_ptr<ControlReader>(new ControlReader(std::move(*region)));
 }

@@ -56,7 +56,7 @@ Result<std::unique_ptr<RootFile>> RootFile::create(Directory& directory,
 }
 
 Result<bool> RootFile::lock() {
-  auto locked = file_->file().lock_exclusive();
+  auto locked = file_->file().lock(LockKind::exclusive);
   if (locked) return true;
   if (locked.error().number == EWOULDBLOCK) return false;
   return std::unexpected(io_error("lock root", locked.error(), {.path = path_}));

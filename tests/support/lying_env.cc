@@ -30,9 +30,10 @@ class LyingFile final : public File {
     return synced;
   }
   SystemResult<FileInfo> info() override { return file_->info(); }
-  SystemResult<void> lock_exclusive() override { return file_->lock_exclusive(); }
-  SystemResult<std::unique_ptr<MappedRegion>> map(size_t bytes) override {
-    return file_->map(bytes);
+  SystemResult<void> lock(LockKind kind) override { return file_->lock(kind); }
+  void unlock() override { file_->unlock(); }
+  SystemResult<std::unique_ptr<MappedRegion>> map(MapOptions options) override {
+    return file_->map(options);
   }
 
  private:

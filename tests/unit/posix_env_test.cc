@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,7 +76,8 @@ TEST_F(PosixEnvTest, read_shows_what_was_written_with_each_barrier) {
 
 TEST_F(PosixEnvTest, dsync_write_works_where_the_system_refuses_the_flag) {
   internal::PosixFile file(
-      internal::Descriptor(::open((path_ + "/f").c_str(), O_RDWR | O_CREAT, 0600)), true);
+      internal::Descriptor(::open((path_ + "/f").c_str(), O_RDWR | O_CREAT, 0600)),
+      {.write = true});
   file.refuse_dsync_for_test();
   EXPECT_EQ(file.write_at(0, as_bytes("abc"), WriteBarrier::dsync).value(), 3U);
   EXPECT_EQ(read_all(file), "abc");
@@ -86,7 +86,7 @@ TEST_F(PosixEnvTest, dsync_write_works_where_the_system_refuses_the_flag) {
 TEST_F(PosixEnvTest, emulated_dsync_write_reports_its_error) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
-  internal::PosixFile file(internal::Descriptor(ends[1]), true);
+  internal::PosixFile file(internal::Descriptor(ends[1]), {.write = true});
   file.refuse_dsync_for_test();
   EXPECT_EQ(error_of(file.write_at(0, as_bytes("x"), WriteBarrier::dsync)), ESPIPE);
   EXPECT_EQ(error_of(file.sync_data()), EINVAL);
@@ -178,41 +178,6 @@ TEST_F(PosixEnvTest, descriptors_are_not_inherited_and_never_standard_streams) {
     if (std::filesystem::read_symlink(entry.path(), problem).string() != path_ + "/f") continue;
     EXPECT_NE(::fcntl(std::stoi(entry.path().filename()), F_GETFD) & FD_CLOEXEC, 0);
   }
-}
-
-TEST_F(PosixEnvTest, second_lock_is_refused_until_the_first_file_is_closed) {
-  auto first = create("f");
-  auto second = directory_->open("f", {.write = true}).value();
-  EXPECT_TRUE(first->lock_exclusive());
-  EXPECT_EQ(error_of(second->lock_exclusive()), EWOULDBLOCK);
-  first.reset();
-  EXPECT_TRUE(second->lock_exclusive());
-}
-
-TEST_F(PosixEnvTest, child_that_closes_its_files_leaves_the_lock) {
-  auto first = create("f");
-  ASSERT_TRUE(first->lock_exclusive());
-  const pid_t child = ::fork();
-  if (child == 0) {
-    first.reset();
-    ::_exit(0);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_EQ(error_of(directory_->open("f", {.write = true}).value()->lock_exclusive()),
-            EWOULDBLOCK);
-}
-
-TEST_F(PosixEnvTest, mappings_share_bytes_and_outlive_their_file) {
-  auto file = create("f");
-  const std::vector<std::byte> zeros(kBlockBytes);
-  ASSERT_TRUE(file->write_at(0, zeros, WriteBarrier::none));
-  auto first = file->map(kBlockBytes).value();
-  auto second = directory_->open("f", {}).value()->map(kBlockBytes).value();
-  file.reset();
-  first->bytes()[7] = std::byte{42};
-  EXPECT_EQ(second->bytes()[7], std::byte{42});
-  EXPECT_EQ(reinterpret_cast<uintptr_t>(first->bytes().data()) % kBlockBytes, 0U);
 }
 
 TEST_F(PosixEnvTest, rename_moves_a_name_and_replaces_none) {

@@ -149,8 +149,8 @@ TEST(SimEnvTest, every_kind_of_call_is_counted_and_can_fail) {
     errors.push_back(error_of(sim.directory->rename_no_replace("f", "e")));
     errors.push_back(error_of(sim.directory->remove("f")));
     errors.push_back(error_of(sim.directory->list()));
-    errors.push_back(error_of(file->lock_exclusive()));
-    errors.push_back(error_of(file->map(1)));
+    errors.push_back(error_of(file->lock(LockKind::exclusive)));
+    errors.push_back(error_of(file->map({.bytes = 1})));
     errors.push_back(error_of(file->info()));
     errors.push_back(error_of(sim.env.random(std::span(&one, 1))));
     errors.push_back(error_of(sim.directory->open_directory("d", true, 0700)));
@@ -264,41 +264,12 @@ TEST(SimEnvTest, unusual_files_show_in_info) {
   EXPECT_EQ(error_of(directory->open("link", {})), ELOOP);
 }
 
-TEST(SimEnvTest, lock_belongs_to_one_open_file_until_it_is_destroyed) {
-  Sim sim;
-  auto first = sim.open();
-  auto other = sim.env.another_process(1001);
-  auto second = other->open_directory("/log", false, 0).value()->open("f", {}).value();
-  EXPECT_TRUE(first->lock_exclusive());
-  EXPECT_TRUE(first->lock_exclusive());
-  EXPECT_EQ(error_of(second->lock_exclusive()), EWOULDBLOCK);
-  first.reset();
-  EXPECT_TRUE(second->lock_exclusive());
-}
-
 TEST(SimEnvTest, open_file_keeps_its_bytes_when_its_name_goes) {
   Sim sim;
   auto file = sim.open();
   EXPECT_TRUE(sim.directory->remove("f"));
   EXPECT_EQ(read_sectors(*file), "aaaa");
   EXPECT_EQ(file->info().value().links, 0U);
-}
-
-TEST(SimEnvTest, mappings_share_memory_and_show_later_writes) {
-  Sim sim;
-  auto file = sim.open();
-  auto first = file->map(kBlockBytes).value();
-  auto second = sim.open()->map(kBlockBytes).value();
-  EXPECT_EQ(first->bytes()[0], std::byte{'a'});
-  first->bytes()[kBlockBytes - 1] = std::byte{1};
-  EXPECT_EQ(second->bytes()[kBlockBytes - 1], std::byte{1});
-  EXPECT_EQ(write_sector(*file, 0, 'b'), 0);
-  EXPECT_EQ(second->bytes()[0], std::byte{'b'});
-  EXPECT_EQ(error_of(file->map(0)), EINVAL);
-  EXPECT_EQ(error_of(file->map(2 * kBlockBytes)), ENOMEM);
-  first.reset();
-  second.reset();
-  EXPECT_EQ(file->map(2 * kBlockBytes).value()->bytes()[kBlockBytes - 1], std::byte{1});
 }
 
 TEST(SimEnvTest, writes_held_in_flight_complete_in_the_order_of_release) {

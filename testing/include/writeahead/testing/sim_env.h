@@ -13,9 +13,10 @@
 //   });
 //
 // Where the model is simpler than Linux: memory of a mapping takes file writes in, but what is
-// stored through it is not read by read_at() and does not survive; removed files that are still
-// open take no space; background write-back does not happen by itself (a crash may decide that it
-// did).
+// stored through it is not read by read_at(), does not survive, and does not pass between it and a
+// larger mapping that is made later; behind the end of a file it shows zeros; a lock never outlives
+// its open file; removed files that are still open take no space; background write-back does not
+// happen by itself (a crash may decide that it did).
 #pragma once
 
 #include <cstddef>
@@ -33,6 +34,7 @@ namespace writeahead::testing {
 
 namespace internal {
 class SimMachine;
+struct SimProcess;
 }  // namespace internal
 
 /// What is fixed when a SimEnv is made.
@@ -57,6 +59,10 @@ class SimEnv final : public Env {
   /// Another process on the same machine: same disk, locks, clocks, counters and faults. It counts
   /// as alive until destroyed; its files must be destroyed by the caller.
   [[nodiscard]] std::unique_ptr<SimEnv> another_process(uint64_t process_id);
+  /// Kills this process between two calls: it is not alive, its locks are given back, its waits end
+  /// and its held writes are lost; each later call of it, through its files and directories too,
+  /// fails with EIO and changes nothing. What it did before stays. The machine runs on.
+  void kill();
 
   // The disk.
 
@@ -114,6 +120,14 @@ class SimEnv final : public Env {
   /// Lets the held write with this index (0 began first) complete, and waits until it has.
   void release_write(size_t index);
 
+  // Waits for words of mapped files. They take real time, by whatever time-out the code gives.
+
+  /// Waits until so many threads are in MappedRegion::wait, asleep; false if that took longer than
+  /// ten seconds.
+  [[nodiscard]] bool wait_for_waiters(size_t count);
+  /// How many calls of MappedRegion::wait ended by their time-out, in all processes.
+  [[nodiscard]] uint64_t timed_out_waits() const;
+
   // The rest of the machine.
 
   void advance_ns(uint64_t ns);         ///< Both clocks.
@@ -134,10 +148,11 @@ class SimEnv final : public Env {
   Identifier boot_id() override;
 
  private:
-  SimEnv(std::shared_ptr<internal::SimMachine> machine, ProcessIdentity process);
+  SimEnv(std::shared_ptr<internal::SimMachine> machine,
+         std::shared_ptr<internal::SimProcess> process);
 
   std::shared_ptr<internal::SimMachine> machine_;
-  ProcessIdentity process_;
+  std::shared_ptr<internal::SimProcess> process_;
 };
 
 }  // namespace writeahead::testing
