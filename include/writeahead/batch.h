@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "writeahead/export.h"
 #include "writeahead/lsn.h"
 #include "writeahead/payload.h"
 
@@ -26,7 +27,7 @@ struct Appended {
 
 /// Collects records for one append. Holds copies of the payloads and has done all work that needs
 /// no address, so that the append itself is short. Not thread-safe; may be reused after clear().
-class Batch {
+class WRITEAHEAD_EXPORT Batch {
  public:
   /// Copies `payload` behind the records that are already here. Throws only std::bad_alloc, and
   /// leaves the batch as it was then. A length above 4 GiB - 1 is kept in mind and refused, with

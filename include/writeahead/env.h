@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "writeahead/export.h"
+
 namespace writeahead {
 
 /// The unit in which files are written: every segment and the root are laid out in such blocks.
@@ -74,7 +76,7 @@ struct MapOptions {
 /// other mapping of it, in this process and in others. It goes on showing a file that has lost its
 /// name. What it shows never changes only if nobody writes the file: that is what locks are for.
 /// Every call may be made from several threads at once.
-class MappedRegion {
+class WRITEAHEAD_EXPORT MappedRegion {
  public:
   MappedRegion() = default;
   MappedRegion(const MappedRegion&) = delete;
@@ -95,7 +97,7 @@ class MappedRegion {
 /// An open file. Every call may be made from several threads at once. Closed by the destructor,
 /// which also gives back the lock: an exclusive one at once, a shared one when no forked child has
 /// the file open any more, for a child has its mappings, too. No call ever shrinks a file.
-class File {
+class WRITEAHEAD_EXPORT File {
  public:
   File() = default;
   File(const File&) = delete;
@@ -139,7 +141,7 @@ class File {
 /// An open directory. Names are single components: never empty, "." or "..", and without '/'.
 /// Symbolic links are never followed; nothing but regular files and directories is opened.
 /// Thread-safe.
-class Directory {
+class WRITEAHEAD_EXPORT Directory {
  public:
   Directory() = default;
   Directory(const Directory&) = delete;
@@ -175,7 +177,7 @@ struct ProcessIdentity {
 using Identifier = std::array<std::byte, 16>;
 
 /// The system. Thread-safe; outlives every log that was opened with it.
-class Env {
+class WRITEAHEAD_EXPORT Env {
  public:
   Env() = default;
   Env(const Env&) = delete;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "writeahead/batch.h"
+#include "writeahead/export.h"
 #include "writeahead/lsn.h"
 #include "writeahead/options.h"
 #include "writeahead/payload.h"
@@ -34,7 +35,7 @@ class LogState;
 /// States: open, then `failed` after the first write or sync that failed (reads go on; appends
 /// answer `failed` with the first cause), then closed. In a child process after fork() the log is
 /// failed, and writes nothing.
-class Log {
+class WRITEAHEAD_EXPORT Log {
  public:
   /// Opens the log in directory `path` for writing, recovers it if it was not closed, and takes
   /// exclusive ownership until close.

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "writeahead/export.h"
+
 namespace writeahead {
 
 class Env;
@@ -18,7 +20,7 @@ enum class SyncMethod : uint8_t {
 };
 
 /// The method's name as it stands above.
-[[nodiscard]] std::string_view to_string(SyncMethod method);
+[[nodiscard]] WRITEAHEAD_EXPORT std::string_view to_string(SyncMethod method);
 
 /// Who does the work that no caller waits for: seals, and the root's proof of an idle log.
 enum class BackgroundWork : uint8_t {

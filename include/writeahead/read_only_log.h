@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "writeahead/export.h"
 #include "writeahead/lsn.h"
 #include "writeahead/options.h"
 #include "writeahead/reader.h"
@@ -21,7 +22,7 @@ class ReadView;
 }
 
 /// What was durable in a log at the moment of opening. Thread-safe as Log is.
-class ReadOnlyLog {
+class WRITEAHEAD_EXPORT ReadOnlyLog {
  public:
   /// Opens the log in directory `path` for reading, beside a writer or without one.
   ///

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "writeahead/export.h"
 #include "writeahead/lsn.h"
 #include "writeahead/result.h"
 
@@ -39,7 +40,7 @@ struct RecordView {
 /// Every record is verified before it is handed out. The range ends behind the last durable record,
 /// or behind the first error. One reader belongs to one thread at a time; any number may be open,
 /// beside appends. It may outlive the Log.
-class Reader {
+class WRITEAHEAD_EXPORT Reader {
  public:
   class Iterator;
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "writeahead/export.h"
+
 namespace writeahead {
 
 /// What went wrong, as far as a caller can act on it.
@@ -31,11 +33,11 @@ enum class ErrorCode : uint8_t {
 };
 
 /// The code's name as it stands above, for messages and logs.
-[[nodiscard]] std::string_view to_string(ErrorCode code);
+[[nodiscard]] WRITEAHEAD_EXPORT std::string_view to_string(ErrorCode code);
 
 /// One error: a code, the system's error number if there was one, and one line that says what
 /// failed, where and why: `verb object: cause (path, offset, lsn)`. Cheap to copy; never throws.
-class Error {
+class WRITEAHEAD_EXPORT Error {
  public:
   explicit Error(ErrorCode code, std::string message = {}, int system_error = 0) noexcept;
 
