@@ -16,18 +16,11 @@ endmacro()
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
-writeahead_require(fmt libfmt-dev)
+if(NOT TARGET fmt::fmt)  # a project that embeds this one may have brought its own
+  writeahead_require(fmt libfmt-dev)
+endif()
 
-# xxhash comes without a CMake package.
-if(NOT TARGET WriteAhead::xxhash)
-  find_path(WRITEAHEAD_XXHASH_INCLUDE_DIR xxhash.h)
-  find_library(WRITEAHEAD_XXHASH_LIBRARY xxhash)
-  mark_as_advanced(WRITEAHEAD_XXHASH_INCLUDE_DIR WRITEAHEAD_XXHASH_LIBRARY)
-  if(NOT WRITEAHEAD_XXHASH_INCLUDE_DIR OR NOT WRITEAHEAD_XXHASH_LIBRARY)
-    writeahead_missing(xxhash libxxhash-dev)
-  endif()
-  add_library(WriteAhead::xxhash UNKNOWN IMPORTED GLOBAL)
-  set_target_properties(WriteAhead::xxhash PROPERTIES
-    IMPORTED_LOCATION "${WRITEAHEAD_XXHASH_LIBRARY}"
-    INTERFACE_INCLUDE_DIRECTORIES "${WRITEAHEAD_XXHASH_INCLUDE_DIR}")
+include(${CMAKE_CURRENT_LIST_DIR}/Findxxhash.cmake)
+if(NOT xxhash_FOUND)
+  writeahead_missing(xxhash libxxhash-dev)
 endif()
