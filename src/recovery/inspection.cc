@@ -34,6 +34,7 @@ struct Inspector {
 
   Result<void> judge_root();
   Result<bool> has_segments_in_use();
+  Result<std::optional<Candidate>> glance(uint64_t number);
   Result<Candidate> classify(uint64_t number);
   Result<void> judge_segments();
   void take_segments(std::vector<Candidate>& candidates);
@@ -103,7 +104,33 @@ Result<void> Inspector::judge_root() {
   return {};
 }
 
+/// A segment before that of the proven position, if its cached header block is as it should be.
+///
+/// The root was written with that position when every barrier over the segments before had
+/// succeeded, or when a recovery had read their headers past the cache and synced what it served.
+/// So no failed sync is left that could make the cache show a header block that the device lacks:
+/// it may be read in the fastest way. Only good news is taken from there; anything else is judged
+/// by what the device holds, so that the verdict never depends on a cache.
+Result<std::optional<Inspector::Candidate>> Inspector::glance(uint64_t number) {
+  if (number >= found.root.proven.number) return std::nullopt;
+  auto head = store.read_head(number);
+  if (!head) return std::unexpected(head.error());
+  const auto decoded = decode_segment_header(head->block.span());
+  if (decoded.state != HeaderState::valid || decoded.header.number != number ||
+      decoded.header.log_id != found.root.log_id) {
+    return std::nullopt;
+  }
+  return Candidate{.number = number,
+                   .segment = {.header = decoded.header,
+                               .path = std::move(head->path),
+                               .file_bytes = head->bytes},
+                   .verdict = SegmentVerdict::data};
+}
+
 Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
+  auto glanced = glance(number);
+  if (!glanced) return std::unexpected(glanced.error());
+  if (*glanced) return std::move(**glanced);
   auto reader = store.open(number);
   if (!reader) return std::unexpected(reader.error());
   Candidate candidate{

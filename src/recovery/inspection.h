@@ -53,8 +53,8 @@ struct Inspection {
 };
 
 /// Looks at everything. `durable` is set beside a live writer: nothing at or above it is judged.
-/// Errors: `io`, `unsupported_format`. Damage is a finding. Cost: a listing, one header a segment,
-/// one read of the last.
+/// Errors: `io`, `unsupported_format`. Damage is a finding. Cost: a listing, one header a segment
+/// (of those before the proven position through the cache), one read of the last.
 [[nodiscard]] Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable);
 
 }  // namespace writeahead::internal

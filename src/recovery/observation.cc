@@ -87,6 +87,18 @@ bool continues(const SegmentHeader& header, const SegmentHeader& successor) {
          successor.base_ordinal >= header.base_ordinal;
 }
 
+/// Whether the device holds the header that was judged, which may have come from a cache.
+Result<bool> has_header(SegmentReader& segment, const SegmentHeader& header) {
+  AlignedBuffer block(kSegmentHeaderBytes);
+  if (auto read = segment.read(0, block.span(), ReadSource::device); !read) {
+    return std::unexpected(read.error());
+  }
+  const auto held = decode_segment_header(block.span());
+  return held.state == HeaderState::valid && held.header.log_id == header.log_id &&
+         held.header.number == header.number && held.header.epoch == header.epoch &&
+         held.header.base_lsn == header.base_lsn && held.header.link == header.link;
+}
+
 /// Reads all closed segments up to the first damage; false at that.
 Result<bool> verify_closed(SegmentStore& store, const Inspection& found, VerifyReport& report) {
   for (size_t i = 0; i + 1 < found.data.size(); ++i) {
@@ -95,6 +107,15 @@ Result<bool> verify_closed(SegmentStore& store, const Inspection& found, VerifyR
     const SegmentView view = closed_view(header, found.data[i + 1].header);
     auto segment = store.open(header.number);
     if (!segment) return std::unexpected(segment.error());
+    auto is_there = has_header(**segment, header);
+    if (!is_there) return std::unexpected(is_there.error());
+    if (!*is_there) {
+      report.findings.push_back({.file = std::string(file_name((*segment)->path())),
+                                 .offset = 0,
+                                 .lsn = header.base_lsn,
+                                 .what = "its header is not the one that was found before"});
+      return false;
+    }
     auto checked = check_closed_segment(*segment, view, ReadSource::device);
     if (!checked) return std::unexpected(checked.error());
     ++report.segments;

@@ -24,6 +24,13 @@ bool is_shortage(SystemError error) {
   return std::ranges::find(kShortages, error.number) != kShortages.end();
 }
 
+Result<FileInfo> regular_file(const SystemResult<FileInfo>& info, const std::string& path) {
+  if (!info) return std::unexpected(io_error("stat segment", info.error(), {.path = path}));
+  if (info->is_regular) return *info;
+  return std::unexpected(
+      make_error(ErrorCode::io, "open segment", "it is not a regular file", {.path = path}));
+}
+
 }  // namespace
 
 uint32_t directory_mode(uint32_t file_mode) { return file_mode | ((file_mode & 0444U) >> 2U); }
@@ -210,12 +217,8 @@ Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, Op
   std::string path = join_path(path_, name);
   auto file = BlockFile::open(*directory_, name, flags);
   if (!file) return std::unexpected(io_error("open segment", file.error(), {.path = path}));
-  auto info = (*file)->info();
-  if (!info) return std::unexpected(io_error("stat segment", info.error(), {.path = path}));
-  if (!info->is_regular) {
-    return std::unexpected(
-        make_error(ErrorCode::io, "open segment", "it is not a regular file", {.path = path}));
-  }
+  auto info = regular_file((*file)->info(), path);
+  if (!info) return std::unexpected(info.error());
   if (flags.write && !info->is_owned) {
     return std::unexpected(
         make_error(ErrorCode::io, "open segment", "it belongs to another user", {.path = path}));
@@ -225,6 +228,28 @@ Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, Op
 
 Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
   return open_segment(number, {.random_access = true}, 0);
+}
+
+/// One descriptor and one read: an opening makes these calls for every segment that there is.
+Result<SegmentHead> FileStore::read_head(uint64_t number) {
+  SegmentHead head{.path = join_path(path_, segment_name(number))};
+  auto file = directory_->open(segment_name(number), {.random_access = true});
+  if (!file) return std::unexpected(io_error("open segment", file.error(), {.path = head.path}));
+  auto info = regular_file((*file)->info(), head.path);
+  if (!info) return std::unexpected(info.error());
+  head.bytes = info->bytes;
+  head.block = AlignedBuffer(kSegmentHeaderBytes);
+  std::ranges::fill(head.block.span(), std::byte{0});
+  const auto bytes = head.block.span().first(std::min<uint64_t>(kSegmentHeaderBytes, head.bytes));
+  for (size_t filled = 0; filled < bytes.size();) {
+    auto count = (*file)->read_at(filled, bytes.subspan(filled));
+    if (!count) {
+      return std::unexpected(io_error("read segment", count.error(), {.path = head.path}));
+    }
+    if (*count == 0) break;  // What is missing stays zero, and is no header.
+    filled += *count;
+  }
+  return head;
 }
 
 Result<std::shared_ptr<SegmentWriter>> FileStore::open_for_append(uint64_t number, uint64_t end) {

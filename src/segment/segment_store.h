@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "format/root_slot.h"
 #include "root/control.h"
 #include "root/root_file.h"
@@ -28,6 +29,13 @@ namespace writeahead::internal {
 enum class ReadSource : uint8_t {
   any,     ///< The fastest that is safe beside a writer.
   device,  ///< What would be there after a power cut of the cache; for judging, not for speed.
+};
+
+/// The beginning of a segment: what an opening needs of one that it need not judge.
+struct SegmentHead {
+  std::string path;
+  uint64_t bytes = 0;        ///< Length of the segment.
+  AlignedBuffer block = {};  ///< Its header block, zeros where the segment ends before.
 };
 
 /// An open segment. Any number of threads may read.
@@ -92,6 +100,8 @@ class SegmentStore {
   /// Numbers of all segments, ascending, standbys included.
   [[nodiscard]] virtual Result<std::vector<uint64_t>> list() = 0;
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentReader>> open(uint64_t number) = 0;
+  /// Reads the header block in the fastest way, which may show bytes that only a cache has.
+  [[nodiscard]] virtual Result<SegmentHead> read_head(uint64_t number) = 0;
   /// Opens a segment whose last frame ends at `end`, to go on there.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                                uint64_t end) = 0;
