@@ -71,6 +71,14 @@ SimMappedRegion::SimMappedRegion(std::shared_ptr<SimMachine> machine,
       memory_(std::move(memory)),
       count_(count) {}
 
+SystemResult<void> SimMappedRegion::populate(size_t, size_t) {
+  // The image is in memory anyway; what the call can do here is fail.
+  const std::lock_guard lock(machine_->mutex);
+  const int error = machine_->begin(*process_, CallKind::map).error;
+  if (error != 0) return std::unexpected(SystemError{error});
+  return {};
+}
+
 bool SimMappedRegion::wait(size_t offset, uint32_t expected, uint64_t timeout_ns) {
   const auto end = std::chrono::steady_clock::now() +
                    std::chrono::nanoseconds(std::min(timeout_ns, kLongestWaitNs));

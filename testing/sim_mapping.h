@@ -70,6 +70,7 @@ class SimMappedRegion final : public MappedRegion {
                   NodeNumber node, std::shared_ptr<SimMemory> memory, size_t count);
 
   std::span<std::byte> bytes() override { return memory_->bytes().first(count_); }
+  SystemResult<void> populate(size_t offset, size_t count) override;
   bool wait(size_t offset, uint32_t expected, uint64_t timeout_ns) override;
   void wake_all(size_t offset) override;
 

@@ -85,6 +85,10 @@ class WRITEAHEAD_EXPORT MappedRegion {
   /// The mapped bytes; block-aligned. To be stored to only if mapped as writable.
   [[nodiscard]] virtual std::span<std::byte> bytes() = 0;
 
+  /// Reads a range in now, as MapOptions::populate does with all of it. `offset` is a multiple of
+  /// kBlockBytes; the range lies within bytes().
+  [[nodiscard]] virtual SystemResult<void> populate(size_t offset, size_t count) = 0;
+
   /// Sleeps while the 32-bit word at `offset` (a multiple of 4) is `expected`, until wake_all() is
   /// called for this word through any mapping of the file. False if it slept for `timeout_ns`; true
   /// if it was woken, interrupted, or the word differed at once: the caller looks and, if need be,

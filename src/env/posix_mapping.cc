@@ -22,7 +22,7 @@ constexpr int kPopulateRead = 22;
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
 /// Reads the pages of a mapping in.
-SystemResult<void> populate(std::span<std::byte> bytes) {
+SystemResult<void> read_in(std::span<std::byte> bytes) {
   while (::madvise(bytes.data(), bytes.size(), kPopulateRead) != 0) {
     if (errno == EINTR) continue;
     if (errno == EINVAL) return {};  // A kernel that does not know the advice.
@@ -47,12 +47,16 @@ SystemResult<std::unique_ptr<MappedRegion>> PosixMappedRegion::map(int descripto
   // The descriptor's own advice does not reach page faults.
   if (is_random_access) (void)::madvise(memory, options.bytes, MADV_RANDOM);
   if (options.populate) {
-    if (auto populated = populate(bytes); !populated) return std::unexpected(populated.error());
+    if (auto populated = read_in(bytes); !populated) return std::unexpected(populated.error());
   }
   return region;
 }
 
 PosixMappedRegion::~PosixMappedRegion() { ::munmap(bytes_.data(), bytes_.size()); }
+
+SystemResult<void> PosixMappedRegion::populate(size_t offset, size_t count) {
+  return read_in(bytes_.subspan(offset, count));
+}
 
 bool PosixMappedRegion::wait(size_t offset, uint32_t expected, uint64_t timeout_ns) {
   timespec timeout{.tv_sec = static_cast<time_t>(timeout_ns / kSecondNs),

@@ -22,6 +22,7 @@ class PosixMappedRegion final : public MappedRegion {
   ~PosixMappedRegion() override;
 
   std::span<std::byte> bytes() override { return bytes_; }
+  SystemResult<void> populate(size_t offset, size_t count) override;
   bool wait(size_t offset, uint32_t expected, uint64_t timeout_ns) override;
   void wake_all(size_t offset) override;
 
