@@ -87,6 +87,11 @@ Result<Lsn> Log::find_ordinal(uint64_t ordinal) const {
   return state_->view().find_ordinal(ordinal);
 }
 
+Result<Lsn> Log::find_time(uint64_t time_ns) const {
+  if (auto refusal = state_->read_refusal()) return std::unexpected(*refusal);
+  return state_->view().find_time(time_ns);
+}
+
 Result<RecordView> Log::last() const {
   if (auto refusal = state_->read_refusal()) return std::unexpected(*refusal);
   return state_->view().last();

@@ -65,7 +65,7 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
       report_(std::move(recovered.report)),
       root_(std::move(recovered.root)),
       sealer_(*store_, *recovered.table, root_.epoch) {
-  view_ = std::make_shared<ReadView>(store_, recovered.table, root_);
+  view_ = std::make_shared<ReadView>(store_, recovered.table, root_, options.map_segments);
   committer_ =
       std::make_unique<Committer>(*store_, *recovered.table, env, options,
                                   CommitStart{.log_id = root_.log_id,

@@ -54,7 +54,7 @@ Result<ReadOnlyLog> ReadOnlyLog::open(const std::string& path, const ReadOnlyOpt
   }
   auto standbys = list_standbys(**store, observed->found);
   auto view = std::make_shared<ReadView>(*store, make_table(observed->found, nullptr),
-                                         observed->found.root);
+                                         observed->found.root, options.map_segments);
   return ReadOnlyLog(std::move(view), std::move(standbys));
 }
 
@@ -77,6 +77,7 @@ Reader ReadOnlyLog::reader(Lsn from) const { return view_->reader(from); }
 Result<Lsn> ReadOnlyLog::find_ordinal(uint64_t ordinal) const {
   return view_->find_ordinal(ordinal);
 }
+Result<Lsn> ReadOnlyLog::find_time(uint64_t time_ns) const { return view_->find_time(time_ns); }
 Result<RecordView> ReadOnlyLog::last() const { return view_->last(); }
 Lsn ReadOnlyLog::first_lsn() const { return view_->first_lsn(); }
 Lsn ReadOnlyLog::durable_lsn() const { return view_->durable_lsn(); }

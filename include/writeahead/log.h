@@ -77,6 +77,10 @@ class WRITEAHEAD_EXPORT Log {
   /// The address of record number `ordinal`. `trimmed` or `not_found` outside of what is there.
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal) const;
 
+  /// The address of the first record whose RecordView::time_ns is at least `time_ns`; `not_found`
+  /// if all are older. Looks into one segment, or two.
+  [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns) const;
+
   /// The newest durable record; `not_found` if there is none.
   [[nodiscard]] Result<RecordView> last() const;
 

@@ -56,6 +56,12 @@ struct Options {
   /// the last time. Never applies to a single appender. 0 turns it off. Default 40.
   uint32_t group_wait_us = 40;
 
+  /// Read sealed segments where they lie in memory that is shared with the page cache. They are
+  /// read in through calls that report errors; but should the system drop such a page later and
+  /// then fail to read it again, the process gets a SIGBUS. False reads copies, always. Default
+  /// true.
+  bool map_segments = true;
+
   // Where it runs.
 
   /// The system; the real one if null. Must outlive the log.
@@ -65,6 +71,8 @@ struct Options {
 
 /// How ReadOnlyLog opens a log.
 struct ReadOnlyOptions {
+  /// As Options::map_segments. Default true.
+  bool map_segments = true;
   /// The system; the real one if null. Must outlive the log.
   Env* env = nullptr;
 };

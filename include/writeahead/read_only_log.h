@@ -46,6 +46,7 @@ class WRITEAHEAD_EXPORT ReadOnlyLog {
   [[nodiscard]] Result<RecordView> read(Lsn lsn) const;
   [[nodiscard]] Reader reader(Lsn from) const;
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal) const;
+  [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns) const;
   [[nodiscard]] Result<RecordView> last() const;
   [[nodiscard]] Lsn first_lsn() const;
   [[nodiscard]] Lsn durable_lsn() const;

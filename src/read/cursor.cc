@@ -180,6 +180,29 @@ Result<void> Cursor::seek_ordinal(const SegmentView& segment, uint64_t ordinal) 
   return {};
 }
 
+Result<bool> Cursor::seek_time(const SegmentView& segment, uint64_t time_ns) {
+  if (auto reader = view_->verified_reader(segment); !reader) {
+    return std::unexpected(reader.error());
+  }
+  const IndexEntry start = view_->table().search_start_time(segment.header.number, time_ns);
+  if (auto entered = enter_segment(segment, start); !entered) {
+    return std::unexpected(entered.error());
+  }
+  while (true) {
+    const bool is_inside = frame_lsn_ < segment_.end_lsn;
+    auto entered = is_inside ? enter_frame() : advance_segment();
+    if (!entered) return std::unexpected(entered.error());
+    if (!*entered) return false;
+    if (!is_inside) continue;
+    if (frame_.header.time_ns >= time_ns) break;
+    frame_lsn_ = frame_.end_lsn();
+    next_ordinal_ += frame_.header.record_count;
+    state_ = State::between_frames;
+  }
+  position_ = frame_lsn_ + kFrameHeaderBytes;
+  return true;
+}
+
 RecordView Cursor::current() {
   return {.lsn = walk_->lsn(),
           .ordinal = next_ordinal_ + records_walked_ - 1,

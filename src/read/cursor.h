@@ -29,6 +29,9 @@ class Cursor {
   [[nodiscard]] Lsn position() const { return position_; }
   /// Begins again, at the record with this number, which exists in `segment`.
   [[nodiscard]] Result<void> seek_ordinal(const SegmentView& segment, uint64_t ordinal);
+  /// Begins again, at the first record that is of that time or later and not before `segment`.
+  /// False if there is none.
+  [[nodiscard]] Result<bool> seek_time(const SegmentView& segment, uint64_t time_ns);
 
  private:
   enum class State { unplaced, between_frames, in_frame, ended };

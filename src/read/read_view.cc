@@ -1,5 +1,6 @@
-// Point reads, look-ups by ordinal, and the first-use check of closed segments.
-// All of them are a cursor that is placed and asked for one record.
+// Point reads, look-ups by ordinal and time, and the first-use check of closed segments.
+// All of them are a cursor that is placed and asked for one record; but where a segment has a map
+// of its records a point read needs none, and only what fails there is searched for, and judged.
 #include "read/read_view.h"
 
 #include <fmt/format.h>
@@ -8,10 +9,66 @@
 
 #include "base/error.h"
 #include "segment/closed_segment.h"
+#include "segment/mapped_segment.h"
 
 namespace writeahead::internal {
+namespace {
+
+/// Begins to fetch a small record, which may reach into a second line; harmless where there is
+/// none.
+void prefetch_record(const std::byte* begin) {
+  constexpr uint64_t kLineBytes = 64;
+  __builtin_prefetch(begin);
+  __builtin_prefetch(begin + kLineBytes);
+}
+
+}  // namespace
+
+/// No search, no copy, no allocation: the record, which is verified, and the map of records, which
+/// was made of verified frames. Nothing if anything is not as it should be, or not known: that is
+/// not judged here.
+std::optional<RecordView> ReadView::read_at_once(Lsn lsn) {
+  auto segment = table_->mapped().find(lsn);
+  if (segment == nullptr) return std::nullopt;
+  const RecordMap* const records = segment->records();
+  if (records == nullptr) return std::nullopt;
+  const MappedRange& range = segment->range();
+  const uint64_t offset = lsn - range.base_lsn;
+  const auto frames = segment->all().subspan(kSegmentHeaderBytes, range.end_lsn - range.base_lsn);
+  // These lie far apart, and far from everything that was used last: waiting for one after the
+  // other would cost more than all the rest.
+  records->prefetch(offset);
+  prefetch_record(frames.data() + offset);
+  segment->note_use();
+  const auto place = records->find(offset);
+  if (!place) return std::nullopt;
+  const VerifiedRecord record =
+      verify_record(frames.subspan(offset), lsn, range.binding.segment_seed);
+  if (record.encoded_bytes == 0) return std::nullopt;
+  return RecordView{.lsn = lsn,
+                    .ordinal = range.base_ordinal + place->records_before,
+                    .time_ns = place->time_ns,
+                    .type = record.header.type,
+                    .payload = record.payload,
+                    .pin = std::move(segment)};
+}
+
+/// A segment that was searched often enough earns a map of its records: it takes as long to make
+/// as all of these searches took.
+void ReadView::count_search(Lsn lsn) {
+  const auto segment = table_->mapped().find(lsn);
+  if (segment == nullptr || !segment->count_search()) return;
+  const MappedRange& range = segment->range();
+  FrameSource source(segment, range.binding, range.base_lsn, ReadSource::any);
+  auto records = RecordMap::build(source, range.base_lsn, range.end_lsn);
+  // What is wrong with the segment is found by whoever reads there.
+  if (!records || *records == nullptr) return;
+  segment->set_records(std::move(*records));
+  table_->mapped().limit(*segment);
+}
 
 Result<RecordView> ReadView::read(Lsn lsn) {
+  if (auto record = read_at_once(lsn)) return std::move(*record);
   Cursor cursor(shared_from_this(), lsn);
   auto record = cursor.next();
   if (record && !*record) return std::unexpected(record->error());
@@ -21,6 +78,7 @@ Result<RecordView> ReadView::read(Lsn lsn) {
         make_error(ErrorCode::not_found, "read log", "no durable record begins here",
                    {.path = store_->path(), .offset = std::nullopt, .lsn = lsn}));
   }
+  count_search(lsn);
   return std::move(**record);
 }
 
@@ -49,6 +107,22 @@ Result<Lsn> ReadView::find_ordinal(uint64_t ordinal) {
   auto record = record_at_ordinal(ordinal);
   if (!record) return std::unexpected(record.error());
   return record->lsn;
+}
+
+Result<Lsn> ReadView::find_time(uint64_t time_ns) {
+  const auto not_found = [&] {
+    return std::unexpected(make_error(ErrorCode::not_found, fmt::format("find time {}", time_ns),
+                                      "no durable record is so new", {.path = store_->path()}));
+  };
+  const auto segment = table_->find_time(time_ns);
+  if (!segment) return not_found();
+  Cursor cursor(shared_from_this(), segment->header.base_lsn);
+  auto sought = cursor.seek_time(*segment, time_ns);
+  if (!sought) return std::unexpected(sought.error());
+  auto record = *sought ? cursor.next() : std::nullopt;
+  if (!record) return not_found();
+  if (!*record) return std::unexpected(record->error());
+  return (*record)->lsn;
 }
 
 Result<RecordView> ReadView::last() {
@@ -94,14 +168,47 @@ std::vector<SegmentInfo> ReadView::segments() {
 
 Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentView& segment) {
   const uint64_t number = segment.header.number;
+  if (auto mapped = table_->mapped().at(number)) return mapped;
+  const auto before = table_->at(number);
+  if (before && before->is_closed && before->is_verified && before->is_sealed) {
+    if (auto mapped = map(*before)) {
+      if (auto kept = keep(mapped)) return kept;
+    }
+  }
   auto reader = table_->reader(*store_, number);
   const auto now = table_->at(number);
   if (!reader || !now || !now->is_closed || now->is_verified) return reader;
+  // A seal has to be seen before anything is touched that a writer may be about to write.
+  FrameSource past_cache(*reader, now->binding, now->header.base_lsn, ReadSource::device);
+  auto seal = read_seal(past_cache, now->end_lsn);
+  if (!seal) return std::unexpected(seal.error());
+  const auto mapped = *seal ? map(*now) : nullptr;
+  if (mapped != nullptr) reader = mapped;
   auto checked = check_closed_segment(*reader, *now, ReadSource::any);
   if (!checked) return std::unexpected(checked.error());
   if (checked->damage) return std::unexpected(to_error(*checked->damage, "read segment"));
-  table_->set_verified(number, std::move(checked->contents), checked->is_sealed);
+  table_->set_verified(number, std::move(checked->contents), seal->has_value());
+  if (mapped != nullptr) keep(mapped);
   return reader;
+}
+
+/// Of sealed segments only: nobody writes to them any more, so that no look at any of their pages
+/// can disturb a write. One that is closed and waits for its seal is read, as the active one is.
+std::shared_ptr<MappedSegment> ReadView::map(const SegmentView& segment) {
+  if (!maps_segments_ || segment.is_empty()) return nullptr;
+  return store_->map({.binding = segment.binding,
+                      .log_id = segment.header.log_id,
+                      .base_lsn = segment.header.base_lsn,
+                      .end_lsn = segment.end_lsn,
+                      .base_ordinal = segment.header.base_ordinal});
+}
+
+std::shared_ptr<MappedSegment> ReadView::keep(const std::shared_ptr<MappedSegment>& mapped) {
+  // The segment may have left the log meanwhile; its mappings are dropped after that.
+  return table_->mapped().keep(mapped, [&] {
+    const auto now = table_->at(mapped->range().binding.number);
+    return now && now->end_lsn == mapped->range().end_lsn;
+  });
 }
 
 }  // namespace writeahead::internal

@@ -24,8 +24,9 @@ namespace writeahead::internal {
 class ReadView : public std::enable_shared_from_this<ReadView> {
  public:
   ReadView(std::shared_ptr<SegmentStore> store, std::shared_ptr<SegmentTable> table,
-           const RootState& root)
-      : store_(std::move(store)),
+           const RootState& root, bool maps_segments)
+      : maps_segments_(maps_segments),
+        store_(std::move(store)),
         table_(std::move(table)),
         first_(root.first),
         epoch_(root.epoch) {}
@@ -33,6 +34,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   [[nodiscard]] Result<RecordView> read(Lsn lsn);
   [[nodiscard]] Reader reader(Lsn from);
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal);
+  [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns);
   [[nodiscard]] Result<RecordView> last();
 
   [[nodiscard]] Lsn first_lsn() const { return first_.lsn; }
@@ -45,12 +47,18 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   [[nodiscard]] SegmentTable& table() { return *table_; }
 
   /// A handle of a segment whose contents are known to be as they should: a closed one is read
-  /// whole and compared with its successor's link the first time.
+  /// whole and compared with its successor's link the first time. A sealed one is mapped, if it may
+  /// be.
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> verified_reader(const SegmentView& segment);
 
  private:
   [[nodiscard]] Result<RecordView> record_at_ordinal(uint64_t ordinal);
+  [[nodiscard]] std::optional<RecordView> read_at_once(Lsn lsn);
+  void count_search(Lsn lsn);
+  [[nodiscard]] std::shared_ptr<MappedSegment> map(const SegmentView& segment);
+  std::shared_ptr<MappedSegment> keep(const std::shared_ptr<MappedSegment>& mapped);
 
+  const bool maps_segments_;
   std::shared_ptr<SegmentStore> store_;
   std::shared_ptr<SegmentTable> table_;
   LogStart first_;

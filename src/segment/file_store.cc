@@ -11,7 +11,9 @@
 
 #include "base/aligned_buffer.h"
 #include "base/error.h"
+#include "format/segment_header.h"
 #include "format/segment_name.h"
+#include "segment/mapped_segment.h"
 #include "segment/torn_copy.h"
 
 namespace writeahead::internal {
@@ -228,6 +230,30 @@ Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, Op
 
 Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
   return open_segment(number, {.random_access = true}, 0);
+}
+
+/// The lock comes first: whoever gets it before the header is read knows that nobody recycles the
+/// file from then on, so that what the header says stays true and the bytes never change.
+std::shared_ptr<MappedSegment> FileStore::map(const MappedRange& range) {
+  const std::string name = segment_name(range.binding.number);
+  auto file = directory_->open(name, {});
+  if (!file || !(*file)->lock(LockKind::shared)) return nullptr;
+  const uint64_t end = kSegmentHeaderBytes + (range.end_lsn - range.base_lsn);
+  const uint64_t mapped_bytes = round_up(end, kBlockBytes);
+  const auto info = (*file)->info();
+  if (!info || !info->is_regular || info->bytes < mapped_bytes) return nullptr;
+  AlignedBuffer block(kSegmentHeaderBytes);
+  const auto count = (*file)->read_at(0, block.span());
+  if (!count || *count != kSegmentHeaderBytes) return nullptr;
+  const auto decoded = decode_segment_header(block.span());
+  if (decoded.state != HeaderState::valid || decoded.header.log_id != range.log_id ||
+      decoded.header.number != range.binding.number || decoded.header.base_lsn != range.base_lsn) {
+    return nullptr;
+  }
+  auto region = (*file)->map({.bytes = mapped_bytes});
+  if (!region) return nullptr;
+  return std::make_shared<MappedSegment>(std::move(*file), std::move(*region),
+                                         join_path(path_, name), range);
 }
 
 /// One descriptor and one read: an opening makes these calls for every segment that there is.

@@ -45,6 +45,7 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<void> write_root(const RootState& root) override;
   [[nodiscard]] Result<std::vector<uint64_t>> list() override;
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> open(uint64_t number) override;
+  [[nodiscard]] std::shared_ptr<MappedSegment> map(const MappedRange& range) override;
   [[nodiscard]] Result<SegmentHead> read_head(uint64_t number) override;
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                        uint64_t end) override;

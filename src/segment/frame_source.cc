@@ -24,6 +24,11 @@ Result<std::optional<Frame>> FrameSource::at(Lsn lsn, Lsn limit) {
 
 Result<std::span<const std::byte>> FrameSource::load(uint64_t offset, uint64_t bytes,
                                                      uint64_t limit) {
+  if (source_ == ReadSource::any) {
+    auto shown = segment_->show(offset, bytes);
+    is_shown_ = shown && !shown->empty();
+    if (!shown || is_shown_) return shown;
+  }
   if (offset < window_offset_ || offset + bytes > window_offset_ + window_bytes_) {
     // The first read asks for little, so that a point read of a small record stays one; going on
     // from the window's end means reading on.

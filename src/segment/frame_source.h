@@ -47,6 +47,7 @@ class FrameSource {
 
   /// Keeps the bytes of the last frame in place.
   [[nodiscard]] std::shared_ptr<const void> pin() {
+    if (is_shown_) return segment_;
     is_pinned_ = true;
     return window_;
   }
@@ -62,6 +63,7 @@ class FrameSource {
   Lsn base_lsn_;
   ReadSource source_;
   std::shared_ptr<AlignedBuffer> window_;
+  bool is_shown_ = false;   // The last frame lies where the segment shows it.
   bool is_pinned_ = false;  // Somebody may look at the window, on any thread: it is not reused.
   uint64_t window_offset_ = 0;
   uint64_t window_bytes_ = 0;  // how much of it is filled

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "format/frame.h"
 #include "format/root_slot.h"
 #include "root/control.h"
 #include "root/root_file.h"
@@ -53,11 +54,28 @@ class SegmentReader {
   /// Reads all of `out`; `io` if the segment ends before.
   [[nodiscard]] virtual Result<void> read(uint64_t offset, std::span<std::byte> out,
                                           ReadSource source) = 0;
+  /// `count` bytes where they lie, if they can be shown without a copy: they stay as they are for
+  /// as long as somebody holds this. Nothing if they cannot. `io` if they cannot be read.
+  [[nodiscard]] virtual Result<std::span<const std::byte>> show(uint64_t offset, uint64_t count) {
+    static_cast<void>(offset + count);
+    return std::span<const std::byte>{};
+  }
   /// Bytes from `offset` on are read past every cache, everything until this is called: nobody
   /// writes below any more, and nobody must disturb a writer above.
   virtual void allow_cache_below(uint64_t offset) = 0;
   /// Makes what others wrote to it durable; allowed on a segment that is open for reading.
   [[nodiscard]] virtual Result<void> sync() = 0;
+};
+
+class MappedSegment;
+
+/// Which part of which segment is to be mapped.
+struct MappedRange {
+  SegmentBinding binding;
+  Identifier log_id{};
+  Lsn base_lsn;
+  Lsn end_lsn;
+  uint64_t base_ordinal = 0;
 };
 
 /// A segment open for writing. One thread writes at a time, beside any number that read.
@@ -100,6 +118,9 @@ class SegmentStore {
   /// Numbers of all segments, ascending, standbys included.
   [[nodiscard]] virtual Result<std::vector<uint64_t>> list() = 0;
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentReader>> open(uint64_t number) = 0;
+  /// Maps a sealed segment, to which nobody writes any more, up to the block of its end. Null if it
+  /// cannot be mapped, for whatever reason: then it is to be read, which will tell.
+  [[nodiscard]] virtual std::shared_ptr<MappedSegment> map(const MappedRange& range) = 0;
   /// Reads the header block in the fastest way, which may show bytes that only a cache has.
   [[nodiscard]] virtual Result<SegmentHead> read_head(uint64_t number) = 0;
   /// Opens a segment whose last frame ends at `end`, to go on there.

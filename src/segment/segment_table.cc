@@ -99,6 +99,7 @@ void SegmentTable::set_verified(uint64_t number, SegmentContents contents, bool 
   Entry& entry = found->second;
   entry.view.is_verified = true;
   entry.view.is_sealed = entry.view.is_sealed || is_sealed;
+  if (!entry.view.is_sealed) unsealed_from_ = std::min(unsealed_from_, number);
   entry.contents = std::move(contents);
 }
 
@@ -116,6 +117,26 @@ std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
   const auto above = by_base_.upper_bound(lsn);
   if (above == by_base_.begin()) return std::nullopt;
   return entries_.at(std::prev(above)->second).view;
+}
+
+std::optional<SegmentView> SegmentTable::find_time(uint64_t time_ns) const {
+  MutexLock lock(mutex_);
+  if (entries_.empty()) return std::nullopt;
+  auto found = entries_.begin();
+  // A segment is begun at the time of its first frame, and times never fall.
+  uint64_t begin = found->first;
+  uint64_t end = entries_.rbegin()->first + 1;
+  while (begin < end) {
+    const uint64_t middle = begin + (end - begin) / 2;
+    const auto entry = entries_.lower_bound(middle);
+    if (entry != entries_.end() && entry->second.view.header.created_ns < time_ns) {
+      found = entry;
+      begin = entry->first + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return found->second.view;
 }
 
 std::optional<SegmentView> SegmentTable::find_ordinal(uint64_t ordinal) const {
@@ -174,6 +195,18 @@ IndexEntry SegmentTable::search_start_ordinal(uint64_t number, uint64_t ordinal)
   return *std::prev(above);
 }
 
+IndexEntry SegmentTable::search_start_time(uint64_t number, uint64_t time_ns) const {
+  MutexLock lock(mutex_);
+  const Entry& entry = entries_.at(number);
+  const auto& index = entry.contents.index;
+  const auto above =
+      std::ranges::lower_bound(index, time_ns, std::ranges::less{}, &IndexEntry::time_ns);
+  if (above == index.begin()) {
+    return {.lsn = entry.view.header.base_lsn, .first_ordinal = entry.view.header.base_ordinal};
+  }
+  return *std::prev(above);
+}
+
 std::optional<SegmentContents> SegmentTable::contents(uint64_t number) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(number);
@@ -181,13 +214,17 @@ std::optional<SegmentContents> SegmentTable::contents(uint64_t number) const {
   return found->second.contents;
 }
 
-std::optional<SegmentView> SegmentTable::next_unsealed() const {
+std::optional<SegmentView> SegmentTable::next_unsealed() {
   MutexLock lock(mutex_);
-  for (auto item = entries_.begin(); item != entries_.end(); ++item) {
+  auto item = entries_.lower_bound(unsealed_from_);
+  for (; item != entries_.end() && item->second.view.is_closed; ++item) {
     const SegmentView& view = item->second.view;
-    if (!view.is_closed || !view.is_verified || view.is_sealed) continue;
-    // A seal proves that the next segment has a frame: it has to be there.
-    if (const auto next = std::next(item); next->second.view.is_empty()) continue;
+    // One that becomes due later because it is verified then lowers the mark.
+    unsealed_from_ = view.header.number;
+    if (!view.is_verified || view.is_sealed) continue;
+    // A seal proves that the next segment has a frame: it has to be there. Only the last closed one
+    // can be waiting for that, and no other one is due behind it.
+    if (const auto next = std::next(item); next->second.view.is_empty()) return std::nullopt;
     return view;
   }
   return std::nullopt;

@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "format/frame.h"
 #include "format/segment_header.h"
+#include "segment/mapped_segments.h"
 #include "segment/segment_scan.h"
 #include "segment/segment_store.h"
 #include "writeahead/lsn.h"
@@ -26,7 +27,7 @@ struct SegmentView {
   SegmentBinding binding;
   bool is_closed = false;    ///< Nothing will be appended to it.
   bool is_verified = false;  ///< Its contents are known: it is active, or was read and checked.
-  bool is_sealed = false;    ///< A seal is known to be there.
+  bool is_sealed = false;    ///< A seal is there, or none will be written: it changes no more.
   Lsn end_lsn;               ///< Of what is durable.
   uint64_t end_ordinal = 0;
   uint64_t digest = 0;  ///< Up to end_lsn.
@@ -72,6 +73,10 @@ class SegmentTable {
   /// The segment that holds `lsn`: the last one whose base is not above it. The end of the log
   /// counts as the last one's. Nothing below the first base.
   [[nodiscard]] std::optional<SegmentView> find(Lsn lsn) const WRITEAHEAD_EXCLUDES(mutex_);
+  /// The segment in which the records of that time, or those of an earlier and then those of a
+  /// later one, are to be looked for: the last one that was begun before it, else the first.
+  [[nodiscard]] std::optional<SegmentView> find_time(uint64_t time_ns) const
+      WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<SegmentView> find_ordinal(uint64_t ordinal) const
       WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<SegmentView> at(uint64_t number) const WRITEAHEAD_EXCLUDES(mutex_);
@@ -84,18 +89,24 @@ class SegmentTable {
   [[nodiscard]] IndexEntry search_start(uint64_t number, Lsn lsn) const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] IndexEntry search_start_ordinal(uint64_t number, uint64_t ordinal) const
       WRITEAHEAD_EXCLUDES(mutex_);
+  /// The same for the last known frame of an earlier time.
+  [[nodiscard]] IndexEntry search_start_time(uint64_t number, uint64_t time_ns) const
+      WRITEAHEAD_EXCLUDES(mutex_);
   /// The contents of a verified segment, for its seal.
   [[nodiscard]] std::optional<SegmentContents> contents(uint64_t number) const
       WRITEAHEAD_EXCLUDES(mutex_);
 
-  /// A closed segment that was verified and has no seal yet; the oldest one.
-  [[nodiscard]] std::optional<SegmentView> next_unsealed() const WRITEAHEAD_EXCLUDES(mutex_);
+  /// A closed segment that was verified and has no seal yet; the oldest one. What was passed over
+  /// once is not looked at again, so that asking does not cost more in a long log.
+  [[nodiscard]] std::optional<SegmentView> next_unsealed() WRITEAHEAD_EXCLUDES(mutex_);
   /// The handle through which a segment was written, while the table keeps it.
   [[nodiscard]] std::shared_ptr<SegmentWriter> writer(uint64_t number) const
       WRITEAHEAD_EXCLUDES(mutex_);
   /// A handle for reading; opened when needed, and kept open for the segments used last.
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> reader(SegmentStore& store, uint64_t number)
       WRITEAHEAD_EXCLUDES(mutex_);
+  /// The mappings that are kept. Whoever takes segments out of the table takes them out there next.
+  [[nodiscard]] MappedSegments& mapped() { return mapped_; }
 
  private:
   void keep(std::shared_ptr<SegmentReader> reader) WRITEAHEAD_REQUIRES(mutex_);
@@ -104,11 +115,13 @@ class SegmentTable {
   static constexpr size_t kKeptReaders = 16;
   static constexpr size_t kKeptWriters = 16;
 
+  MappedSegments mapped_;
   mutable Mutex mutex_;
   Entries entries_ WRITEAHEAD_GUARDED_BY(mutex_);
   Bases by_base_ WRITEAHEAD_GUARDED_BY(mutex_);  // the last number at each base
   std::deque<std::shared_ptr<SegmentReader>> recent_ WRITEAHEAD_GUARDED_BY(mutex_);
-  uint64_t first_writer_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // no segment below has its writer
+  uint64_t unsealed_from_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // none below is due to be sealed
+  uint64_t first_writer_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;   // no segment below has its writer
 };
 
 }  // namespace writeahead::internal

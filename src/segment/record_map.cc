@@ -1,0 +1,69 @@
+// Building and asking a map of records.
+// It is made of frames whose headers and record lengths verified, and never changes.
+#include "segment/record_map.h"
+
+#include <bit>
+#include <limits>
+
+#include "format/frame.h"
+
+namespace writeahead::internal {
+
+Result<std::unique_ptr<const RecordMap>> RecordMap::build(FrameSource& source, Lsn base_lsn,
+                                                          Lsn end_lsn) {
+  const uint64_t units = (end_lsn - base_lsn) / kUnitBytes;
+  if (units >= std::numeric_limits<uint32_t>::max()) return nullptr;
+  std::unique_ptr<RecordMap> map(new RecordMap(units));
+  for (Lsn lsn = base_lsn; lsn < end_lsn;) {
+    auto frame = source.at(lsn, end_lsn);
+    if (!frame) return std::unexpected(frame.error());
+    if (!*frame) return nullptr;
+    map->frames_.push_back(static_cast<uint32_t>((lsn - base_lsn) / kUnitBytes));
+    map->times_ns_.push_back((*frame)->header.time_ns);
+    FrameWalk walk((*frame)->header, (*frame)->bytes, source.binding(), 0);
+    while (walk.skip()) {
+      const uint64_t unit = (walk.lsn() - base_lsn) / kUnitBytes;
+      const uint64_t bit = unit % kUnitsPerLine;
+      map->lines_[unit / kUnitsPerLine].begins[bit / 64] |= uint64_t{1} << (bit % 64);
+    }
+    if (!walk.is_whole()) return nullptr;
+    lsn = (*frame)->end_lsn();
+  }
+  map->frames_.shrink_to_fit();
+  map->times_ns_.shrink_to_fit();
+  map->finish();
+  return std::unique_ptr<const RecordMap>(std::move(map));
+}
+
+/// Counts what comes before each line.
+void RecordMap::finish() {
+  uint32_t records = 0;
+  size_t frame = 0;
+  for (size_t i = 0; i < lines_.size(); ++i) {
+    while (frame + 1 < frames_.size() && frames_[frame + 1] <= i * kUnitsPerLine) ++frame;
+    lines_[i].records_before = records;
+    lines_[i].frame = static_cast<uint32_t>(frame);
+    for (const uint64_t word : lines_[i].begins) {
+      records += static_cast<uint32_t>(std::popcount(word));
+    }
+  }
+}
+
+std::optional<RecordMap::Place> RecordMap::find(uint64_t offset) const {
+  const uint64_t unit = offset / kUnitBytes;
+  if (offset % kUnitBytes != 0 || unit / kUnitsPerLine >= lines_.size()) return std::nullopt;
+  const Line& line = lines_[unit / kUnitsPerLine];
+  const uint64_t word = unit % kUnitsPerLine / 64;
+  const uint64_t bit = uint64_t{1} << (unit % kUnitsPerLine % 64);
+  if ((line.begins[word] & bit) == 0) return std::nullopt;
+  uint64_t records = line.records_before;
+  for (uint64_t i = 0; i < word; ++i)
+    records += static_cast<uint64_t>(std::popcount(line.begins[i]));
+  records += static_cast<uint64_t>(std::popcount(line.begins[word] & (bit - 1)));
+  // A frame is at least a header long, so this takes at most some dozens of steps.
+  size_t frame = line.frame;
+  while (frame + 1 < frames_.size() && frames_[frame + 1] <= unit) ++frame;
+  return Place{.records_before = records, .time_ns = times_ns_[frame]};
+}
+
+}  // namespace writeahead::internal
