@@ -100,6 +100,9 @@ uint64_t Log::epoch() const { return state_->view().epoch(); }
 Stats Log::stats() const { return state_->stats(); }
 const RecoveryReport& Log::recovery_report() const { return state_->report(); }
 std::vector<SegmentInfo> Log::segments() const { return state_->view().segments(); }
+Result<void> Log::trim_before(Lsn lsn) { return state_->trim_before(lsn); }
+Result<Hold> Log::hold(std::string_view name, Lsn lsn) { return state_->hold(name, lsn); }
+std::vector<HoldInfo> Log::holds() const { return state_->holds(); }
 Result<void> Log::close() { return state_->close(); }
 bool Log::step_background() { return state_->step(); }
 

@@ -64,6 +64,7 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
       store_(std::move(store)),
       report_(std::move(recovered.report)),
       root_(std::move(recovered.root)),
+      trimmed_(*store_, std::move(recovered.trimmed)),
       sealer_(*store_, *recovered.table, root_.epoch) {
   view_ = std::make_shared<ReadView>(store_, recovered.table, root_);
   committer_ =
@@ -77,6 +78,9 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
                                                            .ordinal = recovered.end_ordinal,
                                                            .digest = recovered.digest,
                                                            .time_ns = recovered.last_time_ns}});
+  holds_ = std::make_shared<HoldBook>(root_.holds, [this] {
+    if (background_ != nullptr && is_owner()) background_->wake();
+  });
   if (options.background == BackgroundWork::thread) {
     background_ = std::make_unique<BackgroundThread>([this] { return run_step(); }, kIdleTime);
   }
@@ -84,6 +88,11 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
 
 Error LogState::closed_error() const {
   return make_error(ErrorCode::closed, "use log", "it was closed", {.path = store_->path()});
+}
+
+Error LogState::fork_error(std::string_view action) const {
+  return make_error(ErrorCode::failed, action, "the log was opened before fork, by another process",
+                    {.path = store_->path()});
 }
 
 std::optional<Error> LogState::read_refusal() const {
@@ -99,11 +108,7 @@ Result<void> LogState::admit(uint64_t longest_payload) const {
                                longest_payload, max_record_bytes_),
                    {.path = store_->path()}));
   }
-  if (!is_owner()) {
-    return std::unexpected(make_error(ErrorCode::failed, "append",
-                                      "the log was opened before fork, by another process",
-                                      {.path = store_->path()}));
-  }
+  if (!is_owner()) return std::unexpected(fork_error("append"));
   return {};
 }
 
@@ -120,7 +125,10 @@ Result<void> LogState::prove(bool is_clean) {
   // A log without a segment proves its own beginning, as it was created.
   if (committer_->durable_lsn() != root_.first.lsn) next.proven = committer_->durable_position();
   next.is_clean = is_clean;
-  if (next.proven == root_.proven && next.is_clean == root_.is_clean) return {};
+  next.holds = holds_->all();
+  if (next.proven == root_.proven && next.is_clean == root_.is_clean && next.holds == root_.holds) {
+    return {};
+  }
   if (auto written = store_->write_root(next); !written) return written;
   root_ = std::move(next);
   return {};
@@ -131,7 +139,8 @@ Result<BackgroundThread::Next> LogState::housekeep() {
   auto sealed = sealer_.step();
   if (!sealed) return std::unexpected(sealed.error());
   if (*sealed) return Next::again;
-  if (committer_->durable_lsn() == root_.proven.lsn) return Next::sleep;
+  const bool is_proven = committer_->durable_lsn() == root_.proven.lsn;
+  if (is_proven && holds_->all() == root_.holds) return Next::sleep;
   const uint64_t idle_since = committer_->last_commit_ns();
   const auto idle_ns = static_cast<uint64_t>(kIdleTime.count());
   if (env_.monotonic_ns() - idle_since < idle_ns) return Next::later;
@@ -155,11 +164,8 @@ BackgroundThread::Next LogState::run_step() {
 bool LogState::step() { return run_step() == BackgroundThread::Next::again; }
 
 Result<void> LogState::close() {
-  if (!is_owner()) {
-    return std::unexpected(make_error(ErrorCode::failed, "close log",
-                                      "it was opened before fork, by another process",
-                                      {.path = store_->path()}));
-  }
+  if (!is_owner()) return std::unexpected(fork_error("close log"));
+  holds_->close(closed_error());
   committer_->close(closed_error());
   if (background_ != nullptr) background_->stop();
   MutexLock lock(mutex_);
@@ -184,7 +190,9 @@ Result<void> LogState::finish() {
     if (!sealed) return std::unexpected(sealed.error());
     if (!*sealed) break;
   }
-  return prove(true);
+  if (auto proven = prove(true); !proven) return proven;
+  // Last, since the log is sound without it.
+  return trimmed_.remove();
 }
 
 Stats LogState::stats() const {

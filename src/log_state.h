@@ -8,14 +8,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/background_thread.h"
 #include "base/mutex.h"
 #include "commit/committer.h"
 #include "read/read_view.h"
 #include "recovery/recovery.h"
+#include "retention/hold_book.h"
 #include "retention/sealer.h"
+#include "retention/trim.h"
+#include "retention/trimmed_segments.h"
 #include "segment/segment_store.h"
+#include "writeahead/hold.h"
 #include "writeahead/options.h"
 #include "writeahead/recovery_report.h"
 #include "writeahead/result.h"
@@ -34,6 +40,9 @@ class LogState {
   [[nodiscard]] Result<void> admit(uint64_t longest_payload) const;
   /// Hands the append to the committer and looks after the answer.
   [[nodiscard]] Result<Appended> append(PendingAppend& append);
+  [[nodiscard]] Result<void> trim_before(Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Result<Hold> hold(std::string_view name, Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] std::vector<HoldInfo> holds() const;
   [[nodiscard]] Result<void> close() WRITEAHEAD_EXCLUDES(mutex_);
   /// One step of background work; whether it did anything.
   bool step() WRITEAHEAD_EXCLUDES(mutex_);
@@ -55,7 +64,16 @@ class LogState {
   [[nodiscard]] Result<BackgroundThread::Next> housekeep() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> prove(bool is_clean) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> write_root(RootState next) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> trim_to_empty(Lsn limit) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> apply(const Trim& trim, const ProvenPosition& proven)
+      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> remove_trimmed() WRITEAHEAD_REQUIRES(mutex_);
+  /// Why nothing may be changed; nothing while it may.
+  [[nodiscard]] std::optional<Error> write_refusal(std::string_view action) const
+      WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Error closed_error() const;
+  [[nodiscard]] Error fork_error(std::string_view action) const;
 
   Env& env_;
   const uint64_t owner_;
@@ -64,10 +82,12 @@ class LogState {
   const RecoveryReport report_;
   std::shared_ptr<ReadView> view_;
   std::unique_ptr<Committer> committer_;
+  std::shared_ptr<HoldBook> holds_;
   std::atomic<bool> is_closed_ = false;
 
-  mutable Mutex mutex_;  // background work and close(): one at a time
+  mutable Mutex mutex_;  // background work, trims and close(): one at a time
   RootState root_ WRITEAHEAD_GUARDED_BY(mutex_);
+  TrimmedSegments trimmed_ WRITEAHEAD_GUARDED_BY(mutex_);
   Sealer sealer_ WRITEAHEAD_GUARDED_BY(mutex_);
   bool is_released_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
 

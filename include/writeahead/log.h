@@ -10,10 +10,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "writeahead/batch.h"
 #include "writeahead/export.h"
+#include "writeahead/hold.h"
 #include "writeahead/lsn.h"
 #include "writeahead/options.h"
 #include "writeahead/payload.h"
@@ -90,6 +92,23 @@ class WRITEAHEAD_EXPORT Log {
   [[nodiscard]] bool is_empty() const;
   /// The number of this opening; grows at each.
   [[nodiscard]] uint64_t epoch() const;
+
+  /// Gives up what lies below the smallest of `lsn` and all holds, in whole segments, and their
+  /// space. `lsn` need not be a record's address. At or beyond the end, all records go and the log
+  /// is empty; the next record gets the address and the number that it would have had anyway.
+  ///
+  /// Needs no space. Durable on return; on a crash before that, the log begins at the old position
+  /// or at the new one. Views and the segment that a reader is in stay readable; new reads below
+  /// first_lsn() answer `trimmed`. Codes: `failed`, `closed`.
+  [[nodiscard]] Result<void> trim_before(Lsn lsn);
+
+  /// Makes a hold for the consumer `name`, or moves the one that it has, in either direction:
+  /// nothing from `lsn` on is trimmed until the hold is advanced or released. Durable on return.
+  /// Codes: `trimmed` if `lsn` lies below first_lsn(), `invalid_argument` (a name has 1 to 55
+  /// bytes, a log at most 48 holds), `failed`, `closed`.
+  [[nodiscard]] Result<Hold> hold(std::string_view name, Lsn lsn);
+  /// All holds, with the positions that trims obey now.
+  [[nodiscard]] std::vector<HoldInfo> holds() const;
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] const RecoveryReport& recovery_report() const;

@@ -25,8 +25,8 @@ Committer::Committer(SegmentStore& store, SegmentTable& table, Env& env, const O
       segment_bytes_(options.segment_bytes),
       group_wait_ns_(uint64_t{options.group_wait_us} * 1000),
       log_id_(start.log_id),
-      epoch_(start.epoch),
       active_(std::move(start.active)),
+      epoch_(start.epoch),
       active_header_(start.active_header),
       binding_(SegmentBinding::of(start.log_id, start.active_header.number)),
       position_(start.position),
@@ -48,8 +48,8 @@ void Committer::append(PendingAppend& append) {
     (tail_ == nullptr ? head_ : tail_->next) = &append;
     tail_ = &append;
     queued_.fetch_add(1, std::memory_order_relaxed);
-    leads = !is_led_;
-    is_led_ = true;
+    leads = !is_led_ && !is_pause_wanted_;
+    is_led_ = is_led_ || leads;
   }
   if (leads || append.await() == PendingAppend::Signal::lead) lead(append);
 }
@@ -242,7 +242,7 @@ Committer::Group Committer::refuse_all(Group group, const Error& error) {
 /// The first of those who came meanwhile leads from here on, before anybody else is woken.
 void Committer::hand_on() {
   MutexLock lock(mutex_);
-  if (head_ != nullptr) {
+  if (head_ != nullptr && !is_pause_wanted_) {
     head_->signal(PendingAppend::Signal::lead);
     return;
   }
@@ -258,10 +258,40 @@ void Committer::wake(const Group& group, const PendingAppend& own) {
   }
 }
 
+void Committer::pause() {
+  MutexLock lock(mutex_);
+  is_pause_wanted_ = true;
+  while (is_led_) idle_.wait(mutex_);
+  is_led_ = true;
+}
+
+void Committer::resume() {
+  {
+    MutexLock lock(mutex_);
+    is_pause_wanted_ = false;
+  }
+  hand_on();
+}
+
+void Committer::restart(CommitStart start) {
+  active_ = std::move(start.active);
+  active_header_ = start.active_header;
+  binding_ = SegmentBinding::of(log_id_, active_header_.number);
+  position_ = start.position;
+  epoch_ = start.epoch;
+  must_rotate_ = active_ == nullptr;
+  if (active_ != nullptr) next_number_ = active_header_.number + 1;
+  MutexLock lock(mutex_);
+  end_lsn_.store(position_.lsn.value(), std::memory_order_release);
+  durable_lsn_.store(position_.lsn.value(), std::memory_order_release);
+  durable_number_ = active_ ? active_header_.number : next_number_;
+}
+
 void Committer::close(const Error& error) {
   MutexLock lock(mutex_);
   if (!closed_) closed_ = error;
-  while (is_led_) idle_.wait(mutex_);
+  // During a pause nobody leads those who wait.
+  while (is_led_ || head_ != nullptr) idle_.wait(mutex_);
 }
 
 void Committer::fail(const Error& cause) {

@@ -46,6 +46,17 @@ class Committer {
   /// Appends and returns when the answer is set. The error, if any, is in `append.error`.
   void append(PendingAppend& append) WRITEAHEAD_EXCLUDES(mutex_);
 
+  /// Returns when nothing is on its way and all that was issued is durable, or the committer
+  /// failed; appends wait in the queue until resume(). One caller at a time.
+  void pause() WRITEAHEAD_EXCLUDES(mutex_);
+  void resume() WRITEAHEAD_EXCLUDES(mutex_);
+  /// While paused: where the next append goes, and the number of the next segment to be begun.
+  [[nodiscard]] const LogPosition& position() const { return position_; }
+  [[nodiscard]] uint64_t next_number() const { return next_number_; }
+  /// While paused: goes on from another place. Without an active segment the next append begins
+  /// one with next_number(). Allocates nothing.
+  void restart(CommitStart start) WRITEAHEAD_EXCLUDES(mutex_);
+
   /// Refuses new appends with `error`, and returns when those that came before are done.
   void close(const Error& error) WRITEAHEAD_EXCLUDES(mutex_);
   /// After an I/O error: nothing more is written; every append answers `failed` with this cause,
@@ -93,11 +104,11 @@ class Committer {
   const uint64_t segment_bytes_;
   const uint64_t group_wait_ns_;
   const Identifier log_id_;
-  const uint64_t epoch_;
 
   // The leader's own: leadership passes under the mutex, so no two threads touch these at once.
   std::shared_ptr<SegmentWriter> active_;
   std::shared_ptr<SegmentWriter> standby_;  // prepared, and not begun yet
+  uint64_t epoch_;
   SegmentHeader active_header_;
   SegmentBinding binding_;
   LogPosition position_;
@@ -116,6 +127,7 @@ class Committer {
   PendingAppend* head_ WRITEAHEAD_GUARDED_BY(mutex_) = nullptr;
   PendingAppend* tail_ WRITEAHEAD_GUARDED_BY(mutex_) = nullptr;
   bool is_led_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
+  bool is_pause_wanted_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
   std::optional<Error> closed_ WRITEAHEAD_GUARDED_BY(mutex_);
   std::optional<Error> failure_ WRITEAHEAD_GUARDED_BY(mutex_);
   uint64_t durable_number_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;

@@ -84,6 +84,11 @@ Result<bool> Cursor::advance_segment() {
     return true;
   }
   if (!successor) return false;
+  if (successor->header.base_lsn != segment_.end_lsn) {
+    return std::unexpected(
+        make_error(ErrorCode::trimmed, "read log", "what follows was trimmed meanwhile",
+                   {.path = view_->store().path(), .offset = std::nullopt, .lsn = position_}));
+  }
   const IndexEntry start{.lsn = successor->header.base_lsn,
                          .first_ordinal = successor->header.base_ordinal,
                          .time_ns = 0};
@@ -113,16 +118,18 @@ Result<void> Cursor::place() {
         make_error(ErrorCode::not_found, "read log", "no record begins here",
                    {.path = view_->store().path(), .offset = std::nullopt, .lsn = from}));
   };
+  // Looked up before the first Lsn is asked for: what a trim takes in between shows as trimmed.
+  const auto segment = view_->table().find(from);
   if (from < view_->first_lsn()) {
     return std::unexpected(
         make_error(ErrorCode::trimmed, "read log", "the log begins behind this address",
                    {.path = view_->store().path(), .offset = std::nullopt, .lsn = from}));
   }
-  const auto segment = view_->table().find(from);
   if (!segment) {
     // A log without a segment has one valid position: where its first record will go.
     if (from != view_->first_lsn()) return not_found();
     frame_lsn_ = from;
+    segment_.end_lsn = from;
     return {};
   }
   if (from > segment->end_lsn) return not_found();
@@ -130,7 +137,7 @@ Result<void> Cursor::place() {
   if (auto reader = view_->verified_reader(*segment); !reader) {
     return std::unexpected(reader.error());
   }
-  const IndexEntry start = view_->table().search_start(segment->header.number, from);
+  const IndexEntry start = view_->table().search_start(*segment, from);
   if (auto entered = enter_segment(*segment, start); !entered) return entered;
   while (frame_lsn_ < from) {
     if (auto entered = enter_frame(); !entered) return std::unexpected(entered.error());
@@ -160,7 +167,7 @@ Result<void> Cursor::seek_ordinal(const SegmentView& segment, uint64_t ordinal) 
   if (auto reader = view_->verified_reader(segment); !reader) {
     return std::unexpected(reader.error());
   }
-  const IndexEntry start = view_->table().search_start_ordinal(segment.header.number, ordinal);
+  const IndexEntry start = view_->table().search_start_ordinal(segment, ordinal);
   if (auto entered = enter_segment(segment, start); !entered) return entered;
   while (true) {
     if (frame_lsn_ >= segment_.end_lsn) {

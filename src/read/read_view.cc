@@ -33,8 +33,10 @@ Result<RecordView> ReadView::record_at_ordinal(uint64_t ordinal) {
     return std::unexpected(
         make_error(code, fmt::format("find ordinal {}", ordinal), cause, {.path = store_->path()}));
   };
-  if (ordinal < first_.ordinal) return refuse(ErrorCode::trimmed, "the log begins behind it");
   const auto segment = table_->find_ordinal(ordinal);
+  if (ordinal < table_->extent().first.ordinal) {
+    return refuse(ErrorCode::trimmed, "the log begins behind it");
+  }
   if (!segment) return refuse(ErrorCode::not_found, "no durable record has it");
   Cursor cursor(shared_from_this(), segment->header.base_lsn);
   if (auto sought = cursor.seek_ordinal(*segment, ordinal); !sought) {
@@ -52,22 +54,12 @@ Result<Lsn> ReadView::find_ordinal(uint64_t ordinal) {
 }
 
 Result<RecordView> ReadView::last() {
-  const uint64_t count = records();
-  if (count == 0) {
+  const LogExtent extent = table_->extent();
+  if (extent.end_ordinal == extent.first.ordinal) {
     return std::unexpected(make_error(ErrorCode::not_found, "read last record", "the log is empty",
                                       {.path = store_->path()}));
   }
-  return record_at_ordinal(first_.ordinal + count - 1);
-}
-
-Lsn ReadView::durable_lsn() const {
-  const auto last = table_->find(Lsn(UINT64_MAX));
-  return last ? last->end_lsn : first_.lsn;
-}
-
-uint64_t ReadView::records() const {
-  const auto last = table_->find(Lsn(UINT64_MAX));
-  return last ? last->end_ordinal - first_.ordinal : 0;
+  return record_at_ordinal(extent.end_ordinal - 1);
 }
 
 std::vector<SegmentInfo> ReadView::segments() {
@@ -96,7 +88,8 @@ Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentVi
   const uint64_t number = segment.header.number;
   auto reader = table_->reader(*store_, number);
   const auto now = table_->at(number);
-  if (!reader || !now || !now->is_closed || now->is_verified) return reader;
+  if (!now) return std::unexpected(SegmentTable::gone(*store_));
+  if (!reader || !now->is_closed || now->is_verified) return reader;
   auto checked = check_closed_segment(*reader, *now, ReadSource::any);
   if (!checked) return std::unexpected(checked.error());
   if (checked->damage) return std::unexpected(to_error(*checked->damage, "read segment"));

@@ -25,19 +25,19 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
  public:
   ReadView(std::shared_ptr<SegmentStore> store, std::shared_ptr<SegmentTable> table,
            const RootState& root)
-      : store_(std::move(store)),
-        table_(std::move(table)),
-        first_(root.first),
-        epoch_(root.epoch) {}
+      : store_(std::move(store)), table_(std::move(table)), epoch_(root.epoch) {}
 
   [[nodiscard]] Result<RecordView> read(Lsn lsn);
   [[nodiscard]] Reader reader(Lsn from);
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal);
   [[nodiscard]] Result<RecordView> last();
 
-  [[nodiscard]] Lsn first_lsn() const { return first_.lsn; }
-  [[nodiscard]] Lsn durable_lsn() const;
-  [[nodiscard]] uint64_t records() const;
+  [[nodiscard]] Lsn first_lsn() const { return table_->extent().first.lsn; }
+  [[nodiscard]] Lsn durable_lsn() const { return table_->extent().end_lsn; }
+  [[nodiscard]] uint64_t records() const {
+    const LogExtent extent = table_->extent();
+    return extent.end_ordinal - extent.first.ordinal;
+  }
   [[nodiscard]] uint64_t epoch() const { return epoch_; }
   [[nodiscard]] std::vector<SegmentInfo> segments();
 
@@ -53,7 +53,6 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
 
   std::shared_ptr<SegmentStore> store_;
   std::shared_ptr<SegmentTable> table_;
-  LogStart first_;
   uint64_t epoch_;
 };
 

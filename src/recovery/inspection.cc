@@ -149,8 +149,10 @@ Result<void> Inspector::judge_segments() {
   if (!numbers) return std::unexpected(numbers.error());
   std::vector<Candidate> candidates;
   for (const uint64_t number : *numbers) {
-    // Below the first lie left-overs of a trim.
-    if (number < found.root.first.number) continue;
+    if (number < found.root.first.number) {
+      found.trimmed.push_back(number);
+      continue;
+    }
     auto candidate = classify(number);
     if (!candidate) return std::unexpected(candidate.error());
     if (candidate->verdict == SegmentVerdict::unsupported) {

@@ -42,6 +42,7 @@ struct Inspection {
   uint64_t highest_epoch = 0;     ///< Of root, segment headers and accepted frames.
   std::vector<DataSegment> data;  ///< Ascending, without a gap.
   std::vector<uint64_t> leftovers;      ///< Segments that hold no data of the log: to be removed.
+  std::vector<uint64_t> trimmed;        ///< Below the first: left over of a trim, to be removed.
   std::shared_ptr<SegmentReader> last;  ///< Of data.back(), if there is one.
   std::optional<Tail> tail;             ///< Of the same.
   std::optional<Damage> damage;         ///< The first that was found; what follows was not judged.

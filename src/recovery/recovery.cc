@@ -98,7 +98,7 @@ RecoveryReport describe_found(const Inspection& found) {
 
 std::shared_ptr<SegmentTable> make_table(const Inspection& found,
                                          const std::shared_ptr<SegmentWriter>& active) {
-  auto table = std::make_shared<SegmentTable>();
+  auto table = std::make_shared<SegmentTable>(found.root.first);
   for (const DataSegment& segment : found.data) {
     const bool is_last = &segment == &found.data.back();
     table->add(SegmentTable::prepare(segment.header, is_last ? active : nullptr));
@@ -138,6 +138,10 @@ Result<Recovered> recover(SegmentStore& store, Env& env, bool must_be_new) {
   // From here on frames of the new epoch may be written: it is durable and will never be used
   // again.
   if (auto claimed = store.claim(*root); !claimed) return std::unexpected(claimed.error());
+  // Only now do both copies of the root agree on where the log begins.
+  auto kept = store.drop(found.trimmed);
+  if (!kept) return std::unexpected(kept.error());
+  out.trimmed = std::move(*kept);
   out.root = std::move(*root);
   out.report.epoch = out.root.epoch;
   out.table = make_table(found, out.active);

@@ -305,6 +305,22 @@ Result<void> FileStore::remove(std::span<const uint64_t> numbers) {
   return {};
 }
 
+Result<std::vector<uint64_t>> FileStore::drop(std::span<const uint64_t> numbers) {
+  std::vector<uint64_t> kept;
+  kept.reserve(numbers.size());
+  for (const uint64_t number : numbers) {
+    // CRASH: any of them may be gone or not; an opening drops those that are left.
+    const auto removed = directory_->remove(segment_name(number));
+    if (!removed && removed.error().number != ENOENT) kept.push_back(number);
+  }
+  if (kept.size() == numbers.size()) return kept;
+  // The system may report an error of this directory once: nobody may be told of it in our place.
+  if (auto synced = directory_->sync(); !synced) {
+    return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
+  }
+  return kept;
+}
+
 Result<std::string> FileStore::save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,
                                          uint64_t begin, uint64_t end) {
   return copy_torn_bytes(*directory_, path_, file_mode_, number, lsn, segment, begin, end);

@@ -50,6 +50,7 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> prepare(uint64_t number,
                                                                uint64_t bytes) override;
   [[nodiscard]] Result<void> remove(std::span<const uint64_t> numbers) override;
+  [[nodiscard]] Result<std::vector<uint64_t>> drop(std::span<const uint64_t> numbers) override;
   [[nodiscard]] Result<std::string> save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,
                                               uint64_t begin, uint64_t end) override;
   void publish_durable(Lsn lsn) override;

@@ -99,8 +99,12 @@ class SegmentStore {
   /// in place. `no_space` if it cannot be made for now; nothing is left behind then.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> prepare(uint64_t number,
                                                                        uint64_t bytes) = 0;
-  /// Removes segments, durably.
+  /// Removes segments, durably: they hold nothing, even if their names should come back.
   [[nodiscard]] virtual Result<void> remove(std::span<const uint64_t> numbers) = 0;
+  /// Removes segments that all copies of the root exclude from the log. What they hold is left as
+  /// it is, since a backup may share it, and does not matter if their names come back. Returns
+  /// those that the storage would not let go for now. An error, of the sync, ends all writing.
+  [[nodiscard]] virtual Result<std::vector<uint64_t>> drop(std::span<const uint64_t> numbers) = 0;
 
   /// Copies [begin, end) of a segment to where an operator finds it, durably; returns where.
   /// `no_space` if there is none.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/error.h"
 
 namespace writeahead::internal {
 namespace {
@@ -111,6 +112,29 @@ void SegmentTable::set_sealed(uint64_t number) {
   found->second.writer.reset();
 }
 
+void SegmentTable::trim(const LogStart& first) {
+  MutexLock lock(mutex_);
+  const auto end = entries_.lower_bound(first.number);
+  for (auto entry = entries_.begin(); entry != end; ++entry) {
+    // An empty segment's base leads to its successor.
+    const auto base = by_base_.find(entry->second.view.header.base_lsn);
+    if (base != by_base_.end() && base->second < first.number) by_base_.erase(base);
+  }
+  entries_.erase(entries_.begin(), end);
+  first_ = first;
+  // Open handles would keep the space of files that are removed.
+  recent_.clear();
+}
+
+LogExtent SegmentTable::extent() const {
+  MutexLock lock(mutex_);
+  if (entries_.empty()) {
+    return {.first = first_, .end_lsn = first_.lsn, .end_ordinal = first_.ordinal};
+  }
+  const SegmentView& last = entries_.rbegin()->second.view;
+  return {.first = first_, .end_lsn = last.end_lsn, .end_ordinal = last.end_ordinal};
+}
+
 std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
   MutexLock lock(mutex_);
   const auto above = by_base_.upper_bound(lsn);
@@ -152,26 +176,26 @@ std::vector<SegmentView> SegmentTable::all() const {
   return views;
 }
 
-IndexEntry SegmentTable::search_start(uint64_t number, Lsn lsn) const {
-  MutexLock lock(mutex_);
-  const Entry& entry = entries_.at(number);
-  const auto above =
-      std::ranges::upper_bound(entry.contents.index, lsn, std::ranges::less{}, &IndexEntry::lsn);
-  if (above == entry.contents.index.begin()) {
-    return {.lsn = entry.view.header.base_lsn, .first_ordinal = entry.view.header.base_ordinal};
-  }
-  return *std::prev(above);
+IndexEntry SegmentTable::search_start(const SegmentView& segment, Lsn lsn) const {
+  return last_where(segment, [lsn](const IndexEntry& entry) { return entry.lsn <= lsn; });
 }
 
-IndexEntry SegmentTable::search_start_ordinal(uint64_t number, uint64_t ordinal) const {
+IndexEntry SegmentTable::search_start_ordinal(const SegmentView& segment, uint64_t ordinal) const {
+  return last_where(segment,
+                    [ordinal](const IndexEntry& entry) { return entry.first_ordinal <= ordinal; });
+}
+
+template <class IsBelow>
+IndexEntry SegmentTable::last_where(const SegmentView& segment, IsBelow is_below) const {
   MutexLock lock(mutex_);
-  const Entry& entry = entries_.at(number);
-  const auto above = std::ranges::upper_bound(entry.contents.index, ordinal, std::ranges::less{},
-                                              &IndexEntry::first_ordinal);
-  if (above == entry.contents.index.begin()) {
-    return {.lsn = entry.view.header.base_lsn, .first_ordinal = entry.view.header.base_ordinal};
+  const auto found = entries_.find(segment.header.number);
+  if (found != entries_.end()) {
+    const auto& index = found->second.contents.index;
+    const auto above = std::ranges::partition_point(index, is_below);
+    if (above != index.begin()) return *std::prev(above);
   }
-  return *std::prev(above);
+  return {
+      .lsn = segment.header.base_lsn, .first_ordinal = segment.header.base_ordinal, .time_ns = 0};
 }
 
 std::optional<SegmentContents> SegmentTable::contents(uint64_t number) const {
@@ -199,22 +223,32 @@ std::shared_ptr<SegmentWriter> SegmentTable::writer(uint64_t number) const {
   return found == entries_.end() ? nullptr : found->second.writer;
 }
 
+Error SegmentTable::gone(const SegmentStore& store) {
+  return make_error(ErrorCode::trimmed, "read log", "the segment was trimmed meanwhile",
+                    {.path = store.path()});
+}
+
 Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store, uint64_t number) {
   SegmentView view;
   {
     MutexLock lock(mutex_);
-    Entry& entry = entries_.at(number);
+    const auto found = entries_.find(number);
+    if (found == entries_.end()) return std::unexpected(gone(store));
+    Entry& entry = found->second;
     if (entry.writer != nullptr) return entry.writer;
     if (auto opened = entry.opened.lock()) return opened;
     view = entry.view;
   }
   auto opened = store.open(number);
-  if (!opened) return opened;
   // The page of the end belongs to a writer: the active segment's next frame or the seal.
   const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
-  if (view.is_closed) (*opened)->allow_cache_below(round_down(end, kBlockBytes));
+  if (opened && view.is_closed) (*opened)->allow_cache_below(round_down(end, kBlockBytes));
   MutexLock lock(mutex_);
-  entries_.at(number).opened = *opened;
+  const auto found = entries_.find(number);
+  // Its file may be gone, or be on its way to another use.
+  if (found == entries_.end()) return std::unexpected(gone(store));
+  if (!opened) return opened;
+  found->second.opened = *opened;
   keep(*opened);
   return opened;
 }

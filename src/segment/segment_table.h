@@ -13,6 +13,7 @@
 
 #include "base/mutex.h"
 #include "format/frame.h"
+#include "format/root_slot.h"
 #include "format/segment_header.h"
 #include "segment/segment_scan.h"
 #include "segment/segment_store.h"
@@ -34,6 +35,13 @@ struct SegmentView {
   [[nodiscard]] bool is_empty() const { return end_lsn == header.base_lsn; }
 };
 
+/// From where to where a log goes.
+struct LogExtent {
+  LogStart first;
+  Lsn end_lsn;  ///< Of what is durable.
+  uint64_t end_ordinal = 0;
+};
+
 class SegmentTable {
   struct Entry {
     SegmentView view;
@@ -52,6 +60,9 @@ class SegmentTable {
     Entries::node_type entry_;
     Bases::node_type base_;
   };
+  /// `first`: where the log begins, and ends as long as it has no segment.
+  explicit SegmentTable(const LogStart& first) : first_(first) {}
+
   [[nodiscard]] static Addition prepare(const SegmentHeader& header,
                                         std::shared_ptr<SegmentWriter> writer);
   /// Makes sure that the next extend() needs no memory.
@@ -68,7 +79,11 @@ class SegmentTable {
   void set_verified(uint64_t number, SegmentContents contents, bool is_sealed)
       WRITEAHEAD_EXCLUDES(mutex_);
   void set_sealed(uint64_t number) WRITEAHEAD_EXCLUDES(mutex_);
+  /// The log begins at `first` from now on: segments with lower numbers leave the table. Whoever
+  /// has a handle of one keeps it. Allocates nothing.
+  void trim(const LogStart& first) WRITEAHEAD_EXCLUDES(mutex_);
 
+  [[nodiscard]] LogExtent extent() const WRITEAHEAD_EXCLUDES(mutex_);
   /// The segment that holds `lsn`: the last one whose base is not above it. The end of the log
   /// counts as the last one's. Nothing below the first base.
   [[nodiscard]] std::optional<SegmentView> find(Lsn lsn) const WRITEAHEAD_EXCLUDES(mutex_);
@@ -80,9 +95,10 @@ class SegmentTable {
   [[nodiscard]] std::vector<SegmentView> all() const WRITEAHEAD_EXCLUDES(mutex_);
 
   /// Where to begin a search in a verified segment: the last known frame at or below `lsn`, or
-  /// holding no ordinal above `ordinal`. Its base if none is known.
-  [[nodiscard]] IndexEntry search_start(uint64_t number, Lsn lsn) const WRITEAHEAD_EXCLUDES(mutex_);
-  [[nodiscard]] IndexEntry search_start_ordinal(uint64_t number, uint64_t ordinal) const
+  /// holding no ordinal above `ordinal`. Its base if none is known, or if it left the table.
+  [[nodiscard]] IndexEntry search_start(const SegmentView& segment, Lsn lsn) const
+      WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] IndexEntry search_start_ordinal(const SegmentView& segment, uint64_t ordinal) const
       WRITEAHEAD_EXCLUDES(mutex_);
   /// The contents of a verified segment, for its seal.
   [[nodiscard]] std::optional<SegmentContents> contents(uint64_t number) const
@@ -93,11 +109,17 @@ class SegmentTable {
   /// The handle through which a segment was written, while the table keeps it.
   [[nodiscard]] std::shared_ptr<SegmentWriter> writer(uint64_t number) const
       WRITEAHEAD_EXCLUDES(mutex_);
-  /// A handle for reading; opened when needed, and kept open for the segments used last.
+  /// A handle for reading; opened when needed, and kept open for the segments used last. `trimmed`
+  /// if the segment is not in the table any more.
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> reader(SegmentStore& store, uint64_t number)
       WRITEAHEAD_EXCLUDES(mutex_);
+  /// What a reader is told of a segment that left the table.
+  [[nodiscard]] static Error gone(const SegmentStore& store);
 
  private:
+  template <class IsBelow>
+  [[nodiscard]] IndexEntry last_where(const SegmentView& segment, IsBelow is_below) const
+      WRITEAHEAD_EXCLUDES(mutex_);
   void keep(std::shared_ptr<SegmentReader> reader) WRITEAHEAD_REQUIRES(mutex_);
   void keep_few_writers() WRITEAHEAD_REQUIRES(mutex_);
 
@@ -105,6 +127,7 @@ class SegmentTable {
   static constexpr size_t kKeptWriters = 16;
 
   mutable Mutex mutex_;
+  LogStart first_ WRITEAHEAD_GUARDED_BY(mutex_);
   Entries entries_ WRITEAHEAD_GUARDED_BY(mutex_);
   Bases by_base_ WRITEAHEAD_GUARDED_BY(mutex_);  // the last number at each base
   std::deque<std::shared_ptr<SegmentReader>> recent_ WRITEAHEAD_GUARDED_BY(mutex_);

@@ -1,0 +1,130 @@
+// Giving space back: trims and holds of an open log.
+// Each is one write of the root, which commits it; files go only when both of its slots agree.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "commit/commit_pause.h"
+#include "log_state.h"
+
+namespace writeahead::internal {
+
+std::optional<Error> LogState::write_refusal(std::string_view action) const {
+  if (is_released_) return closed_error();
+  if (auto failure = committer_->failure()) return failure;
+  if (is_owner()) return std::nullopt;
+  return fork_error(action);
+}
+
+/// Both slots are written. A failure fails the log.
+Result<void> LogState::write_root(RootState next) {
+  if (auto written = store_->write_root(next); !written) {
+    committer_->fail(written.error());
+    return std::unexpected(*committer_->failure());
+  }
+  root_ = std::move(next);
+  return {};
+}
+
+Result<void> LogState::trim_before(Lsn lsn) {
+  if (!is_owner()) return std::unexpected(fork_error("trim log"));
+  MutexLock lock(mutex_);
+  if (auto refusal = write_refusal("trim log")) return std::unexpected(*refusal);
+  const Lsn limit = std::min(lsn, holds_->lowest().value_or(lsn));
+  const LogExtent extent = view_->table().extent();
+  if (limit <= extent.first.lsn) return {};
+  Result<void> done{};
+  if (limit >= extent.end_lsn) done = trim_to_empty(limit);
+  // Somebody may have appended meanwhile; and the last segment may hold nothing as it is.
+  const auto trim = done ? trim_closed(view_->table().all(), limit) : std::nullopt;
+  if (trim) done = apply(*trim, committer_->durable_position());
+  // After the commits went on: this takes as long as the file system likes.
+  return done ? remove_trimmed() : done;
+}
+
+/// Drops all segments, if all records lie below `limit`. The next append begins another one, at the
+/// same Lsn.
+Result<void> LogState::trim_to_empty(Lsn limit) {
+  // Nobody may append to the last segment while it goes.
+  const CommitPause pause(*committer_);
+  if (const auto failure = committer_->failure()) return std::unexpected(*failure);
+  const auto segments = view_->table().all();
+  if (segments.empty() || segments.back().is_empty()) return {};
+  if (segments.back().end_lsn > limit) return {};
+  const Trim trim = trim_all(segments, committer_->next_number());
+  LogPosition position = committer_->position();
+  position.digest = 0;
+  auto done = apply(trim, {.number = trim.first.number, .lsn = trim.first.lsn});
+  if (!done) return done;
+  committer_->restart({.log_id = root_.log_id,
+                       .epoch = root_.epoch,
+                       .first_number = trim.first.number,
+                       .active = nullptr,
+                       .active_header = {},
+                       .position = position});
+  return {};
+}
+
+Result<void> LogState::apply(const Trim& trim, const ProvenPosition& proven) {
+  trimmed_.reserve(trim.dropped.size());
+  RootState next = root_;
+  next.first = trim.first;
+  next.proven = proven;
+  next.holds = holds_->all();
+  // CRASH: the log begins at one or the other position; the files are all there.
+  if (auto written = write_root(std::move(next)); !written) return written;
+  view_->table().trim(trim.first);
+  trimmed_.add(trim.dropped);
+  return {};
+}
+
+Result<void> LogState::remove_trimmed() {
+  if (auto removed = trimmed_.remove(); !removed) {
+    committer_->fail(removed.error());
+    return std::unexpected(*committer_->failure());
+  }
+  return {};
+}
+
+Result<Hold> LogState::hold(std::string_view name, Lsn lsn) {
+  const std::string action = fmt::format("hold log for '{}'", name);
+  const auto refuse = [&](ErrorCode code, std::string_view cause) {
+    return std::unexpected(
+        make_error(code, action, cause, {.path = store_->path(), .offset = {}, .lsn = lsn}));
+  };
+  if (!is_owner()) return std::unexpected(fork_error(action));
+  if (name.empty() || name.size() > kMaxHoldNameBytes) {
+    return refuse(ErrorCode::invalid_argument, "a name has 1 to 55 bytes");
+  }
+  MutexLock lock(mutex_);
+  if (auto refusal = write_refusal(action)) return std::unexpected(*refusal);
+  if (lsn < view_->first_lsn()) return refuse(ErrorCode::trimmed, "the log begins behind it");
+  RootState next = root_;
+  next.holds = holds_->all();
+  const auto found = std::ranges::find(next.holds, name, &RootHold::name);
+  if (found != next.holds.end()) {
+    found->lsn = lsn;
+  } else if (next.holds.size() == kMaxHolds) {
+    return refuse(ErrorCode::invalid_argument, "the log has 48 holds, and no room for more");
+  } else {
+    next.holds.push_back({.name = std::string(name), .lsn = lsn});
+  }
+  if (next.holds != root_.holds) {
+    // CRASH: the hold is there or not; nobody was told yet.
+    if (auto written = write_root(std::move(next)); !written) {
+      return std::unexpected(written.error());
+    }
+  }
+  holds_->set(std::string(name), lsn);
+  return Hold(std::string(name), holds_);
+}
+
+std::vector<HoldInfo> LogState::holds() const {
+  std::vector<HoldInfo> infos;
+  for (const RootHold& hold : holds_->all()) infos.push_back({.name = hold.name, .lsn = hold.lsn});
+  return infos;
+}
+
+}  // namespace writeahead::internal
