@@ -101,6 +101,7 @@ Stats Log::stats() const { return state_->stats(); }
 const RecoveryReport& Log::recovery_report() const { return state_->report(); }
 std::vector<SegmentInfo> Log::segments() const { return state_->view().segments(); }
 Result<void> Log::trim_before(Lsn lsn) { return state_->trim_before(lsn); }
+Result<void> Log::truncate_from(Lsn lsn) { return state_->truncate_from(lsn); }
 Result<Hold> Log::hold(std::string_view name, Lsn lsn) { return state_->hold(name, lsn); }
 std::vector<HoldInfo> Log::holds() const { return state_->holds(); }
 Result<void> Log::close() { return state_->close(); }

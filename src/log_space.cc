@@ -1,4 +1,4 @@
-// Giving space back: trims and holds of an open log.
+// Giving space back: trims, holds and truncations of an open log.
 // Each is one write of the root, which commits it; files go only when both of its slots agree.
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "commit/commit_pause.h"
 #include "log_state.h"
+#include "segment/segment_size.h"
 
 namespace writeahead::internal {
 
@@ -18,12 +19,15 @@ std::optional<Error> LogState::write_refusal(std::string_view action) const {
   return fork_error(action);
 }
 
+/// Nothing is written any more; the answer is the first cause, which may be an earlier one.
+Result<void> LogState::fail(const Error& cause) {
+  committer_->fail(cause);
+  return std::unexpected(*committer_->failure());
+}
+
 /// Both slots are written. A failure fails the log.
 Result<void> LogState::write_root(RootState next) {
-  if (auto written = store_->write_root(next); !written) {
-    committer_->fail(written.error());
-    return std::unexpected(*committer_->failure());
-  }
+  if (auto written = store_->write_root(next); !written) return fail(written.error());
   root_ = std::move(next);
   return {};
 }
@@ -81,10 +85,81 @@ Result<void> LogState::apply(const Trim& trim, const ProvenPosition& proven) {
 }
 
 Result<void> LogState::remove_trimmed() {
-  if (auto removed = trimmed_.remove(); !removed) {
-    committer_->fail(removed.error());
-    return std::unexpected(*committer_->failure());
+  if (auto removed = trimmed_.remove(); !removed) return fail(removed.error());
+  return {};
+}
+
+Result<void> LogState::truncate_from(Lsn lsn) {
+  if (!is_owner()) return std::unexpected(fork_error("truncate log"));
+  MutexLock lock(mutex_);
+  if (auto refusal = write_refusal("truncate log")) return std::unexpected(*refusal);
+  Result<void> done{};
+  {
+    const CommitPause pause(*committer_);
+    done = truncate_paused(lsn);
   }
+  return done ? remove_trimmed() : done;
+}
+
+/// Everything that may be refused, or needs memory or space, comes before the commit.
+Result<void> LogState::truncate_paused(Lsn lsn) {
+  const auto refuse = [&](ErrorCode code, std::string_view cause) {
+    return std::unexpected(make_error(code, "truncate log", cause,
+                                      {.path = store_->path(), .offset = {}, .lsn = lsn}));
+  };
+  if (const auto failure = committer_->failure()) return std::unexpected(*failure);
+  SegmentTable& table = view_->table();
+  const LogExtent extent = table.extent();
+  if (lsn < extent.first.lsn) return refuse(ErrorCode::trimmed, "the log begins behind it");
+  if (lsn > extent.end_lsn) return refuse(ErrorCode::not_found, "the log ends before it");
+  if (lsn == extent.end_lsn) return {};
+  auto cut = find_cut(*store_, table, lsn);
+  if (!cut) return std::unexpected(cut.error());
+  const uint64_t number = committer_->next_number();
+  auto standby = committer_->take_standby();
+  if (standby == nullptr) {
+    auto prepared = store_->prepare(number, prepared_bytes_for(segment_bytes_));
+    const bool is_shortage = !prepared && prepared.error().code() == ErrorCode::no_space;
+    if (is_shortage) return std::unexpected(prepared.error());
+    if (!prepared) return fail(prepared.error());
+    standby = std::move(*prepared);
+  }
+  RootState before = root_;
+  before.holds = holds_->all();
+  const uint64_t time_ns = std::max(env_.wall_clock_ns(), committer_->position().time_ns);
+  Truncation truncation =
+      make_truncation(before, std::move(*cut), number, std::move(standby), time_ns);
+  table.reserve_truncation();
+  trimmed_.reserve(truncation.cut.voided.size());
+  return commit(truncation);
+}
+
+/// The first slot of the root commits; what follows is done again by an opening after a crash.
+Result<void> LogState::commit(Truncation& truncation) {
+  const CutPoint& cut = truncation.cut;
+  // Whoever reads the old end and the new count together knows that they do not belong together.
+  store_->announce_truncation(truncation.root.truncation_count);
+  // CRASH: the log ends at the one or the other place; no byte of a segment was changed.
+  if (auto written = write_root(truncation.root); !written) return written;
+  // CRASH: the root has all that the header says, and the opening writes it.
+  auto begun = truncation.standby->append(kSegmentHeaderBytes, truncation.buffer);
+  if (!begun) return fail(begun.error());
+  LogPosition position = committer_->position();
+  position.lsn = cut.lsn;
+  position.ordinal = cut.ordinal;
+  position.digest = 0;
+  view_->table().truncate(std::move(truncation.addition), std::move(truncation.cut.kept));
+  view_->set_epoch(root_.epoch);
+  holds_->lower_to(cut.lsn);
+  sealer_.set_epoch(root_.epoch);
+  committer_->restart({.log_id = root_.log_id,
+                       .epoch = root_.epoch,
+                       .first_number = root_.first.number,
+                       .active = std::move(truncation.standby),
+                       .active_header = truncation.header,
+                       .position = position});
+  store_->announce(root_);
+  trimmed_.add(cut.voided);
   return {};
 }
 

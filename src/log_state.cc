@@ -61,6 +61,7 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
     : env_(env),
       owner_(env.process_id()),
       max_record_bytes_(options.max_record_bytes),
+      segment_bytes_(options.segment_bytes),
       store_(std::move(store)),
       report_(std::move(recovered.report)),
       root_(std::move(recovered.root)),

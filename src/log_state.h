@@ -20,6 +20,7 @@
 #include "retention/sealer.h"
 #include "retention/trim.h"
 #include "retention/trimmed_segments.h"
+#include "retention/truncation.h"
 #include "segment/segment_store.h"
 #include "writeahead/hold.h"
 #include "writeahead/options.h"
@@ -41,6 +42,7 @@ class LogState {
   /// Hands the append to the committer and looks after the answer.
   [[nodiscard]] Result<Appended> append(PendingAppend& append);
   [[nodiscard]] Result<void> trim_before(Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Result<void> truncate_from(Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Result<Hold> hold(std::string_view name, Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] std::vector<HoldInfo> holds() const;
   [[nodiscard]] Result<void> close() WRITEAHEAD_EXCLUDES(mutex_);
@@ -68,6 +70,9 @@ class LogState {
   [[nodiscard]] Result<void> trim_to_empty(Lsn limit) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> apply(const Trim& trim, const ProvenPosition& proven)
       WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> truncate_paused(Lsn lsn) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> commit(Truncation& truncation) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> fail(const Error& cause);
   [[nodiscard]] Result<void> remove_trimmed() WRITEAHEAD_REQUIRES(mutex_);
   /// Why nothing may be changed; nothing while it may.
   [[nodiscard]] std::optional<Error> write_refusal(std::string_view action) const
@@ -78,6 +83,7 @@ class LogState {
   Env& env_;
   const uint64_t owner_;
   const uint64_t max_record_bytes_;
+  const uint64_t segment_bytes_;
   const std::shared_ptr<SegmentStore> store_;
   const RecoveryReport report_;
   std::shared_ptr<ReadView> view_;

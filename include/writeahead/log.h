@@ -90,7 +90,7 @@ class WRITEAHEAD_EXPORT Log {
   [[nodiscard]] Lsn durable_lsn() const;
   /// Whether there is no durable record.
   [[nodiscard]] bool is_empty() const;
-  /// The number of this opening; grows at each.
+  /// The number of this opening; grows at each, and at each truncation.
   [[nodiscard]] uint64_t epoch() const;
 
   /// Gives up what lies below the smallest of `lsn` and all holds, in whole segments, and their
@@ -101,6 +101,22 @@ class WRITEAHEAD_EXPORT Log {
   /// or at the new one. Views and the segment that a reader is in stay readable; new reads below
   /// first_lsn() answer `trimmed`. Codes: `failed`, `closed`.
   [[nodiscard]] Result<void> trim_before(Lsn lsn);
+
+  /// Removes the records from `lsn` on: the log becomes [first_lsn(), lsn), and the next record
+  /// goes behind. `lsn` is a record's address or the position behind one; inside of a batch, too.
+  /// At the end it does nothing, at first_lsn() it empties the log. For a consensus log whose
+  /// newest entries were not agreed upon.
+  ///
+  /// Durable on return; on a crash before that, the log ends at the old position or at `lsn`, and
+  /// never in between. Waits for appends in progress; later ones wait for it. Lsns and ordinals
+  /// from there on are used again: readers that stand above get `truncated`, those below go on.
+  /// Views stay readable. Holds above `lsn` are moved there. Takes an epoch of its own. Cost: reads
+  /// the segment in which `lsn` lies, once, and prepares another.
+  ///
+  /// Codes: `not_found` (no record ends or begins there), `trimmed`, `no_space` (nothing was
+  /// changed), `corruption` (of the segment in which `lsn` lies; nothing was changed), `failed`
+  /// (the log ends at either position after reopening), `closed`, `io` (it could not be read).
+  [[nodiscard]] Result<void> truncate_from(Lsn lsn);
 
   /// Makes a hold for the consumer `name`, or moves the one that it has, in either direction:
   /// nothing from `lsn` on is trimmed until the hold is advanced or released. Durable on return.

@@ -53,6 +53,9 @@ class Committer {
   /// While paused: where the next append goes, and the number of the next segment to be begun.
   [[nodiscard]] const LogPosition& position() const { return position_; }
   [[nodiscard]] uint64_t next_number() const { return next_number_; }
+  /// While paused: the segment that was prepared to be the next one, if there is one. It is the
+  /// caller's from here on.
+  [[nodiscard]] std::shared_ptr<SegmentWriter> take_standby() { return std::move(standby_); }
   /// While paused: goes on from another place. Without an active segment the next append begins
   /// one with next_number(). Allocates nothing.
   void restart(CommitStart start) WRITEAHEAD_EXCLUDES(mutex_);

@@ -73,7 +73,9 @@ std::vector<SegmentInfo> ReadView::segments() {
                      .bytes = segment.header.prepared_bytes};
     if (auto reader = table_->reader(*store_, segment.header.number)) {
       info.bytes = (*reader)->bytes();
-      if (segment.is_closed) {
+      if (segment.is_cut) {
+        info.state = SegmentInfo::State::closed;
+      } else if (segment.is_closed) {
         FrameSource source(*reader, segment.binding, segment.header.base_lsn, ReadSource::device);
         auto seal = read_seal(source, segment.end_lsn);
         info.state = seal && *seal ? SegmentInfo::State::sealed : SegmentInfo::State::closed;
@@ -88,7 +90,7 @@ Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentVi
   const uint64_t number = segment.header.number;
   auto reader = table_->reader(*store_, number);
   const auto now = table_->at(number);
-  if (!now) return std::unexpected(SegmentTable::gone(*store_));
+  if (!now) return std::unexpected(table_->gone(*store_, number));
   if (!reader || !now->is_closed || now->is_verified) return reader;
   auto checked = check_closed_segment(*reader, *now, ReadSource::any);
   if (!checked) return std::unexpected(checked.error());

@@ -5,6 +5,7 @@
 // outlives the log that made it as long as a reader holds it. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,7 +39,9 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
     const LogExtent extent = table_->extent();
     return extent.end_ordinal - extent.first.ordinal;
   }
-  [[nodiscard]] uint64_t epoch() const { return epoch_; }
+  [[nodiscard]] uint64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
+  /// A truncation began another epoch.
+  void set_epoch(uint64_t epoch) { epoch_.store(epoch, std::memory_order_relaxed); }
   [[nodiscard]] std::vector<SegmentInfo> segments();
 
   [[nodiscard]] SegmentStore& store() { return *store_; }
@@ -53,7 +56,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
 
   std::shared_ptr<SegmentStore> store_;
   std::shared_ptr<SegmentTable> table_;
-  uint64_t epoch_;
+  std::atomic<uint64_t> epoch_;
 };
 
 }  // namespace writeahead::internal

@@ -25,7 +25,7 @@ void Sealer::examine_predecessor() {
   // A successor without a frame proves nothing yet.
   if (segments.size() < 2 || segments.back().is_empty()) return;
   const SegmentView& segment = segments[segments.size() - 2];
-  if (segment.is_verified || !segment.is_closed) return;
+  if (segment.is_verified || !segment.is_closed || segment.is_cut) return;
   auto reader = table_.reader(store_, segment.header.number);
   if (!reader) return;
   FrameSource source(*reader, segment.binding, segment.header.base_lsn, ReadSource::device);

@@ -180,13 +180,21 @@ Result<void> FileStore::claim(const RootState& root) {
                                    : written.error());
   }
   control_writer_.emplace(std::move(*control));
+  announce(root);
+  return {};
+}
+
+void FileStore::announce(const RootState& root) {
   control_writer_->announce({.epoch = root.epoch,
                              .boot_id = env_.boot_id(),
                              .log_id = root.log_id,
                              .writer = env_.process(),
                              .durable_lsn = root.proven.lsn,
                              .truncation_count = root.truncation_count});
-  return {};
+}
+
+void FileStore::announce_truncation(uint64_t count) {
+  control_writer_->raise_truncation_count(count);
 }
 
 Result<void> FileStore::write_root(const RootState& root) {

@@ -54,6 +54,8 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<std::string> save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,
                                               uint64_t begin, uint64_t end) override;
   void publish_durable(Lsn lsn) override;
+  void announce_truncation(uint64_t count) override;
+  void announce(const RootState& root) override;
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState& state) override;
   void release() override;

@@ -114,6 +114,10 @@ class SegmentStore {
 
   /// Tells followers that everything below `lsn` is durable. Wait-free.
   virtual void publish_durable(Lsn lsn) = 0;
+  /// Tells followers that a truncation begins: the root will have this count.
+  virtual void announce_truncation(uint64_t count) = 0;
+  /// Tells followers of another epoch of the same owner, and of an end that may have gone back.
+  virtual void announce(const RootState& root) = 0;
   /// What the present writer tells, if there is one of this boot; its page may be stale.
   [[nodiscard]] virtual std::optional<ControlState> read_control() = 0;
   /// Whether the writer that `state` names still runs.

@@ -52,9 +52,14 @@ void SegmentTable::add(Addition addition) {
     before.end_lsn = header.base_lsn;
     before.end_ordinal = header.base_ordinal;
     before.digest = header.link.digest;
+    before.is_cut = header.cause == SegmentCause::truncate;
   }
+  insert(std::move(addition));
+}
+
+void SegmentTable::insert(Addition addition) {
   // An empty segment shares its base with its successor, which counts.
-  by_base_.erase(header.base_lsn);
+  by_base_.erase(addition.base_.key());
   by_base_.insert(std::move(addition.base_));
   entries_.insert(std::move(addition.entry_));
   keep_few_writers();
@@ -124,6 +129,44 @@ void SegmentTable::trim(const LogStart& first) {
   first_ = first;
   // Open handles would keep the space of files that are removed.
   recent_.clear();
+}
+
+void SegmentTable::reserve_truncation() {
+  MutexLock lock(mutex_);
+  ends_.reserve(ends_.size() + 1);
+}
+
+void SegmentTable::truncate(Addition addition, std::optional<SegmentContents> kept) {
+  MutexLock lock(mutex_);
+  const SegmentHeader& header = addition.entry_.mapped().view.header;
+  const uint64_t last = header.link.number;
+  std::erase_if(by_base_, [last](const auto& item) { return item.second > last; });
+  entries_.erase(entries_.upper_bound(last), entries_.end());
+  if (entries_.empty()) {
+    first_ = {.number = header.number, .lsn = header.base_lsn, .ordinal = header.base_ordinal};
+  } else {
+    Entry& entry = entries_.rbegin()->second;
+    entry.view.is_closed = entry.view.is_cut = true;
+    entry.view.end_lsn = header.base_lsn;
+    entry.view.end_ordinal = header.base_ordinal;
+    entry.view.digest = header.link.digest;
+    if (kept) {
+      entry.view.is_verified = true;
+      entry.contents = std::move(*kept);
+    }
+  }
+  while (!ends_.empty() && ends_.back().end_lsn >= header.base_lsn) ends_.pop_back();
+  const uint64_t count = truncations() + 1;
+  ends_.push_back({.count = count, .end_lsn = header.base_lsn});
+  insert(std::move(addition));
+  recent_.clear();
+  truncations_.store(count, std::memory_order_release);
+}
+
+Lsn SegmentTable::lowest_end_since(uint64_t count) const {
+  MutexLock lock(mutex_);
+  const auto is_older = [count](const Truncation& truncation) { return truncation.count <= count; };
+  return std::ranges::partition_point(ends_, is_older)->end_lsn;
 }
 
 LogExtent SegmentTable::extent() const {
@@ -209,7 +252,7 @@ std::optional<SegmentView> SegmentTable::next_unsealed() const {
   MutexLock lock(mutex_);
   for (auto item = entries_.begin(); item != entries_.end(); ++item) {
     const SegmentView& view = item->second.view;
-    if (!view.is_closed || !view.is_verified || view.is_sealed) continue;
+    if (!view.is_closed || !view.is_verified || view.is_sealed || view.is_cut) continue;
     // A seal proves that the next segment has a frame: it has to be there.
     if (const auto next = std::next(item); next->second.view.is_empty()) continue;
     return view;
@@ -223,9 +266,17 @@ std::shared_ptr<SegmentWriter> SegmentTable::writer(uint64_t number) const {
   return found == entries_.end() ? nullptr : found->second.writer;
 }
 
-Error SegmentTable::gone(const SegmentStore& store) {
-  return make_error(ErrorCode::trimmed, "read log", "the segment was trimmed meanwhile",
-                    {.path = store.path()});
+Error SegmentTable::gone(const SegmentStore& store, uint64_t number) const {
+  MutexLock lock(mutex_);
+  return say_gone(store, number);
+}
+
+Error SegmentTable::say_gone(const SegmentStore& store, uint64_t number) const {
+  const bool is_below = number < first_.number;
+  return is_below ? make_error(ErrorCode::trimmed, "read log", "the segment was trimmed meanwhile",
+                               {.path = store.path()})
+                  : make_error(ErrorCode::truncated, "read log",
+                               "the segment was truncated meanwhile", {.path = store.path()});
 }
 
 Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store, uint64_t number) {
@@ -233,7 +284,7 @@ Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store,
   {
     MutexLock lock(mutex_);
     const auto found = entries_.find(number);
-    if (found == entries_.end()) return std::unexpected(gone(store));
+    if (found == entries_.end()) return std::unexpected(say_gone(store, number));
     Entry& entry = found->second;
     if (entry.writer != nullptr) return entry.writer;
     if (auto opened = entry.opened.lock()) return opened;
@@ -246,7 +297,7 @@ Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store,
   MutexLock lock(mutex_);
   const auto found = entries_.find(number);
   // Its file may be gone, or be on its way to another use.
-  if (found == entries_.end()) return std::unexpected(gone(store));
+  if (found == entries_.end()) return std::unexpected(say_gone(store, number));
   if (!opened) return opened;
   found->second.opened = *opened;
   keep(*opened);

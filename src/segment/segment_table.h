@@ -4,6 +4,7 @@
 // durable and never before, so a reader that stays below it needs no other rule. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -28,11 +29,14 @@ struct SegmentView {
   bool is_closed = false;    ///< Nothing will be appended to it.
   bool is_verified = false;  ///< Its contents are known: it is active, or was read and checked.
   bool is_sealed = false;    ///< A seal is known to be there.
+  bool is_cut = false;       ///< A truncation ended it, maybe inside of a frame. Never sealed.
   Lsn end_lsn;               ///< Of what is durable.
   uint64_t end_ordinal = 0;
   uint64_t digest = 0;  ///< Up to end_lsn.
 
   [[nodiscard]] bool is_empty() const { return end_lsn == header.base_lsn; }
+  /// Up to where a frame may reach of which a part belongs to the segment.
+  [[nodiscard]] Lsn frames_end() const { return is_cut ? frames_end_of(header) : end_lsn; }
 };
 
 /// From where to where a log goes.
@@ -83,6 +87,19 @@ class SegmentTable {
   /// has a handle of one keeps it. Allocates nothing.
   void trim(const LogStart& first) WRITEAHEAD_EXCLUDES(mutex_);
 
+  /// Makes sure that the next truncate() needs no memory.
+  void reserve_truncation() WRITEAHEAD_EXCLUDES(mutex_);
+  /// The log ends at the base of `addition`, an empty segment that a truncation began: segments
+  /// behind the one that it is linked to leave the table. `kept` is what that one holds up to
+  /// there, if it was looked at. Allocates nothing after reserve_truncation().
+  void truncate(Addition addition, std::optional<SegmentContents> kept) WRITEAHEAD_EXCLUDES(mutex_);
+  /// How often that happened.
+  [[nodiscard]] uint64_t truncations() const {
+    return truncations_.load(std::memory_order_acquire);
+  }
+  /// The lowest end that the log was given since it had happened `count` times, fewer than now.
+  [[nodiscard]] Lsn lowest_end_since(uint64_t count) const WRITEAHEAD_EXCLUDES(mutex_);
+
   [[nodiscard]] LogExtent extent() const WRITEAHEAD_EXCLUDES(mutex_);
   /// The segment that holds `lsn`: the last one whose base is not above it. The end of the log
   /// counts as the last one's. Nothing below the first base.
@@ -109,24 +126,35 @@ class SegmentTable {
   /// The handle through which a segment was written, while the table keeps it.
   [[nodiscard]] std::shared_ptr<SegmentWriter> writer(uint64_t number) const
       WRITEAHEAD_EXCLUDES(mutex_);
-  /// A handle for reading; opened when needed, and kept open for the segments used last. `trimmed`
-  /// if the segment is not in the table any more.
+  /// A handle for reading; opened when needed, and kept open for the segments used last. As
+  /// gone() says if the segment is not in the table any more.
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> reader(SegmentStore& store, uint64_t number)
       WRITEAHEAD_EXCLUDES(mutex_);
-  /// What a reader is told of a segment that left the table.
-  [[nodiscard]] static Error gone(const SegmentStore& store);
+  /// What a reader is told of a segment that left the table: `trimmed` or `truncated`.
+  [[nodiscard]] Error gone(const SegmentStore& store, uint64_t number) const
+      WRITEAHEAD_EXCLUDES(mutex_);
 
  private:
   template <class IsBelow>
   [[nodiscard]] IndexEntry last_where(const SegmentView& segment, IsBelow is_below) const
       WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Error say_gone(const SegmentStore& store, uint64_t number) const
+      WRITEAHEAD_REQUIRES(mutex_);
+  void insert(Addition addition) WRITEAHEAD_REQUIRES(mutex_);
   void keep(std::shared_ptr<SegmentReader> reader) WRITEAHEAD_REQUIRES(mutex_);
   void keep_few_writers() WRITEAHEAD_REQUIRES(mutex_);
 
   static constexpr size_t kKeptReaders = 16;
   static constexpr size_t kKeptWriters = 16;
 
+  struct Truncation {
+    uint64_t count;  // with this one
+    Lsn end_lsn;
+  };
+
   mutable Mutex mutex_;
+  std::atomic<uint64_t> truncations_ = 0;
+  std::vector<Truncation> ends_ WRITEAHEAD_GUARDED_BY(mutex_);  // each below those behind it
   LogStart first_ WRITEAHEAD_GUARDED_BY(mutex_);
   Entries entries_ WRITEAHEAD_GUARDED_BY(mutex_);
   Bases by_base_ WRITEAHEAD_GUARDED_BY(mutex_);  // the last number at each base
