@@ -120,7 +120,11 @@ void Script::open() {
   }
   log_.emplace(std::move(*opened));
   complain(model_.take_epoch(log_->epoch()));
-  complain(model_.settle(log_->recovery_report().records));
+  const uint64_t records = log_->recovery_report().records;
+  Records seen;
+  // A log that cannot be read for now says at least how much it holds.
+  const bool is_readable = read_all(*log_, seen).empty() && seen.size() == records;
+  complain(is_readable ? model_.settle(seen) : model_.settle(records));
   check_reads();
 }
 
@@ -202,6 +206,74 @@ void Script::append_refused(const std::vector<Bytes>& payloads, ErrorCode code) 
   } else if (range.error().code() != code) {
     complain(describe("append that is to be refused", range.error()));
   }
+}
+
+std::optional<Lsn> Script::address_of(size_t ordinal) const {
+  if (!log_ || is_log_failed_ || ordinal < model_.first()) return std::nullopt;
+  if (ordinal >= model_.records().size()) return log_->end_lsn();
+  return model_.records()[ordinal].lsn;
+}
+
+void Script::trim(size_t ordinal) {
+  const auto lsn = is_over() ? std::nullopt : address_of(ordinal);
+  if (!lsn) return;
+  model_.begin_trim(std::min(ordinal, model_.records().size()));
+  auto done = log_->trim_before(*lsn);
+  if (is_over()) {
+    is_log_failed_ = true;
+    return;
+  }
+  if (!done) {
+    is_log_failed_ = has_failed_ = true;
+    if (done.error().code() != ErrorCode::failed) complain(describe("trim", done.error()));
+    return;
+  }
+  Records seen;
+  const Complaint unreadable = read_all(*log_, seen);
+  if (is_over()) return;
+  // Read errors leave open how far it went: the next opening tells.
+  if (is_disturbed() && !unreadable.empty()) return;
+  complain(unreadable);
+  complain(model_.settle(seen));
+}
+
+void Script::truncate(size_t ordinal) {
+  const auto lsn = is_over() ? std::nullopt : address_of(ordinal);
+  if (!lsn || *lsn == log_->end_lsn()) return;
+  model_.begin_truncation(ordinal);
+  auto done = log_->truncate_from(*lsn);
+  if (is_over()) {
+    is_log_failed_ = true;
+    return;
+  }
+  if (done) {
+    model_.end_truncation(true);
+    complain(model_.take_epoch(log_->epoch()));
+    if (log_->end_lsn() != *lsn) complain("a truncation ends the log elsewhere");
+    return check_reads();
+  }
+  const ErrorCode code = done.error().code();
+  if (code == ErrorCode::failed) {
+    is_log_failed_ = has_failed_ = true;
+    return;
+  }
+  model_.end_truncation(false);
+  // It is unknown how far a trim went whose outcome could not be read.
+  const bool may_fail = is_disturbed() && (code == ErrorCode::io || code == ErrorCode::trimmed);
+  if (code != ErrorCode::no_space && !may_fail) complain(describe("truncate", done.error()));
+}
+
+void Script::hold(const std::string& name, size_t ordinal) {
+  const auto lsn = is_over() ? std::nullopt : address_of(ordinal);
+  if (!lsn) return;
+  auto done = log_->hold(name, *lsn);
+  if (is_over()) {
+    is_log_failed_ = true;
+    return;
+  }
+  if (done) return;
+  is_log_failed_ = has_failed_ = true;
+  if (done.error().code() != ErrorCode::failed) complain(describe("hold", done.error()));
 }
 
 void Script::step_background() {

@@ -80,6 +80,12 @@ class Script {
   void append_payloads(const std::vector<Bytes>& payloads);
   /// An append that has to be refused, with this code and without effect.
   void append_refused(const std::vector<Bytes>& payloads, ErrorCode code);
+  /// Trims below the record with this number, if its address is known; nothing above the last.
+  void trim(size_t ordinal);
+  /// Truncates at the record with this number, likewise.
+  void truncate(size_t ordinal);
+  /// Makes a hold for `name` at the record with this number, or moves it.
+  void hold(const std::string& name, size_t ordinal);
   /// Background work until none is left.
   void step_background();
   void advance_seconds(uint64_t seconds);
@@ -118,6 +124,7 @@ class Script {
   void complain(Complaint complaint);
   void settle_failure(const Error& error);
   void check_reads();
+  [[nodiscard]] std::optional<Lsn> address_of(size_t ordinal) const;
   [[nodiscard]] std::vector<Bytes> make_payloads(const std::vector<size_t>& sizes);
 
   const Workload& workload_;
