@@ -2,15 +2,26 @@
 // Here is nothing but the way from each call to the layer that does it.
 #include "writeahead/log.h"
 
+#include <new>
 #include <utility>
 
-#include "base/error.h"
+#include "format/checksum.h"
 #include "log_state.h"
 
 namespace writeahead {
 
+using internal::AsyncRecord;
 using internal::LogState;
 using internal::PendingAppend;
+
+namespace {
+
+/// The payload is hashed here, in the caller's thread and outside of every lock.
+AsyncRecord make_record(std::span<const std::byte> payload, AppendOptions options) {
+  return {.payload = payload, .payload_hash = internal::payload_hash(payload), .options = options};
+}
+
+}  // namespace
 
 Result<Log> Log::open(const std::string& path, const Options& options) {
   auto state = LogState::open(path, options);
@@ -18,7 +29,7 @@ Result<Log> Log::open(const std::string& path, const Options& options) {
   return Log(std::move(*state));
 }
 
-Log::Log(std::unique_ptr<LogState> state) : state_(std::move(state)) {}
+Log::Log(std::shared_ptr<LogState> state) : state_(std::move(state)) {}
 Log::Log(Log&&) noexcept = default;
 
 Log& Log::operator=(Log&& other) noexcept {
@@ -34,40 +45,82 @@ Log::~Log() {
   if (!state_->is_owner()) {
     // In a forked child the background thread does not exist and locks may be held by threads that
     // do not either: whatever is touched could hang. The parent's log is not the child's to end.
-    [[maybe_unused]] LogState* const abandoned = state_.release();
+    [[maybe_unused]] auto* const abandoned =
+        new (std::nothrow) std::shared_ptr<LogState>(std::move(state_));
     return;
   }
   [[maybe_unused]] const auto closed = state_->close();
 }
 
-Result<Lsn> Log::append(Payload payload, RecordOptions options) {
+Result<Lsn> Log::append(Payload payload, AppendOptions options) {
   const auto bytes = payload.bytes();
   if (auto admitted = state_->admit(bytes.size()); !admitted) {
     return std::unexpected(admitted.error());
   }
-  PendingAppend append(bytes, options.type);
-  auto range = state_->append(append);
+  Result<Appended> range;
+  if (options.durability == Durability::buffered) {
+    range = state_->append_buffered(make_record(bytes, options));
+  } else {
+    PendingAppend append(bytes, options);
+    range = state_->append(append);
+  }
   if (!range) return std::unexpected(range.error());
   return range->first_lsn;
 }
 
-Result<Appended> Log::append(const Batch& batch) {
-  // A record that no batch can hold is not in it, but is remembered: that is `too_large`.
-  if (batch.is_empty() && internal::BatchAccess::longest(batch) == 0) {
-    return std::unexpected(internal::make_error(ErrorCode::invalid_argument, "append batch",
-                                                "it holds no record",
-                                                {.path = state_->view().store().path()}));
-  }
-  if (batch.size() > internal::kMaxFrameRecords) {
-    return std::unexpected(internal::make_error(ErrorCode::too_large, "append batch",
-                                                "it holds more than 2^31 records",
-                                                {.path = state_->view().store().path()}));
-  }
-  if (auto admitted = state_->admit(internal::BatchAccess::longest(batch)); !admitted) {
-    return std::unexpected(admitted.error());
-  }
-  PendingAppend append(batch);
+Result<Appended> Log::append(const Batch& batch, Durability durability) {
+  if (auto admitted = state_->admit(batch); !admitted) return std::unexpected(admitted.error());
+  if (durability == Durability::buffered) return state_->append_buffered(batch);
+  PendingAppend append(batch, durability);
   return state_->append(append);
+}
+
+void Log::append_async(Payload payload, AppendOptions options, AppendCallback callback) {
+  // A refusal is told to the callback: there is nothing to return.
+  [[maybe_unused]] const auto told =
+      state_->append_async(make_record(payload.bytes(), options), std::move(callback), true);
+}
+
+void Log::append_async(Payload payload, AppendCallback callback) {
+  append_async(payload, AppendOptions{}, std::move(callback));
+}
+
+void Log::append_async(const Batch& batch, Durability durability, BatchCallback callback) {
+  [[maybe_unused]] const auto told =
+      state_->append_async(batch, durability, std::move(callback), true);
+}
+
+void Log::append_async(const Batch& batch, BatchCallback callback) {
+  append_async(batch, Durability::durable, std::move(callback));
+}
+
+AppendAwaitable Log::append_async(Payload payload, AppendOptions options) {
+  return {*this, payload, options};
+}
+
+void AppendAwaitable::await_suspend(std::coroutine_handle<> waiting) {
+  // The coroutine may go on, and end this object, before the call returns.
+  log_.append_async(payload_, options_, [this, waiting](Result<Lsn> result) {
+    result_ = std::move(result);
+    waiting.resume();
+  });
+}
+
+Result<void> Log::try_append_async(Payload payload, AppendOptions options,
+                                   AppendCallback callback) {
+  return state_->append_async(make_record(payload.bytes(), options), std::move(callback), false);
+}
+
+Result<void> Log::try_append_async(const Batch& batch, Durability durability,
+                                   BatchCallback callback) {
+  return state_->append_async(batch, durability, std::move(callback), false);
+}
+
+Result<void> Log::sync() { return state_->sync(); }
+
+Result<void> Log::wait_durable(Lsn lsn, std::optional<std::chrono::nanoseconds> timeout,
+                               const std::stop_token& stop) {
+  return state_->wait_durable(lsn, timeout, stop);
 }
 
 Result<RecordView> Log::read(Lsn lsn) const {
@@ -105,6 +158,10 @@ uint64_t Log::epoch() const { return state_->view().epoch(); }
 Stats Log::stats() const { return state_->stats(); }
 const RecoveryReport& Log::recovery_report() const { return state_->report(); }
 std::vector<SegmentInfo> Log::segments() const { return state_->view().segments(); }
+Result<void> Log::trim_before(Lsn lsn) { return state_->trim_before(lsn); }
+Result<void> Log::truncate_from(Lsn lsn) { return state_->truncate_from(lsn); }
+Result<Hold> Log::hold(std::string_view name, Lsn lsn) { return state_->hold(name, lsn); }
+std::vector<HoldInfo> Log::holds() const { return state_->holds(); }
 Result<void> Log::close() { return state_->close(); }
 bool Log::step_background() { return state_->step(); }
 

@@ -5,26 +5,37 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/background_thread.h"
 #include "base/mutex.h"
 #include "commit/committer.h"
+#include "commit/completions.h"
 #include "read/read_view.h"
 #include "recovery/recovery.h"
+#include "retention/hold_book.h"
 #include "retention/sealer.h"
+#include "retention/standby_keeper.h"
+#include "retention/trim.h"
+#include "retention/trimmed_segments.h"
+#include "retention/truncation.h"
 #include "segment/segment_store.h"
+#include "writeahead/hold.h"
 #include "writeahead/options.h"
 #include "writeahead/recovery_report.h"
 #include "writeahead/result.h"
 
 namespace writeahead::internal {
 
-class LogState {
+class LogState : public std::enable_shared_from_this<LogState> {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<LogState>> open(const std::string& path,
+  [[nodiscard]] static Result<std::shared_ptr<LogState>> open(const std::string& path,
                                                               const Options& options);
   LogState(const LogState&) = delete;
   LogState& operator=(const LogState&) = delete;
@@ -32,8 +43,25 @@ class LogState {
 
   /// Refuses what is too large, or comes from a forked child, before any work is done for it.
   [[nodiscard]] Result<void> admit(uint64_t longest_payload) const;
+  [[nodiscard]] Result<void> admit(const Batch& batch) const;
   /// Hands the append to the committer and looks after the answer.
   [[nodiscard]] Result<Appended> append(PendingAppend& append);
+  /// An append that nobody waits for, and that has nobody to be told: of level `buffered`.
+  [[nodiscard]] Result<Appended> append_buffered(const AsyncRecord& record);
+  [[nodiscard]] Result<Appended> append_buffered(const Batch& batch);
+  /// Appends with a callback. A refusal is told to the callback, or returned if `can_wait` is
+  /// false.
+  [[nodiscard]] Result<void> append_async(const AsyncRecord& record, CompletionTarget target,
+                                          bool can_wait);
+  [[nodiscard]] Result<void> append_async(const Batch& batch, Durability durability,
+                                          CompletionTarget target, bool can_wait);
+  [[nodiscard]] Result<void> sync();
+  [[nodiscard]] Result<void> wait_durable(Lsn lsn, std::optional<std::chrono::nanoseconds> timeout,
+                                          const std::stop_token& stop);
+  [[nodiscard]] Result<void> trim_before(Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Result<void> truncate_from(Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Result<Hold> hold(std::string_view name, Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] std::vector<HoldInfo> holds() const;
   [[nodiscard]] Result<void> close() WRITEAHEAD_EXCLUDES(mutex_);
   /// One step of background work; whether it did anything.
   bool step() WRITEAHEAD_EXCLUDES(mutex_);
@@ -51,25 +79,51 @@ class LogState {
   LogState(Env& env, const Options& options, std::shared_ptr<SegmentStore> store,
            Recovered recovered);
 
-  [[nodiscard]] BackgroundThread::Next run_step() WRITEAHEAD_EXCLUDES(mutex_);
-  [[nodiscard]] Result<BackgroundThread::Next> housekeep() WRITEAHEAD_REQUIRES(mutex_);
+  void start_background();
+  [[nodiscard]] BackgroundThread::Pause run_step() WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Result<BackgroundThread::Pause> housekeep() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> refuse_async(const Error& error, CompletionTarget& target,
+                                          bool can_wait);
+  void wake_background();
   [[nodiscard]] Result<void> prove(bool is_clean) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> finish_once() WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Truncation prepare_truncation(CutPoint cut, const Standby& standby)
+      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<Standby> take_standby() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> write_root(RootState next) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> trim_to_empty(Lsn limit) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> apply(const Trim& trim, const ProvenPosition& proven)
+      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> truncate_paused(Lsn lsn) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> commit(Truncation truncation) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> fail(const Error& cause);
+  [[nodiscard]] Result<void> remove_trimmed() WRITEAHEAD_REQUIRES(mutex_);
+  /// Why nothing may be changed; nothing while it may.
+  [[nodiscard]] std::optional<Error> write_refusal(std::string_view action) const
+      WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Error closed_error() const;
+  [[nodiscard]] Error fork_error(std::string_view action) const;
 
   Env& env_;
   const uint64_t owner_;
   const uint64_t max_record_bytes_;
+  const uint64_t segment_bytes_;
   const std::shared_ptr<SegmentStore> store_;
   const RecoveryReport report_;
   std::shared_ptr<ReadView> view_;
+  StandbyKeeper standbys_;
+  const std::shared_ptr<Completions> completions_;
   std::unique_ptr<Committer> committer_;
+  std::shared_ptr<HoldBook> holds_;
   std::atomic<bool> is_closed_ = false;
 
-  mutable Mutex mutex_;  // background work and close(): one at a time
+  mutable Mutex mutex_;  // background work, trims and close(): one at a time
   RootState root_ WRITEAHEAD_GUARDED_BY(mutex_);
+  TrimmedSegments trimmed_ WRITEAHEAD_GUARDED_BY(mutex_);
   Sealer sealer_ WRITEAHEAD_GUARDED_BY(mutex_);
   bool is_released_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
+  uint64_t standby_retry_ns_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
 
   std::unique_ptr<BackgroundThread> background_;  // null if stepped; last, so that it ends first
 };

@@ -23,6 +23,8 @@ Result<std::shared_ptr<SegmentStore>> open_store(const std::string& path,
   return std::shared_ptr<SegmentStore>(std::move(*store));
 }
 
+constexpr int kMaxVerifyAttempts = 100;
+
 /// Segments that are prepared and hold nothing, for the listing.
 std::vector<SegmentInfo> list_standbys(SegmentStore& store, const Inspection& found) {
   std::vector<SegmentInfo> standbys;
@@ -61,9 +63,13 @@ Result<ReadOnlyLog> ReadOnlyLog::open(const std::string& path, const ReadOnlyOpt
 Result<VerifyReport> ReadOnlyLog::verify(const std::string& path, const ReadOnlyOptions& options) {
   auto store = open_store(path, options);
   if (!store) return std::unexpected(store.error());
-  auto observed = observe(**store);
-  if (!observed) return std::unexpected(observed.error());
-  return verify_observed(**store, *observed);
+  // A writer may trim faster than this reads, but not for ever without appending.
+  for (int attempt = 1;; ++attempt) {
+    auto observed = observe(**store);
+    if (!observed) return std::unexpected(observed.error());
+    auto report = verify_observed(**store, *observed);
+    if (report || !is_gone(report.error()) || attempt == kMaxVerifyAttempts) return report;
+  }
 }
 
 ReadOnlyLog::ReadOnlyLog(std::shared_ptr<ReadView> view, std::vector<SegmentInfo> standbys)

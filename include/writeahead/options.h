@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "writeahead/export.h"
@@ -10,6 +11,7 @@
 namespace writeahead {
 
 class Env;
+class Executor;
 
 /// The system calls that make a frame durable. All of them keep the same promise.
 enum class SyncMethod : uint8_t {
@@ -61,11 +63,33 @@ struct Options {
   /// then fail to read it again, the process gets a SIGBUS. False reads copies, always. Default
   /// true.
   bool map_segments = true;
+  /// Segments that are kept ready, so that no append waits for one. By default as many as make up
+  /// 1 MiB, from 1 to 16. 0: each is made by the append that needs it.
+  std::optional<uint32_t> standby_segments = std::nullopt;
+  /// Bytes of async and buffered appends that may be on their way at once; above, they wait, or
+  /// answer `would_block`. One append is let in whatever its size. Default 64 MiB.
+  uint64_t async_bytes = 64ULL << 20;
+  /// Longest time in milliseconds that a record of level `written` is not durable. Default 1000.
+  uint32_t sync_interval_ms = 1000;
+  /// Longest time in milliseconds that a record of level `buffered` is in memory alone. Default 10.
+  uint32_t flush_interval_ms = 10;
+  /// So many bytes of buffered records are written without waiting longer. Default 256 KiB.
+  uint64_t flush_bytes = 256ULL << 10;
+  /// Frames of 64 KiB and more that may be on their way to the device at once. Default 4; 1 turns
+  /// it off.
+  uint32_t max_frames_in_flight = 4;
+  /// 0: frames stand behind each other, and the block of the log's end is written again with its
+  /// beginning unchanged; that assumes a device which does not damage bytes that it overwrites with
+  /// themselves. 4096: each frame has blocks of its own, which assumes nothing and takes more
+  /// space.
+  uint32_t frame_alignment = 0;
 
   // Where it runs.
 
   /// The system; the real one if null. Must outlive the log.
   Env* env = nullptr;
+  /// Where callbacks and coroutines run; the background thread if null. Must outlive the log.
+  Executor* executor = nullptr;
   BackgroundWork background = BackgroundWork::thread;
 };
 

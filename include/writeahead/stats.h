@@ -20,6 +20,8 @@ struct Stats {
   uint64_t segments_opened = 0;  ///< Segments that got their first frame: rotations and the first.
   uint64_t seals = 0;            ///< Seals written.
   uint64_t no_space = 0;         ///< Appends refused for want of space.
+  uint64_t async_bytes = 0;      ///< Bytes of async and buffered appends that are on their way now.
+  uint64_t standbys = 0;         ///< Segments that are ready to be used.
   SyncMethod sync_method = SyncMethod::automatic;  ///< The method in use.
   bool recovery_reads_device = true;  ///< False where direct reads are refused, so that recovery
                                       ///< has to trust the page cache and writes the tail again.

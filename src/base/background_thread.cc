@@ -7,47 +7,68 @@
 
 namespace writeahead::internal {
 
+BackgroundThread::BackgroundThread(Step step) : core_(std::make_shared<Core>()) {
+  core_->step = std::move(step);
+}
+
 void BackgroundThread::rouse() {
-  MutexLock lock(mutex_);
-  if (is_stopped_) return;
-  is_asleep_.store(false, std::memory_order_seq_cst);
-  if (thread_.joinable()) {
-    changed_.notify_all();
+  Core& core = *core_;
+  MutexLock lock(core.mutex);
+  if (core.is_stopped) return;
+  core.is_asleep.store(false, std::memory_order_seq_cst);
+  core.is_roused = true;
+  if (core.thread.joinable()) {
+    core.changed.notify_all();
     return;
   }
   try {
-    thread_ = std::thread([this] { run(); });
+    core.thread = std::thread([kept = core_] { run(*kept); });
   } catch (const std::exception&) {  // no thread, or no memory for one
-    is_asleep_.store(true, std::memory_order_seq_cst);
+    core.is_asleep.store(true, std::memory_order_seq_cst);
   }
+}
+
+bool BackgroundThread::is_this_thread() const {
+  return core_->runner.load(std::memory_order_acquire) == std::this_thread::get_id();
 }
 
 void BackgroundThread::stop() {
   std::thread thread;
   {
-    MutexLock lock(mutex_);
-    is_stopped_ = true;
-    changed_.notify_all();
-    thread = std::move(thread_);
+    MutexLock lock(core_->mutex);
+    core_->is_stopped = true;
+    core_->changed.notify_all();
+    thread = std::move(core_->thread);
   }
-  if (thread.joinable()) thread.join();
+  if (!thread.joinable()) return;
+  if (is_this_thread()) {
+    thread.detach();
+  } else {
+    thread.join();
+  }
 }
 
-void BackgroundThread::run() {
+void BackgroundThread::run(Core& core) {
+  core.runner.store(std::this_thread::get_id(), std::memory_order_release);
   while (true) {
     {
-      MutexLock lock(mutex_);
-      if (is_stopped_) return;
+      MutexLock lock(core.mutex);
+      if (core.is_stopped) break;
+      core.is_roused = false;
       // Set before the step looks: whoever adds work after that look finds the flag and wakes us.
-      is_asleep_.store(true, std::memory_order_seq_cst);
+      core.is_asleep.store(true, std::memory_order_seq_cst);
     }
-    const Next next = step_();
-    MutexLock lock(mutex_);
-    if (next != Next::sleep) is_asleep_.store(false, std::memory_order_seq_cst);
-    // Whoever adds work now need not say so: it is found when the time is over.
-    if (next == Next::later && !is_stopped_) changed_.wait_for(mutex_, later_);
-    while (is_asleep_.load(std::memory_order_seq_cst) && !is_stopped_) changed_.wait(mutex_);
+    const Pause pause = core.step();
+    if (pause == kNone) continue;
+    MutexLock lock(core.mutex);
+    if (pause != kForEver && !core.is_stopped && !core.is_roused) {
+      core.changed.wait_for(core.mutex, pause);
+      continue;
+    }
+    while (!core.is_roused && !core.is_stopped) core.changed.wait(core.mutex);
   }
+  core.step = nullptr;
+  core.runner.store({}, std::memory_order_release);
 }
 
 }  // namespace writeahead::internal

@@ -1,10 +1,11 @@
 // BackgroundThread: calls a step function until it is stopped. It sleeps while there is nothing to
-// do, and looks again after a while if the step asked for that.
+// do, and looks again after the time that the step asked for.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <thread>
 
 #include "base/mutex.h"
@@ -13,36 +14,46 @@ namespace writeahead::internal {
 
 class BackgroundThread {
  public:
-  /// What a step left behind.
-  enum class Next { again, later, sleep };
-  using Step = std::function<Next()>;
+  /// How long until the step wants to be called again; it may be woken before.
+  using Pause = std::chrono::nanoseconds;
+  static constexpr Pause kNone = Pause::zero();
+  static constexpr Pause kForEver = Pause::max();
+  using Step = std::function<Pause()>;
 
   /// Nothing runs until wake().
-  BackgroundThread(Step step, std::chrono::nanoseconds later)
-      : step_(std::move(step)), later_(later) {}
+  explicit BackgroundThread(Step step);
   BackgroundThread(const BackgroundThread&) = delete;
   BackgroundThread& operator=(const BackgroundThread&) = delete;
   ~BackgroundThread() { stop(); }
 
-  /// Makes a sleeping thread look; starts it the first time. Costs one load while it is awake or
-  /// looks again by itself. If the system has no thread to give, the next call tries again.
+  /// Makes a sleeping thread look; starts it the first time. Costs one load while it is awake. If
+  /// the system has no thread to give, the next call tries again.
   void wake() {
-    if (is_asleep_.load(std::memory_order_seq_cst)) rouse();
+    if (core_->is_asleep.load(std::memory_order_seq_cst)) rouse();
   }
-  /// Waits for the step in progress; no step is begun afterwards. Not from within a step.
-  void stop() WRITEAHEAD_EXCLUDES(mutex_);
+  /// Waits for the step in progress; no step is begun afterwards. From within a step it returns at
+  /// once, and the thread ends behind that step without touching this object again.
+  void stop();
+  /// Whether the caller is the step.
+  [[nodiscard]] bool is_this_thread() const;
 
  private:
-  void rouse() WRITEAHEAD_EXCLUDES(mutex_);
-  void run() WRITEAHEAD_EXCLUDES(mutex_);
+  /// What the thread needs, kept alive by itself: a step may end the life of its owner.
+  struct Core {
+    Step step;
+    std::atomic<bool> is_asleep = true;
+    std::atomic<std::thread::id> runner = {};
+    Mutex mutex;
+    CondVar changed;
+    bool is_stopped WRITEAHEAD_GUARDED_BY(mutex) = false;
+    bool is_roused WRITEAHEAD_GUARDED_BY(mutex) = false;
+    std::thread thread WRITEAHEAD_GUARDED_BY(mutex);
+  };
 
-  const Step step_;
-  const std::chrono::nanoseconds later_;
-  std::atomic<bool> is_asleep_ = true;
-  Mutex mutex_;
-  CondVar changed_;
-  bool is_stopped_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
-  std::thread thread_ WRITEAHEAD_GUARDED_BY(mutex_);
+  void rouse();
+  static void run(Core& core);
+
+  const std::shared_ptr<Core> core_;
 };
 
 }  // namespace writeahead::internal

@@ -4,12 +4,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <exception>
 #include <iterator>
 #include <system_error>
 #include <utility>
 
+#include "writeahead/durability.h"
 #include "writeahead/options.h"
 
 namespace writeahead {
@@ -44,6 +47,18 @@ std::string_view to_string(ErrorCode code) {
       return "too_large";
     case ErrorCode::would_block:
       return "would_block";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(Durability durability) {
+  switch (durability) {
+    case Durability::durable:
+      return "durable";
+    case Durability::written:
+      return "written";
+    case Durability::buffered:
+      return "buffered";
   }
   return "unknown";
 }
@@ -112,6 +127,14 @@ Error with_code(const Error& error, ErrorCode code) noexcept {
   } catch (const std::bad_alloc&) {
     return Error(code, {}, error.system_error());
   }
+}
+
+Error shortage_error(std::string_view action, SystemError error, const Place& place) noexcept {
+  static constexpr std::array kShortages = {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM,
+                                            EACCES, EPERM,  EROFS,  EFBIG};
+  const Error failure = io_error(action, error, place);
+  const bool is_shortage = std::ranges::find(kShortages, error.number) != kShortages.end();
+  return is_shortage ? with_code(failure, ErrorCode::no_space) : failure;
 }
 
 bool is_out_of_space(SystemError error) noexcept {

@@ -34,6 +34,11 @@ struct Place {
 /// Whether the error says that the storage is full.
 [[nodiscard]] bool is_out_of_space(SystemError error) noexcept;
 
+/// The error of making something new: `no_space` where the system says "not now" and not "the
+/// storage is broken": no room, no descriptor, no memory, no permission.
+[[nodiscard]] Error shortage_error(std::string_view action, SystemError error,
+                                   const Place& place = {}) noexcept;
+
 /// "<directory>/<name>", or nothing without memory.
 [[nodiscard]] std::string join_path(std::string_view directory, std::string_view name) noexcept;
 

@@ -5,31 +5,19 @@
 #include <algorithm>
 #include <limits>
 
+#include "commit/pending_append.h"
 #include "format/checksum.h"
 #include "format/record.h"
 
 namespace writeahead {
 
 void Batch::add(Payload payload, RecordOptions options) {
-  using namespace internal;
   const auto bytes = payload.bytes();
   if (bytes.size() > std::numeric_limits<uint32_t>::max()) {
     longest_ = std::max<uint64_t>(longest_, bytes.size());
     return;
   }
-  const size_t position = bytes_.size();
-  // Room for both first, so that a failure to get it leaves the batch as it was.
-  if (records_.size() == records_.capacity()) records_.reserve(2 * records_.size() + 16);
-  bytes_.resize(position + encoded_record_bytes(bytes.size()));
-  const auto record = std::span(bytes_).subspan(position);
-  const RecordHeader header{.length = static_cast<uint32_t>(bytes.size()), .type = options.type};
-  encode_record_header(header, record);
-  std::ranges::copy(bytes, record.subspan(kRecordHeaderBytes).begin());
-  records_.push_back({.position = position,
-                      .payload_hash = payload_hash(bytes),
-                      .length = bytes.size(),
-                      .type = options.type});
-  longest_ = std::max<uint64_t>(longest_, bytes.size());
+  internal::BatchAccess::add(*this, bytes, options.type, internal::payload_hash(bytes));
 }
 
 void Batch::clear() {
@@ -38,4 +26,42 @@ void Batch::clear() {
   longest_ = 0;
 }
 
+namespace internal {
+
+uint64_t BatchAccess::payload_bytes(const Batch& batch) {
+  uint64_t bytes = 0;
+  for (const Batch::Record& record : batch.records_) bytes += record.length;
+  return bytes;
+}
+
+void BatchAccess::add(Batch& batch, std::span<const std::byte> payload, uint16_t type,
+                      uint64_t payload_hash) {
+  const size_t position = batch.bytes_.size();
+  // Room for both first, so that a failure to get it leaves the batch as it was.
+  if (batch.records_.size() == batch.records_.capacity()) {
+    batch.records_.reserve(2 * batch.records_.size() + 16);
+  }
+  batch.bytes_.resize(position + encoded_record_bytes(payload.size()));
+  const auto record = std::span(batch.bytes_).subspan(position);
+  const RecordHeader header{.length = static_cast<uint32_t>(payload.size()), .type = type};
+  encode_record_header(header, record);
+  std::ranges::copy(payload, record.subspan(kRecordHeaderBytes).begin());
+  batch.records_.push_back(
+      {.position = position, .payload_hash = payload_hash, .length = payload.size(), .type = type});
+  batch.longest_ = std::max<uint64_t>(batch.longest_, payload.size());
+}
+
+void BatchAccess::add(Batch& batch, const Batch& other) {
+  const size_t position = batch.bytes_.size();
+  batch.records_.reserve(
+      std::max(batch.records_.size() + other.records_.size(), 2 * batch.records_.size()));
+  batch.bytes_.insert(batch.bytes_.end(), other.bytes_.begin(), other.bytes_.end());
+  for (Batch::Record record : other.records_) {
+    record.position += position;
+    batch.records_.push_back(record);
+  }
+  batch.longest_ = std::max(batch.longest_, other.longest_);
+}
+
+}  // namespace internal
 }  // namespace writeahead

@@ -1,9 +1,8 @@
-// The queue, the leader's way through one frame, and rotation.
-// Everything between the first look at the queue and the hand-over is the leader's alone.
+// Leading: from a closed frame to the answers.
+// Between take_next() and complete() a frame is its leader's alone.
 #include "commit/committer.h"
 
 #include <algorithm>
-#include <array>
 #include <new>
 #include <thread>
 #include <utility>
@@ -14,140 +13,156 @@
 
 namespace writeahead::internal {
 namespace {
+
 constexpr int kMaxYields = 4096;  // also bounds the wait where a simulated clock stands still
+constexpr size_t kSpares = 4;
+
 }  // namespace
 
-Committer::Committer(SegmentStore& store, SegmentTable& table, Env& env, const Options& options,
-                     CommitStart start)
-    : store_(store),
-      table_(table),
-      env_(env),
-      segment_bytes_(options.segment_bytes),
+Committer::Committer(CommitParts parts, const Options& options, CommitStart start)
+    : store_(parts.store),
+      table_(parts.table),
+      standbys_(parts.standbys),
+      completions_(parts.completions),
+      env_(parts.env),
+      wake_background_(std::move(parts.wake_background)),
       group_wait_ns_(uint64_t{options.group_wait_us} * 1000),
-      log_id_(start.log_id),
-      epoch_(start.epoch),
-      active_(std::move(start.active)),
-      active_header_(start.active_header),
-      binding_(SegmentBinding::of(start.log_id, start.active_header.number)),
-      position_(start.position),
-      next_number_(active_ ? active_header_.number + 1 : start.first_number),
-      // A file that a hard-link backup shares is left as it is.
-      must_rotate_(active_ == nullptr || active_->is_shared()),
-      end_lsn_(position_.lsn.value()),
-      durable_lsn_(position_.lsn.value()),
-      durable_number_(active_ ? active_header_.number : start.first_number) {}
-
-void Committer::append(PendingAppend& append) {
-  bool leads = false;
-  {
-    MutexLock lock(mutex_);
-    if (closed_ || failure_) {
-      append.error = closed_ ? closed_ : failure_;
-      return;
-    }
-    (tail_ == nullptr ? head_ : tail_->next) = &append;
-    tail_ = &append;
-    queued_.fetch_add(1, std::memory_order_relaxed);
-    leads = !is_led_;
-    is_led_ = true;
-  }
-  if (leads || append.await() == PendingAppend::Signal::lead) lead(append);
+      sync_interval_ns_(uint64_t{options.sync_interval_ms} * 1'000'000),
+      flush_interval_ns_(uint64_t{options.flush_interval_ms} * 1'000'000),
+      flush_bytes_(options.flush_bytes),
+      budget_bytes_(options.async_bytes),
+      max_in_flight_(options.max_frames_in_flight),
+      alignment_(options.frame_alignment),
+      log_id_(start.log_id) {
+  MutexLock lock(mutex_);
+  begin_at(std::move(start));
+  spares_.reserve(kSpares);
 }
 
-/// Commits one frame, which `own` is in: the leader is always the first of the queue.
-void Committer::lead(PendingAppend& own) {
-  await_company();
-  Group group;
-  const auto refuse = [&](const Error& error) { group = refuse_all(group, error); };
-  try {
-    if (const auto failed = failure()) {
-      refuse(*failed);
-    } else if (auto room = make_room(own.encoded_bytes()); !room) {
-      const bool is_shortage = room.error().code() == ErrorCode::no_space;
-      if (!is_shortage) fail(room.error());
-      refuse(is_shortage ? room.error() : *failure());
-    } else {
-      group = take_group();
-      if (auto committed = commit(group); !committed) {
-        fail(committed.error());
-        refuse(*failure());
-      }
-    }
-  } catch (const std::bad_alloc&) {
-    // It came before anything was written or had an address.
-    refuse(make_error(ErrorCode::no_space, "append", "out of memory", {.path = store_.path()}));
+void Committer::begin_at(CommitStart start) {
+  epoch_ = start.epoch;
+  active_ = std::move(start.active);
+  active_header_ = start.active_header;
+  binding_ = SegmentBinding::of(log_id_, active_header_.number);
+  position_ = start.position;
+  place_ = {};
+  if (active_ != nullptr) {
+    place_ = {.writer = active_,
+              .number = active_header_.number,
+              .base_lsn = active_header_.base_lsn,
+              .frames_end = frames_end_limit(active_header_.prepared_bytes)};
+    const uint64_t offset = segment_offset(place_.base_lsn, position_.lsn);
+    // A file that a hard-link backup shares is left as it is; and aligned frames never stand behind
+    // the end of a packed one, whose block they would share.
+    const bool is_unaligned = alignment_ != 0 && offset % alignment_ != 0;
+    if (active_->is_shared() || is_unaligned) place_.frames_end = 0;
   }
-  last_group_ = group.appends;
-  hand_on();
-  wake(group, own);
+  next_lsn_ = written_lsn_ = position_.lsn;
+  next_ordinal_ = position_.ordinal;
+  end_lsn_.store(position_.lsn.value(), std::memory_order_release);
+  durable_lsn_.store(position_.lsn.value(), std::memory_order_release);
+  durable_number_ = active_ ? active_header_.number : start.first_number;
+}
+
+/// Waits for the answer of an append that has its place, and leads when it is told to.
+void Committer::follow(PendingAppend& append, bool leads) {
+  while (leads || append.await() == PendingAppend::Signal::lead) {
+    lead(true);
+    leads = false;
+  }
+}
+
+PendingFrame* Committer::next_frame() const {
+  return issued_ < frames_.size() ? frames_[issued_].get() : nullptr;
+}
+
+/// Two frames are in flight together only if they share no block, each with a barrier of its own,
+/// and nothing before them is without one.
+bool Committer::can_issue(const PendingFrame& frame) const {
+  if (issued_ == 0) return true;
+  return in_flight_overlap_ && issued_ < max_in_flight_ && frame.records() != 0 &&
+         frame.level == Durability::durable && !frame.begins_segment &&
+         frame.offset() % kBlockBytes == 0;
+}
+
+/// It begins on a block, too: should it fail, the block before it is read from the device.
+bool Committer::may_be_followed(const PendingFrame& frame) const {
+  return max_in_flight_ > 1 && frame.length() >= kOverlapBytes &&
+         frame.level == Durability::durable && !has_unsynced_ && !frame.begins_segment &&
+         frame.offset() % kBlockBytes == 0 &&
+         (frame.offset() + frame.length()) % kBlockBytes == 0 && active_->can_overlap();
+}
+
+bool Committer::try_lead() {
+  const PendingFrame* const frame = next_frame();
+  if (is_led_ || frame == nullptr || !frame->is_due || !can_issue(*frame)) return false;
+  is_led_ = true;
+  return true;
 }
 
 /// With several steady writers the greedy leader would go alone while the others wake up; it yields
 /// until as many are here as the last time. A single writer never waits.
 void Committer::await_company() {
-  if (last_group_ <= 1 || group_wait_ns_ == 0) return;
+  const uint64_t last_group = last_group_.load(std::memory_order_relaxed);
+  if (last_group <= 1 || group_wait_ns_ == 0) return;
   const uint64_t deadline = env_.monotonic_ns() + group_wait_ns_;
   for (int i = 0; i < kMaxYields; ++i) {
-    if (queued_.load(std::memory_order_relaxed) >= last_group_) return;
+    if (queued_.load(std::memory_order_relaxed) >= last_group) return;
     std::this_thread::yield();
     if (env_.monotonic_ns() >= deadline) return;
   }
 }
 
-bool Committer::fits(uint64_t body_bytes) const {
-  if (standby_ != nullptr) {
-    return kSegmentHeaderBytes + frame_bytes(body_bytes) <= frames_end_limit(standby_->bytes());
+/// One frame, one write, one barrier.
+void Committer::lead(bool awaits_company) {
+  if (awaits_company) await_company();
+  Done done;
+  PendingFrame* frame = nullptr;
+  {
+    MutexLock lock(mutex_);
+    frame = take_next(done);
+    if (frame == nullptr) {
+      is_led_ = false;
+      start_leader();
+    }
   }
-  const uint64_t at = segment_offset(active_header_.base_lsn, position_.lsn);
-  return !must_rotate_ &&
-         at + frame_bytes(body_bytes) <= frames_end_limit(active_header_.prepared_bytes);
+  if (frame == nullptr) return wake(done);
+  Result<void> written = prepare(*frame);
+  bool leads = true;
+  if (written && may_be_followed(*frame)) {
+    MutexLock lock(mutex_);
+    leads = false;
+    in_flight_overlap_ = true;
+    is_led_ = false;
+    start_leader();
+  }
+  if (written) written = write(*frame);
+  complete(*frame, written, leads);
 }
 
-/// Admission: room for a frame with such a body is certain before an Lsn is given.
-Result<void> Committer::make_room(uint64_t body_bytes) {
-  if (fits(body_bytes)) return {};
-  if (standby_ != nullptr) {
-    // Prepared for an append that was then refused, and too small for this one.
-    if (auto removed = store_.remove(std::array{next_number_}); !removed) return removed;
-    standby_.reset();
+/// The frame that goes out now; null if there is none that may.
+PendingFrame* Committer::take_next(Done& done) {
+  if (failure_) {
+    if (issued_ == 0) give_up_all(done);
+    return nullptr;
   }
-  const uint64_t needed = kSegmentHeaderBytes + frame_bytes(body_bytes);
-  auto prepared =
-      store_.prepare(next_number_, prepared_bytes_for(std::max(segment_bytes_, needed)));
-  if (!prepared) return std::unexpected(prepared.error());
-  standby_ = std::move(*prepared);
-  WRITEAHEAD_CHECK(fits(body_bytes));
-  return {};
+  PendingFrame* const frame = next_frame();
+  if (frame == nullptr || !can_issue(*frame)) return nullptr;
+  close_open_frame();
+  if (issued_ == 0) in_flight_overlap_ = false;
+  ++issued_;
+  queued_.fetch_sub(frame->waiters(), std::memory_order_relaxed);
+  return frame;
 }
 
-Committer::Group Committer::take_group() {
-  MutexLock lock(mutex_);
-  Group group{.first = head_};
-  PendingAppend* last = nullptr;
-  while (head_ != nullptr && fits(group.body_bytes + head_->encoded_bytes()) &&
-         group.records + head_->record_count() <= kMaxFrameRecords) {
-    group.body_bytes += head_->encoded_bytes();
-    group.records += head_->record_count();
-    group.payload_bytes += head_->payload_bytes();
-    ++group.appends;
-    last = head_;
-    head_ = head_->next;
-  }
-  WRITEAHEAD_CHECK(last != nullptr);
-  last->next = nullptr;
-  if (head_ == nullptr) tail_ = nullptr;
-  queued_.fetch_sub(group.appends, std::memory_order_relaxed);
-  return group;
-}
-
-SegmentHeader Committer::next_header(uint64_t time_ns) const {
+SegmentHeader Committer::next_header(const PendingFrame& frame, uint64_t time_ns) const {
   SegmentHeader header{.cause = SegmentCause::create,
                        .log_id = log_id_,
-                       .number = next_number_,
+                       .number = frame.place().number,
                        .epoch = epoch_,
-                       .base_lsn = position_.lsn,
-                       .base_ordinal = position_.ordinal,
-                       .prepared_bytes = standby_->bytes(),
+                       .base_lsn = frame.lsn(),
+                       .base_ordinal = frame.first_ordinal(),
+                       .prepared_bytes = frame.place().writer->bytes(),
                        .created_ns = std::max(time_ns, position_.time_ns),
                        .link = {}};
   if (active_ != nullptr) {
@@ -158,134 +173,193 @@ SegmentHeader Committer::next_header(uint64_t time_ns) const {
   return header;
 }
 
-/// One frame, one write, one barrier. Everything that needs memory comes before the write.
-Result<void> Committer::commit(const Group& group) {
+/// Fills the frame's bytes in, and makes the frame's segment the active one.
+Result<void> Committer::prepare(PendingFrame& frame) {
+  if (frame.records() == 0) return {};
   const uint64_t time_ns = env_.wall_clock_ns();
-  const bool begins_segment = standby_ != nullptr;
-  SegmentHeader header = active_header_;
-  LogPosition position = position_;
-  SegmentBinding binding = binding_;
-  SegmentTable::Addition addition;
-  if (begins_segment) {
-    header = next_header(time_ns);
-    position.digest = 0;
-    binding = SegmentBinding::of(log_id_, header.number);
-    addition = SegmentTable::prepare(header, standby_);
-  } else {
-    table_.reserve();
+  if (frame.begins_segment) {
+    // All of the segment before is durable before anything goes into the next one.
+    if (has_unsynced_) {
+      if (auto synced = active_->sync(); !synced) return synced;
+      has_unsynced_ = false;
+      MutexLock lock(mutex_);
+      advance_durable();
+    }
+    active_header_ = next_header(frame, time_ns);
+    frame.addition.set_header(active_header_);
+    binding_ = SegmentBinding::of(log_id_, active_header_.number);
+    position_.digest = 0;
+    active_ = frame.place().writer;
   }
-  const uint64_t at = segment_offset(header.base_lsn, position.lsn);
-  buffer_.begin(at, frame_bytes(group.body_bytes));
-  const FrameHeader frame =
-      build_frame(buffer_.frame(), group.first, epoch_, time_ns, binding, position);
+  build_frame(frame, {.epoch = epoch_, .time_ns = time_ns, .watermark = durable_lsn()}, binding_,
+              position_);
   // The header block goes out in one write with the first frame: a rotation costs no barrier.
-  if (begins_segment) encode_segment_header(header, buffer_.header_block());
-  end_lsn_.store(position.lsn.value(), std::memory_order_release);
-
-  SegmentWriter& writer = begins_segment ? *standby_ : *active_;
-  // CRASH: the frame is there whole, or recovery cuts what there is of it. Nobody was told yet.
-  if (auto written = writer.append(at, buffer_); !written) return written;
-  // Somebody else's write failed meanwhile: nothing is acknowledged after that.
-  if (const auto failed = failure()) return std::unexpected(*failed);
-
-  if (begins_segment) {
-    table_.add(std::move(addition));
-    active_ = std::move(standby_);
-    active_header_ = header;
-    binding_ = binding;
-    must_rotate_ = false;
-    ++next_number_;
-  }
-  position_ = position;
-  table_.extend(frame, position.digest);
-  publish(group, frame);
+  if (frame.begins_segment) encode_segment_header(active_header_, frame.buffer.header_block());
+  active_->place(frame.offset(), frame.buffer);
   return {};
 }
 
-/// Everything up to the end of `frame` is durable; followers hear of it before the appenders do.
-void Committer::publish(const Group& group, const FrameHeader& frame) {
-  store_.publish_durable(position_.lsn);
+Result<void> Committer::write(PendingFrame& frame) {
+  const bool is_durable = frame.level == Durability::durable;
+  if (frame.records() == 0) {
+    return is_durable && has_unsynced_ ? active_->sync() : Result<void>{};
+  }
+  WriteMode mode = WriteMode::cached;
+  // A barrier covers its own write alone: written frames before it need more.
+  if (is_durable) mode = has_unsynced_ ? WriteMode::synced : WriteMode::barrier;
+  // CRASH: the frame is there whole, or recovery cuts what there is of it. Nobody was told yet.
+  return frame.place().writer->write(frame.offset(), frame.buffer, mode);
+}
+
+/// Answers all frames that are done now, in their order.
+void Committer::complete(PendingFrame& frame, const Result<void>& written, bool leads) {
+  Done done;
+  {
+    MutexLock lock(mutex_);
+    // Set before any later frame is acknowledged.
+    if (!written) set_failure(written.error());
+    frame.is_done = true;
+    if (leads && frame.level == Durability::durable) has_unsynced_ = false;
+    if (leads && frame.level != Durability::durable && frame.records() != 0) has_unsynced_ = true;
+    while (issued_ != 0 && frames_.front()->is_done) {
+      Frame front = std::move(frames_.front());
+      frames_.pop_front();
+      --issued_;
+      if (failure_) {
+        give_up(*front);
+      } else {
+        settle(*front);
+      }
+      retire(std::move(front), done);
+    }
+    // A leader that was named meanwhile does it itself.
+    if (failure_ && issued_ == 0 && (leads || !is_led_)) give_up_all(done);
+    if (leads) is_led_ = false;
+    start_leader();
+  }
+  // Followers hear of it before the appenders do.
+  store_.wake_followers();
+  wake(done);
+}
+
+/// The frame was written.
+void Committer::settle(PendingFrame& frame) {
+  if (frame.records() != 0) {
+    if (frame.begins_segment) {
+      table_.add(std::move(frame.addition));
+      ++stats_.segments_opened;
+    }
+    table_.extend(frame.header, frame.digest);
+    written_lsn_ = frame.end_lsn();
+    written_number_ = frame.place().number;
+    count(frame);
+  }
+  if (frame.level == Durability::durable) {
+    advance_durable();
+  } else if (frame.records() != 0 && unsynced_since_ns_ == 0) {
+    unsynced_since_ns_ = env_.monotonic_ns();
+    wake_background_();  // It has to come back in time.
+  }
   last_commit_ns_.store(env_.monotonic_ns(), std::memory_order_relaxed);
-  const uint64_t blocks = round_up(buffer_.prefix().size() + frame.length, kBlockBytes) +
-                          (buffer_.has_header() ? kSegmentHeaderBytes : 0);
-  MutexLock lock(mutex_);
-  // Both together: a root that paired an Lsn with the segment before would accuse a sound log.
-  durable_lsn_.store(position_.lsn.value(), std::memory_order_release);
-  durable_number_ = active_header_.number;
-  if (buffer_.has_header()) ++stats_.segments_opened;
-  stats_.records += group.records;
-  stats_.payload_bytes += group.payload_bytes;
+}
+
+void Committer::count(const PendingFrame& frame) {
+  const uint64_t prefix = frame.offset() % kBlockBytes;
+  stats_.records += frame.records();
+  stats_.payload_bytes += frame.payload_bytes();
   stats_.frames += 1;
-  stats_.frame_bytes += frame.length;
-  stats_.written_bytes += blocks;
-  stats_.largest_group = std::max(stats_.largest_group, group.appends);
+  stats_.frame_bytes += frame.length();
+  stats_.written_bytes += round_up(prefix + frame.length(), kBlockBytes) +
+                          (frame.begins_segment ? kSegmentHeaderBytes : 0);
+  stats_.largest_group = std::max(stats_.largest_group, frame.appends());
+  last_group_.store(frame.waiters(), std::memory_order_relaxed);
 }
 
-/// Answers `group` and everything that waits behind it with `error`, in order, so that no later
-/// append passes an earlier one that failed. Returns all of them as one group.
-Committer::Group Committer::refuse_all(Group group, const Error& error) {
-  MutexLock lock(mutex_);
-  PendingAppend** last = &group.first;
-  while (*last != nullptr) last = &(*last)->next;
-  *last = head_;
-  head_ = tail_ = nullptr;
-  queued_.store(0, std::memory_order_relaxed);
-  group.appends = 0;
-  for (PendingAppend* append = group.first; append != nullptr; append = append->next) {
-    append->error = error;
-    ++group.appends;
-    if (error.code() == ErrorCode::no_space) ++stats_.no_space;
-  }
-  return group;
+/// All that was written is durable.
+void Committer::advance_durable() {
+  unsynced_since_ns_ = 0;
+  if (written_lsn_ == durable_lsn()) return;
+  table_.make_durable();
+  store_.publish_durable(written_lsn_);
+  // Both together: a root that paired an Lsn with the segment before would accuse a sound log.
+  durable_lsn_.store(written_lsn_.value(), std::memory_order_release);
+  durable_number_ = written_number_;
+  durable_waiters_.notify(written_lsn_);
 }
 
-/// The first of those who came meanwhile leads from here on, before anybody else is woken.
-void Committer::hand_on() {
-  MutexLock lock(mutex_);
-  if (head_ != nullptr) {
-    head_->signal(PendingAppend::Signal::lead);
-    return;
+/// Answers a frame with the failure.
+void Committer::give_up(PendingFrame& frame) {
+  for (PendingAppend* append = frame.first(); append != nullptr; append = append->next) {
+    append->error = failure_;
   }
-  is_led_ = false;
+}
+
+void Committer::give_up_all(Done& done) {
+  while (!frames_.empty()) {
+    Frame frame = std::move(frames_.front());
+    frames_.pop_front();
+    queued_.fetch_sub(frame->waiters(), std::memory_order_relaxed);
+    give_up(*frame);
+    retire(std::move(frame), done);
+  }
+}
+
+/// What is owned goes to the callbacks, the rest is for wake().
+void Committer::retire(Frame frame, Done& done) {
+  if (frame->async_bytes != 0) {
+    async_bytes_ -= frame->async_bytes;
+    admission_.notify_all();
+  }
+  bool has_async = false;
+  for (PendingAppend* append = frame->release(); append != nullptr;) {
+    PendingAppend* const next = append->next;
+    append->next = nullptr;
+    if (append->is_async()) {
+      completions_.push(std::unique_ptr<AsyncAppends>(static_cast<AsyncAppends*>(append)));
+      has_async = true;
+    } else {
+      (done.last == nullptr ? done.first : done.last->next) = append;
+      done.last = append;
+    }
+    append = next;
+  }
+  if (has_async) wake_background_();
+  frame->buffer.shrink();
+  if (spares_.size() < kSpares) spares_.push_back(std::move(frame));
+}
+
+/// If nobody leads and a frame may go out, names who leads, before anybody else is woken.
+void Committer::start_leader() {
+  if (is_led_) return;
+  const PendingFrame* const frame = next_frame();
+  if (frame == nullptr) return idle_.notify_all();
+  if (!frame->is_due || !can_issue(*frame)) return;
+  // Whoever waits for a later frame waits for this one, too.
+  for (size_t i = issued_; i < frames_.size(); ++i) {
+    if (PendingAppend* const waiter = frames_[i]->first_waiter()) {
+      is_led_ = true;
+      return waiter->signal(PendingAppend::Signal::lead);
+    }
+  }
+  wake_background_();
   idle_.notify_all();
 }
 
-void Committer::wake(const Group& group, const PendingAppend& own) {
-  for (PendingAppend* append = group.first; append != nullptr;) {
+void Committer::wake(const Done& done) {
+  for (PendingAppend* append = done.first; append != nullptr;) {
     PendingAppend* const next = append->next;  // Once woken, the append may be gone.
-    if (append != &own) append->signal(PendingAppend::Signal::done);
+    append->signal(PendingAppend::Signal::done);
     append = next;
   }
 }
 
-void Committer::close(const Error& error) {
-  MutexLock lock(mutex_);
-  if (!closed_) closed_ = error;
-  while (is_led_) idle_.wait(mutex_);
-}
-
-void Committer::fail(const Error& cause) {
-  const Error error = with_code(cause, ErrorCode::failed);
-  MutexLock lock(mutex_);
-  if (!failure_) failure_ = error;
-}
-
-std::optional<Error> Committer::failure() const {
-  MutexLock lock(mutex_);
-  return failure_;
-}
-
-ProvenPosition Committer::durable_position() const {
-  MutexLock lock(mutex_);
-  return {.number = durable_number_, .lsn = durable_lsn()};
-}
-
-Stats Committer::stats() const {
-  MutexLock lock(mutex_);
-  Stats stats = stats_;
-  stats.sync_method = store_.sync_method();
-  stats.recovery_reads_device = store_.reads_device();
-  return stats;
+bool Committer::commit_due() {
+  {
+    MutexLock lock(mutex_);
+    if (!try_lead()) return false;
+  }
+  lead(false);
+  return true;
 }
 
 }  // namespace writeahead::internal

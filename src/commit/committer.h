@@ -1,21 +1,31 @@
 // Committer: group commit. Many appenders, one frame, one write, one barrier.
 //
-// Whoever comes when nobody commits leads: it takes the queue, makes a frame of it, writes it, and
-// hands leadership on to the first of those who came meanwhile. A single writer therefore never
-// waits for another thread. After the first failed write the committer writes nothing more.
+// Admission gives an append its place in the open frame. Whoever comes when nobody leads, leads: it
+// closes the frame, writes it, and hands leadership on to somebody who waits for the next one. A
+// single writer therefore never waits for another thread. Frames are completed in the order of
+// their addresses. After the first failed write the committer writes nothing more.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
+#include <stop_token>
+#include <vector>
 
 #include "base/mutex.h"
+#include "commit/completions.h"
+#include "commit/durable_waiters.h"
 #include "commit/frame_builder.h"
 #include "commit/pending_append.h"
+#include "commit/pending_frame.h"
 #include "format/root_slot.h"
 #include "format/segment_header.h"
-#include "segment/append_buffer.h"
+#include "retention/standby_keeper.h"
 #include "segment/segment_store.h"
 #include "segment/segment_table.h"
 #include "writeahead/env.h"
@@ -24,9 +34,6 @@
 #include "writeahead/stats.h"
 
 namespace writeahead::internal {
-
-/// A frame's count of records has 32 bits; this leaves room to add without a look at overflow.
-inline constexpr uint64_t kMaxFrameRecords = 1ULL << 31;
 
 /// What a committer starts from.
 struct CommitStart {
@@ -38,15 +45,55 @@ struct CommitStart {
   LogPosition position;
 };
 
+/// A record for append_async; its hash was made outside of every lock.
+struct AsyncRecord {
+  std::span<const std::byte> payload;
+  uint64_t payload_hash = 0;
+  AppendOptions options;
+};
+
+/// What a committer works with; all of it outlives the committer.
+struct CommitParts {
+  SegmentStore& store;
+  SegmentTable& table;
+  StandbyKeeper& standbys;
+  Completions& completions;
+  Env& env;
+  std::function<void()> wake_background;  ///< Called with the committer's mutex held.
+};
+
 class Committer {
  public:
-  Committer(SegmentStore& store, SegmentTable& table, Env& env, const Options& options,
-            CommitStart start);
+  Committer(CommitParts parts, const Options& options, CommitStart start);
 
-  /// Appends and returns when the answer is set. The error, if any, is in `append.error`.
+  /// Appends and returns when the append has its level. The error, if any, is in `append.error`.
   void append(PendingAppend& append) WRITEAHEAD_EXCLUDES(mutex_);
 
-  /// Refuses new appends with `error`, and returns when those that came before are done.
+  /// An append that nobody waits for: copies it, and returns once it has its place. `can_wait`:
+  /// whether to wait for the budget and for a segment, else `would_block`. On an error `target` is
+  /// left to the caller. Throws only std::bad_alloc, and then nothing was appended.
+  [[nodiscard]] Result<Appended> append_async(const AsyncRecord& record, CompletionTarget& target,
+                                              bool can_wait) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Result<Appended> append_async(const Batch& batch, Durability durability,
+                                              CompletionTarget& target, bool can_wait)
+      WRITEAHEAD_EXCLUDES(mutex_);
+
+  /// Makes everything that has a place by now durable.
+  [[nodiscard]] Result<void> sync() WRITEAHEAD_EXCLUDES(mutex_);
+  /// Waits until the record at `lsn` is durable; starts no barrier. `would_block` if time ran out
+  /// or the wait was stopped; `failed`, `closed`.
+  [[nodiscard]] Result<void> wait_durable(
+      Lsn lsn, std::optional<std::chrono::steady_clock::time_point> deadline,
+      const std::stop_token& stop) WRITEAHEAD_EXCLUDES(mutex_);
+
+  /// For the background thread: commits frames that are due and that no thread waits for. False if
+  /// there was none.
+  bool commit_due() WRITEAHEAD_EXCLUDES(mutex_);
+  /// Makes due what has waited long enough; returns after how long to come again.
+  [[nodiscard]] std::chrono::nanoseconds make_due() WRITEAHEAD_EXCLUDES(mutex_);
+
+  /// Refuses new appends with `error`, and returns when those that came before are done, durable
+  /// and out of the way.
   void close(const Error& error) WRITEAHEAD_EXCLUDES(mutex_);
   /// After an I/O error: nothing more is written; every append answers `failed` with this cause,
   /// the waiting ones too. The first cause stays.
@@ -54,68 +101,150 @@ class Committer {
   /// The failure, if there was one.
   [[nodiscard]] std::optional<Error> failure() const WRITEAHEAD_EXCLUDES(mutex_);
 
+  /// Waits until nothing is on its way and all is durable, and lets nothing in until resume().
+  /// The error is the failure, or that the log was closed; then there is nothing to resume.
+  [[nodiscard]] Result<void> pause() WRITEAHEAD_EXCLUDES(mutex_);
+  void resume() WRITEAHEAD_EXCLUDES(mutex_);
+  /// While paused: where the log stands.
+  [[nodiscard]] const LogPosition& position() const { return position_; }
+  [[nodiscard]] const SegmentHeader& active_header() const { return active_header_; }
+  /// While paused: goes on from somewhere else, in another segment.
+  void restart(CommitStart start) WRITEAHEAD_EXCLUDES(mutex_);
+
+  /// Behind the last append that was admitted.
   [[nodiscard]] Lsn end_lsn() const { return Lsn(end_lsn_.load(std::memory_order_acquire)); }
   [[nodiscard]] Lsn durable_lsn() const {
     return Lsn(durable_lsn_.load(std::memory_order_acquire));
   }
-  /// When the last frame became durable, by the monotonic clock; 0 if there was none.
+  /// When the last frame was done, by the monotonic clock; 0 if there was none.
   [[nodiscard]] uint64_t last_commit_ns() const { return last_commit_ns_.load(); }
-  /// Appends that no leader has taken yet.
+  /// Appends whose threads wait and whose frames are not issued yet.
   [[nodiscard]] uint64_t queued() const { return queued_.load(std::memory_order_relaxed); }
   /// The position that is durable and the segment it lies in.
   [[nodiscard]] ProvenPosition durable_position() const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Stats stats() const WRITEAHEAD_EXCLUDES(mutex_);
 
  private:
-  struct Group {
+  using Frame = std::unique_ptr<PendingFrame>;
+  /// What is told to waiting threads once no lock is held.
+  struct Done {
     PendingAppend* first = nullptr;
-    uint64_t body_bytes = 0;
-    uint64_t appends = 0;
-    uint64_t records = 0;
-    uint64_t payload_bytes = 0;
+    PendingAppend* last = nullptr;
   };
 
-  void lead(PendingAppend& own) WRITEAHEAD_EXCLUDES(mutex_);
+  struct AsyncRequest {
+    uint64_t bytes;
+    uint64_t records;
+    uint64_t payload_bytes;
+    Durability durability;
+    bool is_due;  // somebody is to be told
+    bool can_wait;
+    CompletionTarget& target;
+  };
+
+  // Admission (admission.cc).
+  [[nodiscard]] std::optional<Error> refusal() const WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Error would_block() const;
+  [[nodiscard]] Result<PendingFrame*> admit(uint64_t bytes, uint64_t records, bool can_wait)
+      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> make_room(uint64_t bytes, uint64_t records, bool can_wait)
+      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] bool has_room(const SegmentPlace& place, Lsn lsn, uint64_t bytes) const;
+  [[nodiscard]] Result<void> make_standby(uint64_t needed, bool can_wait)
+      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Frame make_frame(uint64_t bytes) WRITEAHEAD_REQUIRES(mutex_);
+  void open_frame(uint64_t bytes) WRITEAHEAD_REQUIRES(mutex_);
+  void close_open_frame() WRITEAHEAD_REQUIRES(mutex_);
+  void begin_segment(Standby standby, uint64_t bytes) WRITEAHEAD_REQUIRES(mutex_);
+  void join(PendingFrame& frame, PendingAppend& append) WRITEAHEAD_REQUIRES(mutex_);
+  void note_joined(PendingFrame& frame, Durability level, bool is_due) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> wait_for_budget(uint64_t bytes, bool can_wait)
+      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] AsyncAppends* growing(uint64_t bytes, uint64_t records) const
+      WRITEAHEAD_REQUIRES(mutex_);
+  template <class Add>
+  [[nodiscard]] Result<Appended> admit_async(const AsyncRequest& request, const Add& add)
+      WRITEAHEAD_EXCLUDES(mutex_);
+
+  // Leading (committer.cc).
+  void begin_at(CommitStart start) WRITEAHEAD_REQUIRES(mutex_);
+  void follow(PendingAppend& append, bool leads) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] PendingFrame* next_frame() const WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] bool can_issue(const PendingFrame& frame) const WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] bool may_be_followed(const PendingFrame& frame) const;
+  [[nodiscard]] bool try_lead() WRITEAHEAD_REQUIRES(mutex_);
+  void start_leader() WRITEAHEAD_REQUIRES(mutex_);
   void await_company();
-  [[nodiscard]] Result<void> make_room(uint64_t body_bytes);
-  [[nodiscard]] Group take_group() WRITEAHEAD_EXCLUDES(mutex_);
-  [[nodiscard]] Result<void> commit(const Group& group) WRITEAHEAD_EXCLUDES(mutex_);
-  [[nodiscard]] SegmentHeader next_header(uint64_t time_ns) const;
-  void publish(const Group& group, const FrameHeader& frame) WRITEAHEAD_EXCLUDES(mutex_);
-  [[nodiscard]] Group refuse_all(Group group, const Error& error) WRITEAHEAD_EXCLUDES(mutex_);
-  void hand_on() WRITEAHEAD_EXCLUDES(mutex_);
-  static void wake(const Group& group, const PendingAppend& own);
-  [[nodiscard]] bool fits(uint64_t body_bytes) const;
+  void lead(bool awaits_company) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] PendingFrame* take_next(Done& done) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] SegmentHeader next_header(const PendingFrame& frame, uint64_t time_ns) const;
+  [[nodiscard]] Result<void> prepare(PendingFrame& frame) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Result<void> write(PendingFrame& frame);
+  void complete(PendingFrame& frame, const Result<void>& written, bool leads)
+      WRITEAHEAD_EXCLUDES(mutex_);
+  void settle(PendingFrame& frame) WRITEAHEAD_REQUIRES(mutex_);
+  void count(const PendingFrame& frame) WRITEAHEAD_REQUIRES(mutex_);
+  void advance_durable() WRITEAHEAD_REQUIRES(mutex_);
+  void give_up(PendingFrame& frame) WRITEAHEAD_REQUIRES(mutex_);
+  void give_up_all(Done& done) WRITEAHEAD_REQUIRES(mutex_);
+  void retire(Frame frame, Done& done) WRITEAHEAD_REQUIRES(mutex_);
+  static void wake(const Done& done);
+
+  // The log's life (lifecycle.cc).
+  [[nodiscard]] bool is_all_durable() const WRITEAHEAD_REQUIRES(mutex_);
+  void require_sync() WRITEAHEAD_REQUIRES(mutex_);
+  void drain() WRITEAHEAD_REQUIRES(mutex_);
+  void set_failure(const Error& cause) WRITEAHEAD_REQUIRES(mutex_);
 
   SegmentStore& store_;
   SegmentTable& table_;
+  StandbyKeeper& standbys_;
+  Completions& completions_;
   Env& env_;
-  const uint64_t segment_bytes_;
+  const std::function<void()> wake_background_;
   const uint64_t group_wait_ns_;
+  const uint64_t sync_interval_ns_;
+  const uint64_t flush_interval_ns_;
+  const uint64_t flush_bytes_;
+  const uint64_t budget_bytes_;
+  const uint64_t max_in_flight_;
+  const uint32_t alignment_;
   const Identifier log_id_;
-  const uint64_t epoch_;
+  uint64_t epoch_;
 
   // The leader's own: leadership passes under the mutex, so no two threads touch these at once.
   std::shared_ptr<SegmentWriter> active_;
-  std::shared_ptr<SegmentWriter> standby_;  // prepared, and not begun yet
   SegmentHeader active_header_;
   SegmentBinding binding_;
-  LogPosition position_;
-  uint64_t next_number_;
-  bool must_rotate_;  // nothing may be added to the active segment
-  AppendBuffer buffer_;
-  uint64_t last_group_ = 0;
+  LogPosition position_;       // behind the last frame that was issued
+  bool has_unsynced_ = false;  // a written frame is not durable yet
 
   std::atomic<uint64_t> end_lsn_;
   std::atomic<uint64_t> durable_lsn_;
   std::atomic<uint64_t> last_commit_ns_ = 0;
   std::atomic<uint64_t> queued_ = 0;
+  std::atomic<uint64_t> last_group_ = 0;  // threads that waited for the last frame
 
   mutable Mutex mutex_;
-  CondVar idle_;
-  PendingAppend* head_ WRITEAHEAD_GUARDED_BY(mutex_) = nullptr;
-  PendingAppend* tail_ WRITEAHEAD_GUARDED_BY(mutex_) = nullptr;
+  CondVar idle_;       // nobody leads, or nothing is left
+  CondVar admission_;  // whatever admission or the budget waits for may have changed
+  DurableWaiters durable_waiters_ WRITEAHEAD_GUARDED_BY(mutex_);
+  std::deque<Frame> frames_ WRITEAHEAD_GUARDED_BY(mutex_);        // in order; those in flight first
+  size_t issued_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;               // how many of them are in flight
+  bool in_flight_overlap_ WRITEAHEAD_GUARDED_BY(mutex_) = false;  // another may join them
+  std::vector<Frame> spares_ WRITEAHEAD_GUARDED_BY(mutex_);
+  SegmentPlace place_ WRITEAHEAD_GUARDED_BY(mutex_);  // where new frames go
+  Lsn next_lsn_ WRITEAHEAD_GUARDED_BY(mutex_);        // behind the last closed frame
+  uint64_t next_ordinal_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
   bool is_led_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
+  bool is_paused_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
+  bool is_making_room_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
+  uint64_t shortages_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
+  std::optional<Error> last_shortage_ WRITEAHEAD_GUARDED_BY(mutex_);
+  uint64_t async_bytes_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
+  Lsn written_lsn_ WRITEAHEAD_GUARDED_BY(mutex_);
+  uint64_t written_number_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
+  uint64_t unsynced_since_ns_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
   std::optional<Error> closed_ WRITEAHEAD_GUARDED_BY(mutex_);
   std::optional<Error> failure_ WRITEAHEAD_GUARDED_BY(mutex_);
   uint64_t durable_number_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;

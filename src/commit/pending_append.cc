@@ -9,19 +9,24 @@
 
 namespace writeahead::internal {
 
-PendingAppend::PendingAppend(std::span<const std::byte> payload, uint16_t type)
+PendingAppend::PendingAppend(std::span<const std::byte> payload, AppendOptions options)
     : payload_(payload),
       payload_hash_(internal::payload_hash(payload)),
-      type_(type),
+      type_(options.type),
       encoded_bytes_(encoded_record_bytes(payload.size())),
       payload_bytes_(payload.size()),
-      record_count_(1) {}
+      record_count_(1),
+      durability_(options.durability) {}
 
-PendingAppend::PendingAppend(const Batch& batch)
-    : batch_(&batch),
-      encoded_bytes_(batch.encoded_bytes()),
-      record_count_(static_cast<uint32_t>(batch.size())) {
-  for (const auto& record : BatchAccess::records(batch)) payload_bytes_ += record.length;
+PendingAppend::PendingAppend(const Batch& batch, Durability durability) : durability_(durability) {
+  set_batch(batch, BatchAccess::payload_bytes(batch));
+}
+
+void PendingAppend::set_batch(const Batch& batch, uint64_t payload_bytes) {
+  batch_ = &batch;
+  payload_bytes_ = payload_bytes;
+  encoded_bytes_ = batch.encoded_bytes();
+  record_count_ = static_cast<uint32_t>(batch.size());
 }
 
 void PendingAppend::copy_to(std::span<std::byte> out) const {
@@ -29,6 +34,7 @@ void PendingAppend::copy_to(std::span<std::byte> out) const {
     std::ranges::copy(BatchAccess::bytes(*batch_), out.begin());
     return;
   }
+  if (record_count_ == 0) return;
   const RecordHeader header{.length = static_cast<uint32_t>(payload_.size()), .type = type_};
   encode_record_header(header, out);
   auto rest = out.subspan(kRecordHeaderBytes);
@@ -42,7 +48,12 @@ uint64_t PendingAppend::payload_hash(uint32_t index) const {
 
 PendingAppend::Signal PendingAppend::await() {
   signal_.wait(Signal::wait, std::memory_order_acquire);
-  return signal_.load(std::memory_order_acquire);
+  // Whoever is told to lead is told nothing else before it has tried.
+  Signal lead = Signal::lead;
+  if (signal_.compare_exchange_strong(lead, Signal::wait, std::memory_order_acquire)) {
+    return Signal::lead;
+  }
+  return Signal::done;
 }
 
 void PendingAppend::signal(Signal signal) {

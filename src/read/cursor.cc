@@ -11,7 +11,7 @@
 namespace writeahead::internal {
 
 Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from)
-    : view_(std::move(view)), position_(from) {}
+    : view_(std::move(view)), truncations_(view_->table().truncations()), position_(from) {}
 
 Cursor::Cursor(const Error& refusal) : refusal_(refusal) {}
 
@@ -33,6 +33,7 @@ std::optional<Result<RecordView>> Cursor::next() {
 }
 
 Result<std::optional<RecordView>> Cursor::step() {
+  if (auto followed = follow_truncation(); !followed) return std::unexpected(followed.error());
   if (state_ == State::unplaced) {
     if (auto placed = place(); !placed) return std::unexpected(placed.error());
   }
@@ -40,6 +41,8 @@ Result<std::optional<RecordView>> Cursor::step() {
     if (state_ == State::in_frame) {
       if (walk_->next()) {
         ++records_walked_;
+        // Behind a cut: the rest of the frame only has to verify.
+        if (segment_.is_cut && walk_->lsn() >= segment_.end_lsn) continue;
         position_ = walk_->end_lsn();
         return current();
       }
@@ -54,10 +57,26 @@ Result<std::optional<RecordView>> Cursor::step() {
   }
 }
 
+/// Lsns are used again behind a truncation: whoever stands above its end is told, and whoever does
+/// not begins anew, since frames and segments may end elsewhere now.
+Result<void> Cursor::follow_truncation() {
+  const uint64_t count = view_->table().truncations();
+  if (count == truncations_) return {};
+  if (position_ > view_->table().lowest_end_since(truncations_)) {
+    return std::unexpected(
+        make_error(ErrorCode::truncated, "read log", "the log was truncated below this position",
+                   {.path = view_->store().path(), .offset = std::nullopt, .lsn = position_}));
+  }
+  truncations_ = count;
+  walk_.reset();
+  state_ = State::unplaced;
+  return {};
+}
+
 /// Into the frame at frame_lsn_, which lies below the segment's end and so has to be there.
 Result<bool> Cursor::enter_frame() {
   walk_.reset();
-  auto frame = source_->at(frame_lsn_, segment_.end_lsn);
+  auto frame = source_->at(frame_lsn_, segment_.frames_end());
   if (!frame) return std::unexpected(frame.error());
   if (!*frame) return std::unexpected(corruption("no frame header verifies"));
   frame_ = **frame;
@@ -84,6 +103,13 @@ Result<bool> Cursor::advance_segment() {
     return true;
   }
   if (!successor) return false;
+  if (successor->header.base_lsn != segment_.end_lsn) {
+    const bool is_trimmed = successor->header.base_lsn > segment_.end_lsn;
+    return std::unexpected(
+        make_error(is_trimmed ? ErrorCode::trimmed : ErrorCode::truncated, "read log",
+                   "what follows was taken away meanwhile",
+                   {.path = view_->store().path(), .offset = std::nullopt, .lsn = position_}));
+  }
   const IndexEntry start{.lsn = successor->header.base_lsn,
                          .first_ordinal = successor->header.base_ordinal,
                          .time_ns = 0};
@@ -113,16 +139,18 @@ Result<void> Cursor::place() {
         make_error(ErrorCode::not_found, "read log", "no record begins here",
                    {.path = view_->store().path(), .offset = std::nullopt, .lsn = from}));
   };
+  // Looked up before the first Lsn is asked for: what a trim takes in between shows as trimmed.
+  const auto segment = view_->table().find(from);
   if (from < view_->first_lsn()) {
     return std::unexpected(
         make_error(ErrorCode::trimmed, "read log", "the log begins behind this address",
                    {.path = view_->store().path(), .offset = std::nullopt, .lsn = from}));
   }
-  const auto segment = view_->table().find(from);
   if (!segment) {
     // A log without a segment has one valid position: where its first record will go.
     if (from != view_->first_lsn()) return not_found();
     frame_lsn_ = from;
+    segment_.end_lsn = from;
     return {};
   }
   if (from > segment->end_lsn) return not_found();
@@ -130,7 +158,7 @@ Result<void> Cursor::place() {
   if (auto reader = view_->verified_reader(*segment); !reader) {
     return std::unexpected(reader.error());
   }
-  const IndexEntry start = view_->table().search_start(segment->header.number, from);
+  const IndexEntry start = view_->table().search_start(*segment, from);
   if (auto entered = enter_segment(*segment, start); !entered) return entered;
   while (frame_lsn_ < from) {
     if (auto entered = enter_frame(); !entered) return std::unexpected(entered.error());
@@ -160,7 +188,7 @@ Result<void> Cursor::seek_ordinal(const SegmentView& segment, uint64_t ordinal) 
   if (auto reader = view_->verified_reader(segment); !reader) {
     return std::unexpected(reader.error());
   }
-  const IndexEntry start = view_->table().search_start_ordinal(segment.header.number, ordinal);
+  const IndexEntry start = view_->table().search_start_ordinal(segment, ordinal);
   if (auto entered = enter_segment(segment, start); !entered) return entered;
   while (true) {
     if (frame_lsn_ >= segment_.end_lsn) {

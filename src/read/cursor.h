@@ -36,6 +36,7 @@ class Cursor {
  private:
   enum class State { unplaced, between_frames, in_frame, ended };
 
+  [[nodiscard]] Result<void> follow_truncation();
   [[nodiscard]] Result<void> place();
   [[nodiscard]] Result<void> enter_segment(const SegmentView& segment, const IndexEntry& start);
   [[nodiscard]] Result<bool> enter_frame();
@@ -47,6 +48,7 @@ class Cursor {
   std::shared_ptr<ReadView> view_;
   std::optional<Error> refusal_;
   State state_ = State::unplaced;
+  uint64_t truncations_ = 0;   // of the log, as far as they were heeded
   Lsn position_;               // behind the last record handed out
   Lsn frame_lsn_;              // of the frame being walked, or of the next one
   uint64_t next_ordinal_ = 0;  // of the next frame

@@ -91,8 +91,10 @@ Result<RecordView> ReadView::record_at_ordinal(uint64_t ordinal) {
     return std::unexpected(
         make_error(code, fmt::format("find ordinal {}", ordinal), cause, {.path = store_->path()}));
   };
-  if (ordinal < first_.ordinal) return refuse(ErrorCode::trimmed, "the log begins behind it");
   const auto segment = table_->find_ordinal(ordinal);
+  if (ordinal < table_->extent().first.ordinal) {
+    return refuse(ErrorCode::trimmed, "the log begins behind it");
+  }
   if (!segment) return refuse(ErrorCode::not_found, "no durable record has it");
   Cursor cursor(shared_from_this(), segment->header.base_lsn);
   if (auto sought = cursor.seek_ordinal(*segment, ordinal); !sought) {
@@ -126,22 +128,12 @@ Result<Lsn> ReadView::find_time(uint64_t time_ns) {
 }
 
 Result<RecordView> ReadView::last() {
-  const uint64_t count = records();
-  if (count == 0) {
+  const LogExtent extent = table_->extent();
+  if (extent.end_ordinal == extent.first.ordinal) {
     return std::unexpected(make_error(ErrorCode::not_found, "read last record", "the log is empty",
                                       {.path = store_->path()}));
   }
-  return record_at_ordinal(first_.ordinal + count - 1);
-}
-
-Lsn ReadView::durable_lsn() const {
-  const auto last = table_->find(Lsn(UINT64_MAX));
-  return last ? last->end_lsn : first_.lsn;
-}
-
-uint64_t ReadView::records() const {
-  const auto last = table_->find(Lsn(UINT64_MAX));
-  return last ? last->end_ordinal - first_.ordinal : 0;
+  return record_at_ordinal(extent.end_ordinal - 1);
 }
 
 std::vector<SegmentInfo> ReadView::segments() {
@@ -155,7 +147,9 @@ std::vector<SegmentInfo> ReadView::segments() {
                      .bytes = segment.header.prepared_bytes};
     if (auto reader = table_->reader(*store_, segment.header.number)) {
       info.bytes = (*reader)->bytes();
-      if (segment.is_closed) {
+      if (segment.is_cut) {
+        info.state = SegmentInfo::State::closed;
+      } else if (segment.is_closed) {
         FrameSource source(*reader, segment.binding, segment.header.base_lsn, ReadSource::device);
         auto seal = read_seal(source, segment.end_lsn);
         info.state = seal && *seal ? SegmentInfo::State::sealed : SegmentInfo::State::closed;
@@ -177,7 +171,8 @@ Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentVi
   }
   auto reader = table_->reader(*store_, number);
   const auto now = table_->at(number);
-  if (!reader || !now || !now->is_closed || now->is_verified) return reader;
+  if (!now) return std::unexpected(table_->gone(*store_, number));
+  if (!reader || !now->is_closed || now->is_verified) return reader;
   // A seal has to be seen before anything is touched that a writer may be about to write.
   FrameSource past_cache(*reader, now->binding, now->header.base_lsn, ReadSource::device);
   auto seal = read_seal(past_cache, now->end_lsn);
@@ -195,7 +190,8 @@ Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentVi
 /// Of sealed segments only: nobody writes to them any more, so that no look at any of their pages
 /// can disturb a write. One that is closed and waits for its seal is read, as the active one is.
 std::shared_ptr<MappedSegment> ReadView::map(const SegmentView& segment) {
-  if (!maps_segments_ || segment.is_empty()) return nullptr;
+  // Of a segment that was cut the last frame may go on behind its end.
+  if (!maps_segments_ || segment.is_empty() || segment.is_cut) return nullptr;
   return store_->map({.binding = segment.binding,
                       .log_id = segment.header.log_id,
                       .base_lsn = segment.header.base_lsn,

@@ -5,6 +5,7 @@
 // outlives the log that made it as long as a reader holds it. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,7 +29,6 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
       : maps_segments_(maps_segments),
         store_(std::move(store)),
         table_(std::move(table)),
-        first_(root.first),
         epoch_(root.epoch) {}
 
   [[nodiscard]] Result<RecordView> read(Lsn lsn);
@@ -37,10 +37,15 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns);
   [[nodiscard]] Result<RecordView> last();
 
-  [[nodiscard]] Lsn first_lsn() const { return first_.lsn; }
-  [[nodiscard]] Lsn durable_lsn() const;
-  [[nodiscard]] uint64_t records() const;
-  [[nodiscard]] uint64_t epoch() const { return epoch_; }
+  [[nodiscard]] Lsn first_lsn() const { return table_->extent().first.lsn; }
+  [[nodiscard]] Lsn durable_lsn() const { return table_->extent().end_lsn; }
+  [[nodiscard]] uint64_t records() const {
+    const LogExtent extent = table_->extent();
+    return extent.end_ordinal - extent.first.ordinal;
+  }
+  [[nodiscard]] uint64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
+  /// A truncation began another epoch.
+  void set_epoch(uint64_t epoch) { epoch_.store(epoch, std::memory_order_relaxed); }
   [[nodiscard]] std::vector<SegmentInfo> segments();
 
   [[nodiscard]] SegmentStore& store() { return *store_; }
@@ -61,8 +66,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   const bool maps_segments_;
   std::shared_ptr<SegmentStore> store_;
   std::shared_ptr<SegmentTable> table_;
-  LogStart first_;
-  uint64_t epoch_;
+  std::atomic<uint64_t> epoch_;
 };
 
 }  // namespace writeahead::internal

@@ -28,25 +28,32 @@ constexpr auto kRootRules = std::to_array<RootRule>({
     {"no root, no data",           {N,     N, N, o,    N}, RootVerdict::create},
 });
 
+// NOLINTNEXTLINE(readability-identifier-naming): as above.
+using V = SegmentVerdict;
 constexpr auto kSegmentRules = std::to_array<SegmentRule>({
-    //                              unsup own for  unused base mark proven
-    {"newer version",             {Y,    o,  o,   o,     o,   o,   o}, SegmentVerdict::unsupported},
-    {"data",                       {N,    Y,  o,   o,     o,   o,   o}, SegmentVerdict::data},
+    //                                 unsup own for zero base mark prov cut
+    {"newer version",                {Y,    o,  o,  o,   o,   o,   o,   o}, V::unsupported},
+    {"data",                         {N,    Y,  o,  o,   o,   o,   o,   o}, V::data},
     // Renamed, copied, or of another log.
-    {"foreign",                    {N,    N,  Y,   o,     o,   o,   o}, SegmentVerdict::corruption},
+    {"foreign",                      {N,    N,  Y,  o,   o,   o,   o,   o}, V::corruption},
+    // A truncation is committed by the root, and its header is durable before any frame behind it.
+    {"truncation to be finished",    {N,    N,  N,  o,   N,   N,   N,   Y}, V::begun},
+    {"truncation without header",    {N,    N,  N,  o,   Y,   o,   o,   Y}, V::corruption},
+    {"truncation, lost beginning",   {N,    N,  N,  o,   N,   Y,   o,   Y}, V::corruption},
+    {"truncation that was proven",   {N,    N,  N,  o,   N,   N,   Y,   Y}, V::corruption},
     // A header that was zeroed over a segment in use.
-    {"standby that was proven",    {N,    N,  N,   Y,     N,   o,   Y}, SegmentVerdict::corruption},
+    {"standby that was proven",      {N,    N,  N,  Y,   N,   o,   Y,   N}, V::corruption},
     // Prepared or trimmed. Stale frames of other numbers do not verify for this one; stale frames
     // of this number lie behind no frame at the base only if nothing of it was ever durable.
-    {"standby",                    {N,    N,  N,   Y,     N,   o,   N}, SegmentVerdict::standby},
+    {"standby",                      {N,    N,  N,  Y,   N,   o,   N,   N}, V::standby},
     // A damaged header must not make a standby of a full segment.
-    {"frames without header",      {N,    N,  N,   Y,     Y,   Y,   o}, SegmentVerdict::corruption},
-    {"proven without header",      {N,    N,  N,   Y,     Y,   N,   Y}, SegmentVerdict::corruption},
-    {"damaged header, frames",     {N,    N,  N,   N,     o,   Y,   o}, SegmentVerdict::corruption},
-    {"damaged header, proven",     {N,    N,  N,   N,     o,   N,   Y}, SegmentVerdict::corruption},
+    {"frames without header",        {N,    N,  N,  Y,   Y,   Y,   o,   N}, V::corruption},
+    {"proven without header",        {N,    N,  N,  Y,   Y,   N,   Y,   N}, V::corruption},
+    {"damaged header, frames",       {N,    N,  N,  N,   o,   Y,   o,   N}, V::corruption},
+    {"damaged header, proven",       {N,    N,  N,  N,   o,   N,   Y,   N}, V::corruption},
     // The crash came into the write that holds the header and the first frame.
-    {"first write without header", {N,    N,  N,   Y,     Y,   N,   N}, SegmentVerdict::torn_start},
-    {"first write with torn header", {N,  N,  N,   N,     o,   N,   N}, SegmentVerdict::torn_start},
+    {"first write without header",   {N,    N,  N,  Y,   Y,   N,   N,   N}, V::torn_start},
+    {"first write with torn header", {N,    N,  N,  N,   o,   N,   N,   N}, V::torn_start},
 });
 
 constexpr auto kTailRules = std::to_array<TailRule>({

@@ -73,6 +73,7 @@ enum class SegmentVerdict : uint8_t {
   data,        ///< Its header verifies for its number.
   standby,     ///< Prepared; holds nothing.
   torn_start,  ///< A first write that tore: back to standby.
+  begun,       ///< Begun by the last truncation, which has to be finished: its header is missing.
   corruption,
   unsupported,
 };
@@ -83,7 +84,8 @@ enum SegmentFact : uint8_t {
   header_unused,       ///< All zero, or of this log with a number below the first.
   orphan_at_base,      ///< A frame header verifies for the number behind the header block.
   orphan_states_watermark,  ///< A frame header in it states a watermark above its base.
-  proven_inside,            ///< The root's proven position lies in it.
+  proven_inside,            ///< The root's proven position lies in it, above its base at least.
+  truncation_begins,        ///< The root's last truncation began it.
   kSegmentFacts,
 };
 using SegmentRule = Rule<SegmentVerdict, kSegmentFacts>;

@@ -37,10 +37,16 @@ struct Inspector {
   Result<std::optional<Candidate>> glance(uint64_t number);
   Result<Candidate> classify(uint64_t number);
   Result<void> judge_segments();
+  void drop_voided(std::vector<Candidate>& candidates);
   void take_segments(std::vector<Candidate>& candidates);
   void check_chain();
+  void check_truncation();
   Result<void> judge_tail();
 
+  /// Whether the last truncation began this segment, and it was not trimmed since.
+  [[nodiscard]] bool is_begun_by_truncation(uint64_t number) const {
+    return number == found.root.truncation.number && number >= found.root.first.number;
+  }
   void damage(const std::string& path, uint64_t offset, Lsn lsn, std::string what) {
     if (!found.damage) found.damage = Damage{path, offset, lsn, std::move(what)};
   }
@@ -154,9 +160,13 @@ Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
   facts[header_unused] = decoded.state == HeaderState::zero || is_old;
   facts[header_foreign] = is_valid && !facts[header_own] && !is_old;
   // A log that was never written to proves its own beginning, in a segment that need not exist.
+  // So does a truncation, in the segment that it begins.
+  const bool is_cut = is_begun_by_truncation(number);
+  facts[truncation_begins] = is_cut;
   facts[proven_inside] =
       found.root.proven.number == number &&
-      found.root.proven != ProvenPosition{found.root.first.number, found.root.first.lsn};
+      found.root.proven != ProvenPosition{found.root.first.number, found.root.first.lsn} &&
+      !(is_cut && found.root.proven.lsn == found.root.truncation.base_lsn);
   if (!facts[header_own] && !facts[header_foreign]) {
     auto orphans = find_orphans(**reader, SegmentBinding::of(found.root.log_id, number));
     if (!orphans) return std::unexpected(orphans.error());
@@ -168,6 +178,20 @@ Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
   const SegmentRule& rule = decide(segment_rules(), facts);
   candidate.verdict = rule.verdict;
   candidate.label = rule.label;
+  if (rule.verdict == SegmentVerdict::begun) {
+    // All that its header will say but the epoch, which is of whoever writes it.
+    const TruncationMark& mark = found.root.truncation;
+    candidate.segment.header = {.cause = SegmentCause::truncate,
+                                .log_id = found.root.log_id,
+                                .number = number,
+                                .epoch = found.root.epoch,
+                                .base_lsn = mark.base_lsn,
+                                .base_ordinal = mark.ordinal,
+                                .prepared_bytes = candidate.segment.file_bytes,
+                                .created_ns = 0,
+                                .ignorable_features = 0,
+                                .link = mark.link};
+  }
   return candidate;
 }
 
@@ -176,8 +200,10 @@ Result<void> Inspector::judge_segments() {
   if (!numbers) return std::unexpected(numbers.error());
   std::vector<Candidate> candidates;
   for (const uint64_t number : *numbers) {
-    // Below the first lie left-overs of a trim.
-    if (number < found.root.first.number) continue;
+    if (number < found.root.first.number) {
+      found.trimmed.push_back(number);
+      continue;
+    }
     auto candidate = classify(number);
     if (!candidate) return std::unexpected(candidate.error());
     if (candidate->verdict == SegmentVerdict::unsupported) {
@@ -186,21 +212,51 @@ Result<void> Inspector::judge_segments() {
     // Beside a writer the segment that it is beginning is not there yet.
     const bool is_ahead = durable && candidate->verdict == SegmentVerdict::data &&
                           candidate->segment.header.base_lsn >= *durable &&
-                          candidate->number != found.root.first.number;
+                          candidate->number != found.root.first.number &&
+                          !is_begun_by_truncation(candidate->number);
     if (!is_ahead) candidates.push_back(std::move(*candidate));
   }
+  drop_voided(candidates);
   take_segments(candidates);
+  if (!found.damage) check_truncation();
   if (!found.damage) check_chain();
   return {};
 }
 
+/// A segment that a truncation began says by its link which ones before it are void: whatever they
+/// hold, they are not judged.
+void Inspector::drop_voided(std::vector<Candidate>& candidates) {
+  uint64_t begin = UINT64_MAX;  // above the newest link so far
+  uint64_t end = UINT64_MAX;
+  std::vector<Candidate> kept;
+  for (auto candidate = candidates.rbegin(); candidate != candidates.rend(); ++candidate) {
+    if (candidate->number > begin && candidate->number < end) {
+      found.trimmed.push_back(candidate->number);
+      continue;
+    }
+    const SegmentHeader& header = candidate->segment.header;
+    const bool is_data =
+        candidate->verdict == SegmentVerdict::data || candidate->verdict == SegmentVerdict::begun;
+    if (is_data && header.cause == SegmentCause::truncate) {
+      begin = header.link.number;
+      end = header.number;
+    }
+    kept.push_back(std::move(*candidate));
+  }
+  std::ranges::reverse(kept);
+  candidates = std::move(kept);
+}
+
 void Inspector::take_segments(std::vector<Candidate>& candidates) {
-  const auto is_data = [](const Candidate& c) { return c.verdict == SegmentVerdict::data; };
+  const auto is_data = [](const Candidate& c) {
+    return c.verdict == SegmentVerdict::data || c.verdict == SegmentVerdict::begun;
+  };
   const auto last = std::ranges::find_if(candidates.rbegin(), candidates.rend(), is_data);
   const uint64_t last_number = last == candidates.rend() ? 0 : last->number;
   for (Candidate& candidate : candidates) {
     const std::string& path = candidate.segment.path;
-    if (candidate.verdict == SegmentVerdict::data) {
+    if (is_data(candidate)) {
+      found.is_begun = candidate.verdict == SegmentVerdict::begun;
       found.data.push_back(std::move(candidate.segment));
     } else if (candidate.verdict == SegmentVerdict::corruption) {
       // Beside a writer the newest file may be in the middle of its first write.
@@ -217,6 +273,23 @@ void Inspector::take_segments(std::vector<Candidate>& candidates) {
   }
 }
 
+/// The segment that the last truncation began was there before the root named it.
+void Inspector::check_truncation() {
+  const TruncationMark& mark = found.root.truncation;
+  if (!is_begun_by_truncation(mark.number)) return;
+  const auto number_of = [](const DataSegment& segment) { return segment.header.number; };
+  const auto segment = std::ranges::find(found.data, mark.number, number_of);
+  if (segment == found.data.end()) {
+    return damage(join_path(store.path(), kRootName), 0, mark.base_lsn,
+                  fmt::format("segment {}, which a truncation began, is missing", mark.number));
+  }
+  const SegmentHeader& header = segment->header;
+  if (header.cause != SegmentCause::truncate || header.base_lsn != mark.base_lsn ||
+      header.base_ordinal != mark.ordinal || header.link != mark.link) {
+    damage(segment->path, 0, header.base_lsn, "it is not what the last truncation began");
+  }
+}
+
 void Inspector::check_chain() {
   const ProvenPosition& proven = found.root.proven;
   uint64_t expected = found.root.first.number;
@@ -224,7 +297,8 @@ void Inspector::check_chain() {
   for (const DataSegment& segment : found.data) {
     const SegmentHeader& header = segment.header;
     const std::string& path = segment.path;
-    if (header.number != expected) {
+    const bool is_behind_cut = before != nullptr && header.cause == SegmentCause::truncate;
+    if (header.number != expected && !is_behind_cut) {
       return damage(path, 0, header.base_lsn,
                     fmt::format("segment {} before it is missing", expected));
     }
@@ -236,16 +310,14 @@ void Inspector::check_chain() {
                                                   header.base_ordinal != found.root.first.ordinal);
     const bool breaks_chain =
         before != nullptr &&
-        (header.link.number != before->number || header.link.end_lsn != header.base_lsn ||
-         header.base_lsn < before->base_lsn || header.base_ordinal < before->base_ordinal ||
-         header.epoch < before->epoch ||
+        (!continues(*before, header) || header.epoch < before->epoch ||
          header.base_lsn - before->base_lsn > before->prepared_bytes - kSegmentHeaderBytes);
     if (begins_log || breaks_chain) {
       return damage(path, 0, header.base_lsn, "its header does not continue the log");
     }
     found.highest_epoch = std::max(found.highest_epoch, header.epoch);
     before = &header;
-    ++expected;
+    expected = header.number + 1;
   }
   // Beside a writer the root may prove what came after `durable` was read.
   const bool proves_data =
@@ -268,8 +340,7 @@ Result<void> Inspector::judge_tail() {
   SegmentReader& last = *found.last;
   const auto binding = SegmentBinding::of(header.log_id, header.number);
   FrameSource source(found.last, binding, header.base_lsn, ReadSource::device);
-  // Frames stay below the prepared bytes; a file may be longer.
-  const Lsn file_end = header.base_lsn + (header.prepared_bytes - kSegmentHeaderBytes);
+  const Lsn file_end = frames_end_of(header);
   auto scan = scan_frames(source, header, durable ? std::min(*durable, file_end) : file_end);
   if (!scan) return std::unexpected(scan.error());
   const Lsn end = scan->contents.end_lsn;
@@ -300,6 +371,12 @@ Result<void> Inspector::judge_tail() {
 }
 
 }  // namespace
+
+bool continues(const SegmentHeader& before, const SegmentHeader& successor) {
+  return (successor.number == before.number + 1 || successor.cause == SegmentCause::truncate) &&
+         successor.link.number == before.number && successor.link.end_lsn == successor.base_lsn &&
+         successor.base_lsn >= before.base_lsn && successor.base_ordinal >= before.base_ordinal;
+}
 
 Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable) {
   Inspector inspector{.store = store, .durable = durable};

@@ -25,6 +25,9 @@ struct DataSegment {
   uint64_t file_bytes = 0;
 };
 
+/// Whether `successor` continues `before`, as far as the headers tell.
+[[nodiscard]] bool continues(const SegmentHeader& before, const SegmentHeader& successor);
+
 /// The end of the log as it was found in the last data segment.
 struct Tail {
   SegmentContents contents;
@@ -36,12 +39,16 @@ struct Tail {
 /// What a log's storage holds.
 struct Inspection {
   RootVerdict root_verdict = RootVerdict::create;
-  uint64_t root_sequence = 0;     ///< Of the newest valid slot: every write of the root raises it.
-  size_t bad_slot = 0;            ///< Index of the bad slot, for `use_and_skip`.
-  RootState root;                 ///< Of the newest valid slot; all default for `create`.
-  uint64_t highest_epoch = 0;     ///< Of root, segment headers and accepted frames.
-  std::vector<DataSegment> data;  ///< Ascending, without a gap.
-  std::vector<uint64_t> leftovers;      ///< Segments that hold no data of the log: to be removed.
+  uint64_t root_sequence = 0;  ///< Of the newest valid slot: every write of the root raises it.
+  size_t bad_slot = 0;         ///< Index of the bad slot, for `use_and_skip`.
+  RootState root;              ///< Of the newest valid slot; all default for `create`.
+  uint64_t highest_epoch = 0;  ///< Of root, segment headers and accepted frames.
+  /// Ascending, without a gap but for what a truncation voided.
+  std::vector<DataSegment> data;
+  bool is_begun = false;  ///< The last one was begun by a truncation, and has no header yet.
+  std::vector<uint64_t> leftovers;  ///< Segments that hold no data of the log: to be removed.
+  /// Outside of the log: below the first, or voided by a truncation. To be removed.
+  std::vector<uint64_t> trimmed;
   std::shared_ptr<SegmentReader> last;  ///< Of data.back(), if there is one.
   std::optional<Tail> tail;             ///< Of the same.
   std::optional<Damage> damage;         ///< The first that was found; what follows was not judged.

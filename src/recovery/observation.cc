@@ -41,9 +41,6 @@ Result<bool> is_root_unchanged(SegmentStore& store, const Inspection& found) {
   return (is_valid ? slots->slot[slots->newest()].sequence : 0) == found.root_sequence;
 }
 
-/// Between the listing and the opening a writer removed a standby.
-bool is_gone(const Error& error) { return error.system_error() == ENOENT; }
-
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 Finding to_finding(const Damage& damage) {
@@ -62,6 +59,7 @@ SegmentView closed_view(const SegmentHeader& header, const SegmentHeader& succes
   view.end_lsn = successor.base_lsn;
   view.end_ordinal = successor.base_ordinal;
   view.digest = successor.link.digest;
+  view.is_cut = successor.cause == SegmentCause::truncate;
   return view;
 }
 
@@ -79,12 +77,6 @@ Result<std::optional<Finding>> find_bad_seal(SegmentReader& segment, const Segme
                  .offset = offset,
                  .lsn = view.end_lsn,
                  .what = "the seal does not verify; it has no effect and is written again"};
-}
-
-bool continues(const SegmentHeader& header, const SegmentHeader& successor) {
-  return successor.number == header.number + 1 && successor.link.number == header.number &&
-         successor.link.end_lsn == successor.base_lsn && successor.base_lsn >= header.base_lsn &&
-         successor.base_ordinal >= header.base_ordinal;
 }
 
 /// Whether the device holds the header that was judged, which may have come from a cache.
@@ -126,7 +118,7 @@ Result<bool> verify_closed(SegmentStore& store, const Inspection& found, VerifyR
       report.findings.push_back(to_finding(*checked->damage));
       return false;
     }
-    if (checked->is_sealed) continue;
+    if (checked->is_sealed || view.is_cut) continue;
     auto bad_seal = find_bad_seal(**segment, view);
     if (!bad_seal) return std::unexpected(bad_seal.error());
     // Beside a writer it may have come since, or be on its way just now.
@@ -153,6 +145,8 @@ void verify_tail(const Inspection& found, VerifyReport& report) {
 }
 
 }  // namespace
+
+bool is_gone(const Error& error) { return error.system_error() == ENOENT; }
 
 Result<Observation> observe(SegmentStore& store) {
   Observation observation;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "recovery/inspection.h"
+#include "retention/truncation.h"
 
 namespace writeahead::internal {
 namespace {
@@ -81,6 +82,34 @@ Result<RootState> next_root(const Inspection& found, Env& env) {
   return root;
 }
 
+/// Finishes a truncation of which only the root says something: its segment gets its header.
+Result<void> finish_truncation(SegmentStore& store, Inspection& found, Recovered& out) {
+  SegmentHeader& header = found.data.back().header;
+  header.epoch = out.root.epoch;
+  // Frame times never fall: what is kept of the segment before says where they stand.
+  const DataSegment* const before =
+      found.data.size() > 1 ? &found.data[found.data.size() - 2] : nullptr;
+  if (before != nullptr) {
+    auto reader = store.open(before->header.number);
+    if (!reader) return std::unexpected(reader.error());
+    const auto binding = SegmentBinding::of(header.log_id, before->header.number);
+    FrameSource frames(*reader, binding, before->header.base_lsn, ReadSource::device);
+    // Damage in it is found by its readers, as in any closed segment.
+    auto scan = scan_frames(frames, before->header, header.base_lsn, ScanLimit::may_cut_a_frame);
+    if (!scan) return std::unexpected(scan.error());
+    header.created_ns = std::max(scan->contents.last_time_ns, before->header.created_ns);
+  }
+  out.active_header = header;
+  out.last_time_ns = header.created_ns;
+  // A backup that shares the file is left alone; the next segment is begun without this header.
+  if (out.active->is_shared()) return {};
+  AppendBuffer buffer;
+  put_header(header, buffer);
+  // CRASH: it is as before, and finished by the next opening.
+  out.active->place(kSegmentHeaderBytes, buffer);
+  return out.active->write(kSegmentHeaderBytes, buffer, WriteMode::barrier);
+}
+
 RecoveryReport describe_found(const Inspection& found) {
   using Outcome = RecoveryReport::Outcome;
   RecoveryReport report;
@@ -98,7 +127,7 @@ RecoveryReport describe_found(const Inspection& found) {
 
 std::shared_ptr<SegmentTable> make_table(const Inspection& found,
                                          const std::shared_ptr<SegmentWriter>& active) {
-  auto table = std::make_shared<SegmentTable>();
+  auto table = std::make_shared<SegmentTable>(found.root.first);
   for (const DataSegment& segment : found.data) {
     const bool is_last = &segment == &found.data.back();
     table->add(SegmentTable::prepare(segment.header, is_last ? active : nullptr));
@@ -139,6 +168,15 @@ Result<Recovered> recover(SegmentStore& store, Env& env, bool must_be_new) {
   // again.
   if (auto claimed = store.claim(*root); !claimed) return std::unexpected(claimed.error());
   out.root = std::move(*root);
+  // Only now do both copies of the root agree on where the log begins, and on what is void.
+  if (found.is_begun) {
+    if (auto done = finish_truncation(store, found, out); !done) {
+      return std::unexpected(done.error());
+    }
+  }
+  auto kept = store.drop(found.trimmed);
+  if (!kept) return std::unexpected(kept.error());
+  out.trimmed = std::move(*kept);
   out.report.epoch = out.root.epoch;
   out.table = make_table(found, out.active);
   return out;

@@ -1,11 +1,14 @@
 // Recovery: from what lies in the storage to a log that can be appended to.
 //
 // The steps, in this order: inspect (no writes), copy what will be cut, cut and settle the end,
-// remove what holds no data, make the new epoch durable. A crash between any two leaves a storage
-// on which the same steps reach the same end. Damage stops before the first write.
+// remove what holds no data, make the new epoch durable, remove what was trimmed. A crash between
+// any two leaves a storage on which the same steps reach the same end. Damage stops before the
+// first write.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "format/root_slot.h"
 #include "recovery/inspection.h"
@@ -26,7 +29,8 @@ struct Recovered {
   uint64_t digest = 0;                    ///< Of the last segment.
   Lsn end_lsn;
   uint64_t end_ordinal = 0;
-  uint64_t last_time_ns = 0;  ///< Of the newest frame; frames never go back.
+  uint64_t last_time_ns = 0;      ///< Of the newest frame; frames never go back.
+  std::vector<uint64_t> trimmed;  ///< Segments outside of the log that could not be removed yet.
   RecoveryReport report;
 };
 

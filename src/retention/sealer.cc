@@ -25,7 +25,7 @@ void Sealer::examine_predecessor() {
   // A successor without a frame proves nothing yet.
   if (segments.size() < 2 || segments.back().is_empty()) return;
   const SegmentView& segment = segments[segments.size() - 2];
-  if (segment.is_verified || !segment.is_closed) return;
+  if (segment.is_verified || !segment.is_closed || segment.is_cut) return;
   auto reader = table_.reader(store_, segment.header.number);
   if (!reader) return;
   FrameSource source(*reader, segment.binding, segment.header.base_lsn, ReadSource::device);
@@ -65,10 +65,13 @@ Result<void> Sealer::seal(const SegmentView& segment) {
     header.time_ns = contents->last_time_ns;
     header.first_ordinal = segment.end_ordinal;
     const auto frame = encode_seal(seal, header, segment.binding);
+    buffer_.reserve(frame.size());
     buffer_.begin(at, frame.size());
     std::ranges::copy(frame, buffer_.frame().begin());
     // CRASH: a seal that tore does not verify and is as good as none; it is written again.
-    if (auto written = writer->append(at, buffer_); !written) return written;
+    writer->place(at, buffer_);
+    auto written = writer->write(at, buffer_, WriteMode::barrier);
+    if (!written) return written;
     ++seals_written_;
   }
   table_.set_sealed(number);

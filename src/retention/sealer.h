@@ -23,6 +23,8 @@ class Sealer {
   /// Writes one seal that is due; false if there is none. The error of a write, which fails the
   /// log; a segment that cannot be opened or read goes without a seal for now, which harms nothing.
   [[nodiscard]] Result<bool> step();
+  /// A truncation began another epoch.
+  void set_epoch(uint64_t epoch) { epoch_ = epoch; }
   [[nodiscard]] uint64_t seals_written() const { return seals_written_; }
 
  private:
@@ -31,7 +33,7 @@ class Sealer {
 
   SegmentStore& store_;
   SegmentTable& table_;
-  const uint64_t epoch_;
+  uint64_t epoch_;
   bool has_examined_ = false;
   uint64_t seals_written_ = 0;
   AppendBuffer buffer_;

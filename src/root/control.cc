@@ -91,6 +91,10 @@ void ControlWriter::announce(const ControlState& state) {
   store(page, control_field::epoch.offset, state.epoch);
 }
 
+void ControlWriter::raise_truncation_count(uint64_t count) {
+  store(region_->bytes(), control_field::truncation_count.offset, count);
+}
+
 void ControlWriter::withdraw() { store(region_->bytes(), control_field::epoch.offset, 0); }
 
 void ControlWriter::publish_durable(Lsn lsn) {

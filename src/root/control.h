@@ -33,6 +33,8 @@ class ControlWriter {
                                                   const std::string& directory_path, uint32_t mode);
   /// Announces a new owner. Until it returns, readers find no valid page.
   void announce(const ControlState& state);
+  /// Before a truncation lowers what is durable: whoever read the old count looks again.
+  void raise_truncation_count(uint64_t count);
   /// Says that nobody writes any more. The process may live on, and must not pass for a writer.
   void withdraw();
   /// Everything below `lsn` is durable. Called before anything up to there is acknowledged.

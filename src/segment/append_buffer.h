@@ -18,19 +18,25 @@ namespace writeahead::internal {
 
 class AppendBuffer {
  public:
-  /// Begins a frame of `bytes` bytes that will stand at `offset` of its segment. Only this call
-  /// allocates; it throws std::bad_alloc and leaves the buffer empty then.
+  /// Makes sure of the memory for a frame of `bytes` bytes at any offset. Only this call allocates;
+  /// it throws std::bad_alloc and changes nothing then.
+  void reserve(uint64_t bytes) {
+    const uint64_t needed = 2 * kBlockBytes + round_up(bytes, kBlockBytes);
+    if (memory_.size() >= needed) return;
+    // Grows by doubling: a frame is reserved again for each append that joins it.
+    memory_ = AlignedBuffer(std::max({needed, 2 * memory_.size(), kSmallestBytes}));
+  }
+  /// Begins a frame of so many reserved bytes that will stand at `offset` of its segment.
   void begin(uint64_t offset, uint64_t bytes) {
     prefix_bytes_ = offset % kBlockBytes;
     frame_bytes_ = bytes;
     has_header_ = false;
-    const uint64_t needed = kBlockBytes + round_up(prefix_bytes_ + bytes, kBlockBytes);
-    if (memory_.size() < needed || memory_.size() > std::max(needed, kKeptBytes)) {
-      memory_ = {};
-      memory_ = AlignedBuffer(std::max(needed, kSmallestBytes));
-    }
     const auto padded = blocks();
     std::ranges::fill(padded.subspan(prefix_bytes_ + bytes), std::byte{0});
+  }
+  /// Gives back what one large frame needed and most do not.
+  void shrink() {
+    if (memory_.size() > kKeptBytes) memory_ = {};
   }
 
   /// The frame; the caller fills it.
@@ -58,7 +64,7 @@ class AppendBuffer {
   }
 
  private:
-  static constexpr uint64_t kSmallestBytes = 64ULL << 10;
+  static constexpr size_t kSmallestBytes = 64ULL << 10;
   static constexpr uint64_t kKeptBytes = 8ULL << 20;  // a larger buffer is given back afterwards
 
   AlignedBuffer memory_;

@@ -37,16 +37,23 @@ Result<void> FileSegment::load_tail() {
   return {};
 }
 
-SystemResult<void> FileSegment::fill(uint64_t bytes) {
-  AlignedBuffer zeros(std::min(bytes, kSliceBytes));
+Result<bool> FileSegment::fill_slice(uint64_t bytes) {
+  if (bytes_ >= bytes) return true;
+  const uint64_t count = std::min(kSliceBytes, bytes - bytes_);
+  AlignedBuffer zeros(count);
   std::ranges::fill(zeros.span(), std::byte{0});
-  for (uint64_t offset = 0; offset < bytes; offset += kSliceBytes) {
-    const uint64_t count = std::min(kSliceBytes, bytes - offset);
-    auto written = file_->write_blocks(offset, zeros.span().first(count));
-    if (!written) return written;
+  if (auto written = file_->write_blocks(bytes_, zeros.span()); !written) {
+    return std::unexpected(
+        shortage_error("prepare segment", written.error(), {.path = path_, .offset = bytes_}));
   }
-  bytes_ = bytes;
-  return file_->sync();
+  bytes_ += count;
+  return bytes_ >= bytes;
+}
+
+void FileSegment::allow_cache_below(uint64_t offset) {
+  uint64_t limit = cache_limit_.load();
+  while (limit < offset && !cache_limit_.compare_exchange_weak(limit, offset)) {
+  }
 }
 
 Result<void> FileSegment::read(uint64_t offset, std::span<std::byte> out, ReadSource source) {
@@ -95,8 +102,8 @@ Result<void> FileSegment::sync() {
   return {};
 }
 
-Result<void> FileSegment::append(uint64_t at, AppendBuffer& buffer) {
-  // Appending anywhere but at the end would overwrite or leave a hole: a wrong write.
+void FileSegment::place(uint64_t at, AppendBuffer& buffer) {
+  // Writing anywhere but at the end would overwrite or leave a hole: a wrong write.
   WRITEAHEAD_CHECK(at == end_ && at >= kSegmentHeaderBytes);
   WRITEAHEAD_CHECK(!buffer.has_header() || at == kSegmentHeaderBytes);
   const uint64_t end = at + buffer.frame().size();
@@ -105,22 +112,37 @@ Result<void> FileSegment::append(uint64_t at, AppendBuffer& buffer) {
     MutexLock lock(mutex_);
     std::ranges::copy(tail_.span().first(buffer.prefix().size()), buffer.prefix().begin());
   }
+  end_ = end;
+}
+
+Result<void> FileSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode mode) {
   const auto blocks = buffer.has_header() ? buffer.header_and_blocks() : buffer.blocks();
   const uint64_t offset = buffer.has_header() ? 0 : round_down(at, kBlockBytes);
   // CRASH: any part of these blocks may be there afterwards, in any order. The bytes before `at`
   // are written as they already stand.
-  if (auto written = file_->write_durable(offset, blocks, method_); !written) {
+  SystemResult<void> written{};
+  if (mode == WriteMode::barrier) {
+    written = file_->write_durable(offset, blocks, method_);
+  } else {
+    written = file_->write(offset, blocks);
+    if (written && mode == WriteMode::synced) written = file_->sync();
+  }
+  if (!written) {
     return std::unexpected(
         io_error("write segment", written.error(), {.path = path_, .offset = at}));
   }
-  end_ = end;
+  // Not before: after a failed write the block of the durable end is known from memory alone.
+  const uint64_t end = at + buffer.frame().size();
   keep_tail(end, blocks.last(kBlockBytes));
-  allow_cache_below(round_down(end, kBlockBytes));
+  if (mode != WriteMode::cached) allow_cache_below(round_down(end, kBlockBytes));
   return {};
 }
 
 void FileSegment::keep_tail(uint64_t end, std::span<const std::byte> last_block) {
   MutexLock lock(mutex_);
+  // Of two writes that overlapped the later one may have returned first.
+  if (end < tail_end_) return;
+  tail_end_ = end;
   tail_offset_ = round_down(end, kBlockBytes);
   // An end on a block boundary has an empty block behind it, which no read asks for.
   if (tail_offset_ != end) std::ranges::copy(last_block, tail_.span().begin());

@@ -26,16 +26,17 @@ class FileSegment final : public SegmentWriter {
 
   /// Reads the block that the next append will write again. Before the first append.
   [[nodiscard]] Result<void> load_tail();
-  /// Fills the file with zeros and makes them durable, in slices.
-  [[nodiscard]] SystemResult<void> fill(uint64_t bytes);
 
   [[nodiscard]] uint64_t bytes() const override { return bytes_; }
   [[nodiscard]] const std::string& path() const override { return path_; }
   [[nodiscard]] Result<void> read(uint64_t offset, std::span<std::byte> out,
                                   ReadSource source) override;
-  void allow_cache_below(uint64_t offset) override { cache_limit_.store(offset); }
+  void allow_cache_below(uint64_t offset) override;
   [[nodiscard]] Result<void> sync() override;
-  [[nodiscard]] Result<void> append(uint64_t at, AppendBuffer& buffer) override;
+  void place(uint64_t at, AppendBuffer& buffer) override;
+  [[nodiscard]] Result<void> write(uint64_t at, AppendBuffer& buffer, WriteMode mode) override;
+  [[nodiscard]] bool can_overlap() const override { return method_ == SyncMethod::direct_dsync; }
+  [[nodiscard]] Result<bool> fill_slice(uint64_t bytes) override;
   [[nodiscard]] Result<void> settle(uint64_t proven, uint64_t end, uint64_t cut_end) override;
   [[nodiscard]] bool is_shared() const override { return is_shared_; }
 
@@ -52,11 +53,12 @@ class FileSegment final : public SegmentWriter {
   const SyncMethod method_;
   const bool is_shared_;
   uint64_t bytes_;
-  uint64_t end_;  // of the last append; used by the one thread that writes
+  uint64_t end_;  // of what was placed; used by the one thread that writes
   std::atomic<uint64_t> cache_limit_ = 0;
 
   Mutex mutex_;
   AlignedBuffer tail_ WRITEAHEAD_GUARDED_BY(mutex_);  // the block that holds end_
+  uint64_t tail_end_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
   uint64_t tail_offset_ WRITEAHEAD_GUARDED_BY(mutex_) = UINT64_MAX;
 };
 

@@ -19,13 +19,6 @@
 namespace writeahead::internal {
 namespace {
 
-/// Kinds of failure to make a standby that say "not now" and not "the storage is broken".
-bool is_shortage(SystemError error) {
-  static constexpr std::array kShortages = {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM,
-                                            EACCES, EPERM,  EROFS,  EFBIG};
-  return std::ranges::find(kShortages, error.number) != kShortages.end();
-}
-
 Result<FileInfo> regular_file(const SystemResult<FileInfo>& info, const std::string& path) {
   if (!info) return std::unexpected(io_error("stat segment", info.error(), {.path = path}));
   if (info->is_regular) return *info;
@@ -189,13 +182,21 @@ Result<void> FileStore::claim(const RootState& root) {
                                    : written.error());
   }
   control_writer_.emplace(std::move(*control));
+  announce(root);
+  return {};
+}
+
+void FileStore::announce(const RootState& root) {
   control_writer_->announce({.epoch = root.epoch,
                              .boot_id = env_.boot_id(),
                              .log_id = root.log_id,
                              .writer = env_.process(),
                              .durable_lsn = root.proven.lsn,
                              .truncation_count = root.truncation_count});
-  return {};
+}
+
+void FileStore::announce_truncation(uint64_t count) {
+  control_writer_->raise_truncation_count(count);
 }
 
 Result<void> FileStore::write_root(const RootState& root) {
@@ -286,11 +287,7 @@ Result<std::shared_ptr<SegmentWriter>> FileStore::open_for_append(uint64_t numbe
   return *segment;
 }
 
-Result<std::shared_ptr<SegmentWriter>> FileStore::prepare(uint64_t number, uint64_t bytes) {
-  const auto refuse = [&](std::string_view action, SystemError error) {
-    const Error failure = io_error(action, error, {.path = join_path(path_, segment_name(number))});
-    return std::unexpected(is_shortage(error) ? with_code(failure, ErrorCode::no_space) : failure);
-  };
+Result<std::shared_ptr<SegmentWriter>> FileStore::create(uint64_t number) {
   const std::string name = segment_name(number);
   const OpenFlags flags{.write = true, .create = true, .random_access = true, .mode = file_mode_};
   auto file = BlockFile::open(*directory_, name, flags);
@@ -300,17 +297,20 @@ Result<std::shared_ptr<SegmentWriter>> FileStore::prepare(uint64_t number, uint6
     discard(number);
     file = BlockFile::open(*directory_, name, flags);
   }
+  std::string path = join_path(path_, name);
   if (!file) {
     discard(number);  // The name may be there, if only the second descriptor was refused.
-    return refuse("create segment", file.error());
+    return std::unexpected(shortage_error("create segment", file.error(), {.path = path}));
   }
-  auto segment = std::make_shared<FileSegment>(std::move(*file), join_path(path_, name), FileInfo{},
-                                               method_, kSegmentHeaderBytes);
-  auto filled = segment->fill(bytes);
-  if (filled) filled = directory_->sync();
-  if (filled) return segment;  // Its end lies on a block boundary: there is no tail to load.
-  discard(number);
-  return refuse("prepare segment", filled.error());
+  return std::make_shared<FileSegment>(std::move(*file), std::move(path), FileInfo{}, method_,
+                                       kSegmentHeaderBytes);
+}
+
+Result<void> FileStore::sync_names() {
+  if (auto synced = directory_->sync(); !synced) {
+    return std::unexpected(shortage_error("sync directory", synced.error(), {.path = path_}));
+  }
+  return {};
 }
 
 void FileStore::discard(uint64_t number) {
@@ -354,6 +354,22 @@ Result<void> FileStore::remove(std::span<const uint64_t> numbers) {
     return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
   }
   return {};
+}
+
+Result<std::vector<uint64_t>> FileStore::drop(std::span<const uint64_t> numbers) {
+  std::vector<uint64_t> kept;
+  kept.reserve(numbers.size());
+  for (const uint64_t number : numbers) {
+    // CRASH: any of them may be gone or not; an opening drops those that are left.
+    const auto removed = directory_->remove(segment_name(number));
+    if (!removed && removed.error().number != ENOENT) kept.push_back(number);
+  }
+  if (kept.size() == numbers.size()) return kept;
+  // The system may report an error of this directory once: nobody may be told of it in our place.
+  if (auto synced = directory_->sync(); !synced) {
+    return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
+  }
+  return kept;
 }
 
 Result<std::string> FileStore::save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,

@@ -49,12 +49,17 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<SegmentHead> read_head(uint64_t number) override;
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                        uint64_t end) override;
-  [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> prepare(uint64_t number,
-                                                               uint64_t bytes) override;
+  [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> create(uint64_t number) override;
+  [[nodiscard]] Result<void> sync_names() override;
+  void discard(uint64_t number) override;
   [[nodiscard]] Result<void> remove(std::span<const uint64_t> numbers) override;
+  [[nodiscard]] Result<std::vector<uint64_t>> drop(std::span<const uint64_t> numbers) override;
   [[nodiscard]] Result<std::string> save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,
                                               uint64_t begin, uint64_t end) override;
   void publish_durable(Lsn lsn) override;
+  void wake_followers() override {}
+  void announce_truncation(uint64_t count) override;
+  void announce(const RootState& root) override;
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState& state) override;
   void release() override;
@@ -71,7 +76,6 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<std::shared_ptr<FileSegment>> open_segment(uint64_t number, OpenFlags flags,
                                                                   uint64_t end);
   [[nodiscard]] Result<void> void_header(uint64_t number);
-  void discard(uint64_t number);
 
   Env& env_;
   const std::string path_;

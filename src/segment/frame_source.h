@@ -25,6 +25,11 @@ namespace writeahead::internal {
   return kSegmentHeaderBytes + (lsn - base_lsn);
 }
 
+/// Where the frames of a segment end at the latest. Its file may be longer.
+[[nodiscard]] constexpr Lsn frames_end_of(const SegmentHeader& header) {
+  return header.base_lsn + (header.prepared_bytes - kSegmentHeaderBytes);
+}
+
 /// A frame whose header verified. Its bytes stay in place until the next call, or as long as
 /// somebody holds FrameSource::pin().
 struct Frame {

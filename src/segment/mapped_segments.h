@@ -54,7 +54,7 @@ class MappedSegments {
   void publish(List list) WRITEAHEAD_REQUIRES(mutex_);
 
   static constexpr size_t kCopies = 16;
-  static constexpr size_t kKeptSegments = 128;
+  static constexpr size_t kKeptSegments = 64;
   static constexpr uint64_t kKeptHeapBytes = 64ULL << 20;
 
   mutable std::array<Copy, kCopies> copies_;

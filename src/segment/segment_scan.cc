@@ -66,6 +66,13 @@ SegmentContents SegmentContents::empty(const SegmentHeader& header) {
           .index = {}};
 }
 
+void SegmentContents::begin(const SegmentHeader& header) {
+  auto kept = std::move(index);
+  kept.clear();
+  *this = empty(header);
+  index = std::move(kept);
+}
+
 void SegmentContents::extend(const FrameHeader& header, uint64_t digest_behind) {
   if (index.empty()) first_time_ns = header.time_ns;
   add_to_index(index, header);
@@ -90,15 +97,48 @@ std::string_view describe(ScanStop stop) {
       return "the frame here does not continue the ordinals";
     case ScanStop::broken_body:
       return "the frame here does not verify";
+    case ScanStop::no_boundary:
+      return "the segment's end lies inside of a record";
   }
   return "unknown";
 }
 
-Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header, Lsn limit) {
+namespace {
+
+/// The part of a frame below `limit`, once all of it is walked.
+struct FramePart {
+  FrameHeader header;  // As if the frame ended at `limit`.
+  uint64_t digest = 0;
+  bool is_whole = false;     // The frame.
+  bool is_boundary = false;  // A record ends at `limit`, or the first one begins there.
+};
+
+FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t digest,
+                     Lsn limit) {
+  FramePart part{.header = frame.header, .digest = digest};
+  part.header.record_count = 0;
+  part.header.length = std::min(frame.header.length, limit - frame.header.lsn);
+  part.is_boundary = frame.end_lsn() <= limit || part.header.length == kFrameHeaderBytes;
+  FrameWalk walk(frame.header, frame.bytes, binding, digest);
+  while (walk.next()) {
+    if (walk.end_lsn() > limit) continue;
+    ++part.header.record_count;
+    part.digest = walk.digest();
+    part.is_boundary = part.is_boundary || walk.end_lsn() == limit;
+  }
+  part.is_whole = walk.is_whole();
+  return part;
+}
+
+}  // namespace
+
+Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header, Lsn limit,
+                               ScanLimit kind) {
+  const Lsn frames_end = kind == ScanLimit::is_between_frames ? limit : frames_end_of(header);
   ScanResult result{.contents = SegmentContents::empty(header), .stop = ScanStop::limit};
   SegmentContents& contents = result.contents;
   while (contents.end_lsn < limit) {
-    auto frame = source.at(contents.end_lsn, limit);
+    auto frame = source.at(contents.end_lsn, frames_end);
     if (!frame) return std::unexpected(frame.error());
     result.stop = ScanStop::no_frame;
     if (!*frame) return result;
@@ -109,12 +149,12 @@ Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header,
     if (found.kind == FrameKind::seal) return result;
     result.stop = ScanStop::wrong_ordinal;
     if (found.first_ordinal != contents.end_ordinal) return result;
-    FrameWalk walk(found, (*frame)->bytes, source.binding(), contents.digest);
-    while (walk.next()) {
-    }
+    const FramePart part = walk_below(**frame, source.binding(), contents.digest, limit);
     result.stop = ScanStop::broken_body;
-    if (!walk.is_whole()) return result;
-    contents.extend(found, walk.digest());
+    if (!part.is_whole) return result;
+    result.stop = ScanStop::no_boundary;
+    if (!part.is_boundary) return result;
+    contents.extend(part.header, part.digest);
   }
   result.stop = ScanStop::limit;
   return result;

@@ -43,6 +43,8 @@ struct SegmentContents {
 
   /// What a segment with this header holds before its first frame.
   [[nodiscard]] static SegmentContents empty(const SegmentHeader& header);
+  /// Becomes that, and keeps its memory.
+  void begin(const SegmentHeader& header);
   /// Takes one more frame that was accepted, or written, at end_lsn.
   void extend(const FrameHeader& header, uint64_t digest_behind);
 };
@@ -55,6 +57,7 @@ enum class ScanStop : uint8_t {
   stale_epoch,    ///< A header verifies, of an epoch below the last accepted one.
   wrong_ordinal,  ///< A header verifies, and its ordinal does not continue.
   broken_body,    ///< A header verifies, and its body does not.
+  no_boundary,    ///< The limit lies in a frame, and no record ends there.
 };
 /// In words, for reports.
 [[nodiscard]] std::string_view describe(ScanStop stop);
@@ -64,9 +67,16 @@ struct ScanResult {
   ScanStop stop = ScanStop::limit;
 };
 
+/// What a limit of a scan may cut through.
+enum class ScanLimit : uint8_t {
+  is_between_frames,
+  may_cut_a_frame,  ///< That frame is verified whole; its records below the limit count.
+};
+
 /// Accepts frames from the segment's first one up to `limit`. Errors: `io` only.
 [[nodiscard]] Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header,
-                                             Lsn limit);
+                                             Lsn limit,
+                                             ScanLimit kind = ScanLimit::is_between_frames);
 
 /// The seal at `end_lsn`, if one is there and verifies.
 [[nodiscard]] Result<std::optional<Seal>> read_seal(FrameSource& source, Lsn end_lsn);

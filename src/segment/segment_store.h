@@ -78,13 +78,32 @@ struct MappedRange {
   uint64_t base_ordinal = 0;
 };
 
-/// A segment open for writing. One thread writes at a time, beside any number that read.
+/// How a frame is written.
+enum class WriteMode : uint8_t {
+  barrier,  ///< Durable on return, by a barrier that covers this write alone: only if all that was
+            ///< written before is durable or is written this way, too.
+  synced,   ///< Durable on return, with everything that was written before.
+  cached,   ///< The kernel has it on return; durable after sync().
+};
+
+/// A segment open for writing. One thread writes at a time, beside any number that read, except
+/// for write() with WriteMode::barrier of buffers that share no block.
 class SegmentWriter : public SegmentReader {
  public:
-  /// Appends the frame in `buffer` (and the header block, if the buffer has it) at offset `at`, or
-  /// fails if that is not the end of what was appended. Durable on return. After an error nothing
-  /// is known about the bytes from `at` on, and the caller appends no more.
-  [[nodiscard]] virtual Result<void> append(uint64_t at, AppendBuffer& buffer) = 0;
+  /// Gives the frame in `buffer` (and the header block, if the buffer has it) its place at offset
+  /// `at`, which has to be the end of what was placed before: fills in what stands before it in
+  /// its first block. Writes nothing.
+  virtual void place(uint64_t at, AppendBuffer& buffer) = 0;
+  /// Writes what was placed there. After an error nothing is known about the bytes from `at` on,
+  /// and the caller writes no more.
+  [[nodiscard]] virtual Result<void> write(uint64_t at, AppendBuffer& buffer, WriteMode mode) = 0;
+  /// Whether write() with WriteMode::barrier may be in flight several times.
+  [[nodiscard]] virtual bool can_overlap() const = 0;
+
+  /// Makes a standby longer: writes zeros behind its end up to `bytes` in all, at most one slice of
+  /// them. Returns whether it is that long now; durable after sync(). `no_space` leaves it usable
+  /// as it was.
+  [[nodiscard]] virtual Result<bool> fill_slice(uint64_t bytes) = 0;
 
   /// Recovery: replaces [end, cut_end) with zeros, makes [0, end) as it was read durable, and
   /// returns when both are. `proven` is up to where it is known to be durable.
@@ -126,12 +145,20 @@ class SegmentStore {
   /// Opens a segment whose last frame ends at `end`, to go on there.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                                uint64_t end) = 0;
-  /// Makes a standby: `bytes` zeros, durable with its name and all that is needed to overwrite them
-  /// in place. `no_space` if it cannot be made for now; nothing is left behind then.
-  [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> prepare(uint64_t number,
-                                                                       uint64_t bytes) = 0;
-  /// Removes segments, durably.
+  /// Begins a standby: a segment without a byte, to be filled and synced. Its name is durable after
+  /// sync_names(). `no_space` if it cannot be made for now; nothing is left behind then.
+  [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> create(uint64_t number) = 0;
+  /// Makes the names of created segments durable.
+  [[nodiscard]] virtual Result<void> sync_names() = 0;
+  /// Removes a standby that never took data, as far as that is possible: one that stays behind is
+  /// removed at the next opening, or replaced by create().
+  virtual void discard(uint64_t number) = 0;
+  /// Removes segments, durably: they hold nothing, even if their names should come back.
   [[nodiscard]] virtual Result<void> remove(std::span<const uint64_t> numbers) = 0;
+  /// Removes segments that all copies of the root exclude from the log. What they hold is left as
+  /// it is, since a backup may share it, and does not matter if their names come back. Returns
+  /// those that the storage would not let go for now. An error, of the sync, ends all writing.
+  [[nodiscard]] virtual Result<std::vector<uint64_t>> drop(std::span<const uint64_t> numbers) = 0;
 
   /// Copies [begin, end) of a segment to where an operator finds it, durably; returns where.
   /// `no_space` if there is none.
@@ -141,6 +168,12 @@ class SegmentStore {
 
   /// Tells followers that everything below `lsn` is durable. Wait-free.
   virtual void publish_durable(Lsn lsn) = 0;
+  /// Wakes followers that wait for that. After an I/O at the most, never under a lock.
+  virtual void wake_followers() = 0;
+  /// Tells followers that a truncation begins: the root will have this count.
+  virtual void announce_truncation(uint64_t count) = 0;
+  /// Tells followers of another epoch of the same owner, and of an end that may have gone back.
+  virtual void announce(const RootState& root) = 0;
   /// What the present writer tells, if there is one of this boot; its page may be stale.
   [[nodiscard]] virtual std::optional<ControlState> read_control() = 0;
   /// Whether the writer that `state` names still runs.

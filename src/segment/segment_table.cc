@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/error.h"
 
 namespace writeahead::internal {
 namespace {
@@ -33,11 +34,14 @@ SegmentTable::Addition SegmentTable::prepare(const SegmentHeader& header,
   return addition;
 }
 
-void SegmentTable::reserve() {
-  MutexLock lock(mutex_);
-  if (entries_.empty()) return;
-  auto& index = entries_.rbegin()->second.contents.index;
-  if (index.size() == index.capacity()) index.reserve(2 * index.size() + kFewEntries);
+void SegmentTable::Addition::set_header(const SegmentHeader& header) {
+  Entry& entry = entry_.mapped();
+  WRITEAHEAD_CHECK(header.number == entry.view.header.number);
+  entry.view.header = header;
+  entry.view.end_lsn = header.base_lsn;
+  entry.view.end_ordinal = header.base_ordinal;
+  entry.contents.begin(header);
+  base_.key() = header.base_lsn;
 }
 
 void SegmentTable::add(Addition addition) {
@@ -51,9 +55,14 @@ void SegmentTable::add(Addition addition) {
     before.end_lsn = header.base_lsn;
     before.end_ordinal = header.base_ordinal;
     before.digest = header.link.digest;
+    before.is_cut = header.cause == SegmentCause::truncate;
   }
+  insert(std::move(addition));
+}
+
+void SegmentTable::insert(Addition addition) {
   // An empty segment shares its base with its successor, which counts.
-  by_base_.erase(header.base_lsn);
+  by_base_.erase(addition.base_.key());
   by_base_.insert(std::move(addition.base_));
   entries_.insert(std::move(addition.entry_));
   keep_few_writers();
@@ -87,9 +96,15 @@ void SegmentTable::extend(const FrameHeader& header, uint64_t digest) {
   WRITEAHEAD_CHECK(header.segment_number == entry.view.header.number &&
                    header.lsn == entry.contents.end_lsn);
   entry.contents.extend(header, digest);
+}
+
+void SegmentTable::make_durable() {
+  MutexLock lock(mutex_);
+  if (entries_.empty()) return;
+  Entry& entry = entries_.rbegin()->second;
   entry.view.end_lsn = entry.contents.end_lsn;
   entry.view.end_ordinal = entry.contents.end_ordinal;
-  entry.view.digest = digest;
+  entry.view.digest = entry.contents.digest;
 }
 
 void SegmentTable::set_verified(uint64_t number, SegmentContents contents, bool is_sealed) {
@@ -110,6 +125,67 @@ void SegmentTable::set_sealed(uint64_t number) {
   found->second.view.is_sealed = true;
   // From here on it is read through a handle of its own.
   found->second.writer.reset();
+}
+
+void SegmentTable::trim(const LogStart& first) {
+  MutexLock lock(mutex_);
+  const auto end = entries_.lower_bound(first.number);
+  for (auto entry = entries_.begin(); entry != end; ++entry) {
+    // An empty segment's base leads to its successor.
+    const auto base = by_base_.find(entry->second.view.header.base_lsn);
+    if (base != by_base_.end() && base->second < first.number) by_base_.erase(base);
+  }
+  entries_.erase(entries_.begin(), end);
+  first_ = first;
+  // Open handles would keep the space of files that are removed.
+  recent_.clear();
+}
+
+void SegmentTable::reserve_truncation() {
+  MutexLock lock(mutex_);
+  ends_.reserve(ends_.size() + 1);
+}
+
+void SegmentTable::truncate(Addition addition, std::optional<SegmentContents> kept) {
+  MutexLock lock(mutex_);
+  const SegmentHeader& header = addition.entry_.mapped().view.header;
+  const uint64_t last = header.link.number;
+  std::erase_if(by_base_, [last](const auto& item) { return item.second > last; });
+  entries_.erase(entries_.upper_bound(last), entries_.end());
+  if (entries_.empty()) {
+    first_ = {.number = header.number, .lsn = header.base_lsn, .ordinal = header.base_ordinal};
+  } else {
+    Entry& entry = entries_.rbegin()->second;
+    entry.view.is_closed = entry.view.is_cut = true;
+    entry.view.end_lsn = header.base_lsn;
+    entry.view.end_ordinal = header.base_ordinal;
+    entry.view.digest = header.link.digest;
+    if (kept) {
+      entry.view.is_verified = true;
+      entry.contents = std::move(*kept);
+    }
+  }
+  while (!ends_.empty() && ends_.back().end_lsn >= header.base_lsn) ends_.pop_back();
+  const uint64_t count = truncations() + 1;
+  ends_.push_back({.count = count, .end_lsn = header.base_lsn});
+  insert(std::move(addition));
+  recent_.clear();
+  truncations_.store(count, std::memory_order_release);
+}
+
+Lsn SegmentTable::lowest_end_since(uint64_t count) const {
+  MutexLock lock(mutex_);
+  const auto is_older = [count](const Truncation& truncation) { return truncation.count <= count; };
+  return std::ranges::partition_point(ends_, is_older)->end_lsn;
+}
+
+LogExtent SegmentTable::extent() const {
+  MutexLock lock(mutex_);
+  if (entries_.empty()) {
+    return {.first = first_, .end_lsn = first_.lsn, .end_ordinal = first_.ordinal};
+  }
+  const SegmentView& last = entries_.rbegin()->second.view;
+  return {.first = first_, .end_lsn = last.end_lsn, .end_ordinal = last.end_ordinal};
 }
 
 std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
@@ -173,26 +249,26 @@ std::vector<SegmentView> SegmentTable::all() const {
   return views;
 }
 
-IndexEntry SegmentTable::search_start(uint64_t number, Lsn lsn) const {
-  MutexLock lock(mutex_);
-  const Entry& entry = entries_.at(number);
-  const auto above =
-      std::ranges::upper_bound(entry.contents.index, lsn, std::ranges::less{}, &IndexEntry::lsn);
-  if (above == entry.contents.index.begin()) {
-    return {.lsn = entry.view.header.base_lsn, .first_ordinal = entry.view.header.base_ordinal};
-  }
-  return *std::prev(above);
+IndexEntry SegmentTable::search_start(const SegmentView& segment, Lsn lsn) const {
+  return last_where(segment, [lsn](const IndexEntry& entry) { return entry.lsn <= lsn; });
 }
 
-IndexEntry SegmentTable::search_start_ordinal(uint64_t number, uint64_t ordinal) const {
+IndexEntry SegmentTable::search_start_ordinal(const SegmentView& segment, uint64_t ordinal) const {
+  return last_where(segment,
+                    [ordinal](const IndexEntry& entry) { return entry.first_ordinal <= ordinal; });
+}
+
+template <class IsBelow>
+IndexEntry SegmentTable::last_where(const SegmentView& segment, IsBelow is_below) const {
   MutexLock lock(mutex_);
-  const Entry& entry = entries_.at(number);
-  const auto above = std::ranges::upper_bound(entry.contents.index, ordinal, std::ranges::less{},
-                                              &IndexEntry::first_ordinal);
-  if (above == entry.contents.index.begin()) {
-    return {.lsn = entry.view.header.base_lsn, .first_ordinal = entry.view.header.base_ordinal};
+  const auto found = entries_.find(segment.header.number);
+  if (found != entries_.end()) {
+    const auto& index = found->second.contents.index;
+    const auto above = std::ranges::partition_point(index, is_below);
+    if (above != index.begin()) return *std::prev(above);
   }
-  return *std::prev(above);
+  return {
+      .lsn = segment.header.base_lsn, .first_ordinal = segment.header.base_ordinal, .time_ns = 0};
 }
 
 IndexEntry SegmentTable::search_start_time(uint64_t number, uint64_t time_ns) const {
@@ -221,7 +297,7 @@ std::optional<SegmentView> SegmentTable::next_unsealed() {
     const SegmentView& view = item->second.view;
     // One that becomes due later because it is verified then lowers the mark.
     unsealed_from_ = view.header.number;
-    if (!view.is_verified || view.is_sealed) continue;
+    if (!view.is_verified || view.is_sealed || view.is_cut) continue;
     // A seal proves that the next segment has a frame: it has to be there. Only the last closed one
     // can be waiting for that, and no other one is due behind it.
     if (const auto next = std::next(item); next->second.view.is_empty()) return std::nullopt;
@@ -236,22 +312,40 @@ std::shared_ptr<SegmentWriter> SegmentTable::writer(uint64_t number) const {
   return found == entries_.end() ? nullptr : found->second.writer;
 }
 
+Error SegmentTable::gone(const SegmentStore& store, uint64_t number) const {
+  MutexLock lock(mutex_);
+  return say_gone(store, number);
+}
+
+Error SegmentTable::say_gone(const SegmentStore& store, uint64_t number) const {
+  const bool is_below = number < first_.number;
+  return is_below ? make_error(ErrorCode::trimmed, "read log", "the segment was trimmed meanwhile",
+                               {.path = store.path()})
+                  : make_error(ErrorCode::truncated, "read log",
+                               "the segment was truncated meanwhile", {.path = store.path()});
+}
+
 Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store, uint64_t number) {
   SegmentView view;
   {
     MutexLock lock(mutex_);
-    Entry& entry = entries_.at(number);
+    const auto found = entries_.find(number);
+    if (found == entries_.end()) return std::unexpected(say_gone(store, number));
+    Entry& entry = found->second;
     if (entry.writer != nullptr) return entry.writer;
     if (auto opened = entry.opened.lock()) return opened;
     view = entry.view;
   }
   auto opened = store.open(number);
-  if (!opened) return opened;
   // The page of the end belongs to a writer: the active segment's next frame or the seal.
   const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
-  if (view.is_closed) (*opened)->allow_cache_below(round_down(end, kBlockBytes));
+  if (opened && view.is_closed) (*opened)->allow_cache_below(round_down(end, kBlockBytes));
   MutexLock lock(mutex_);
-  entries_.at(number).opened = *opened;
+  const auto found = entries_.find(number);
+  // Its file may be gone, or be on its way to another use.
+  if (found == entries_.end()) return std::unexpected(say_gone(store, number));
+  if (!opened) return opened;
+  found->second.opened = *opened;
   keep(*opened);
   return opened;
 }

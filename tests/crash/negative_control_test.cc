@@ -79,5 +79,9 @@ TEST(NegativeControl, a_short_write_taken_for_a_whole_one_is_found) {
   EXPECT_NE(found, "");
 }
 
+TEST(NegativeControl, a_file_that_goes_before_both_slots_agree_is_found) {
+  EXPECT_NE(sweep("trimmed_while_it_grows", Lie::second_slot_is_lost), "");
+}
+
 }  // namespace
 }  // namespace writeahead::testing

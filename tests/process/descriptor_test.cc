@@ -23,7 +23,7 @@ size_t open_descriptors() {
 
 /// Rotates with each append; the answer is 0 if that went well.
 int rotate_and_read(const std::string& path, BackgroundWork background) {
-  const rlimit limit{.rlim_cur = 160, .rlim_max = 160};
+  const rlimit limit{.rlim_cur = 224, .rlim_max = 224};
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
   const size_t before = open_descriptors();
   {

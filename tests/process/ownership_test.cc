@@ -28,7 +28,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Options kSmallSegments{.segment_bytes = 65'536};
+constexpr Options kSmallSegments{.segment_bytes = 65'536, .standby_segments = 1};
 
 /// The body of a process that is to be killed.
 int wait_for_the_end() {
@@ -132,6 +132,8 @@ TEST_F(OwnershipTest, child_that_outlives_a_killed_owner_keeps_the_lock_and_is_b
 TEST_F(OwnershipTest, log_in_a_forked_child_refuses_everything_that_writes) {
   std::optional<Log> log(open());
   const Lsn first = log->append("before").value();  // The background thread runs from here on.
+  // Until it has prepared what it prepares, it writes files.
+  while (log->stats().standbys == 0) std::this_thread::yield();
   const auto files = files_of(path_);
   ForkedProcess child([&] {
     const auto one = log->append("from the child");

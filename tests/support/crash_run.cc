@@ -25,6 +25,7 @@ constexpr std::string_view kLostNames = "ozg";
 Options options_for(const Workload& workload, SimEnv& env) {
   return {.segment_bytes = workload.segment_bytes,
           .sync_method = workload.sync_method,
+          .standby_segments = 0,
           .env = &env,
           .background = BackgroundWork::stepped};
 }
@@ -108,9 +109,7 @@ Complaint CrashTally::judge(const SimDisk& disk, const LogModel& model) {
   ++states_;
   // What is undecided is not in the digest: such a disk is judged every time.
   if (disk.undecided_count() == 0) {
-    uint64_t key = digest_of(disk) * 31 + model.certain();
-    key = (key * 31 + model.records().size()) * 31 + model.epoch();
-    if (!seen_.insert(key).second) return {};
+    if (!seen_.insert(digest_of(disk) * 31 + model.key()).second) return {};
   }
   ++judged_;
   return oracle_.judge(disk, model);

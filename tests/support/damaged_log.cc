@@ -71,6 +71,7 @@ Options reference_options(Env& env) {
   Options options;
   options.segment_bytes = kSegmentBytes;
   options.env = &env;
+  options.standby_segments = 0;
   options.background = BackgroundWork::stepped;
   return options;
 }

@@ -26,32 +26,77 @@ void LogModel::submit(const std::vector<Bytes>& payloads, uint16_t type) {
   records_.back().ends_append = true;
 }
 
-Complaint LogModel::acknowledge(std::span<const Lsn> lsns, uint64_t first_ordinal) {
-  if (certain_ != last_append_) {
+Complaint LogModel::place(std::span<const Lsn> lsns, uint64_t first_ordinal, bool is_written) {
+  if (placed_ != last_append_) {
     return fmt::format("record {} was acknowledged although record {} before it was not",
-                       last_append_, certain_);
+                       last_append_, placed_);
   }
   if (first_ordinal != last_append_) {
     return fmt::format("record {} got ordinal {}", last_append_, first_ordinal);
   }
   for (size_t i = 0; i < lsns.size(); ++i) records_[last_append_ + i].lsn = lsns[i];
-  certain_ = records_.size();
+  placed_ = records_.size();
+  if (is_written) written_ = placed_;
   return {};
+}
+
+Complaint LogModel::acknowledge(std::span<const Lsn> lsns, uint64_t first_ordinal) {
+  auto complaint = place(lsns, first_ordinal, true);
+  if (complaint.empty()) make_certain();
+  return complaint;
 }
 
 void LogModel::withdraw() { records_.resize(last_append_); }
 
-Complaint LogModel::settle(uint64_t count) {
-  if (count < certain_) return fmt::format("{} of {} certain records are left", count, certain_);
-  if (count > records_.size()) {
-    return fmt::format("{} records of {} that were submitted", count, records_.size());
+Complaint LogModel::settle(const Records& seen) {
+  return settle(seen.size(), seen.empty() ? std::nullopt : std::optional(seen.front().ordinal));
+}
+
+Complaint LogModel::settle(uint64_t count, std::optional<uint64_t> first) {
+  const auto fits = [&](size_t end) {
+    return count <= end && end - count >= first_ && end - count <= highest_first_ &&
+           (!first || *first == end - count);
+  };
+  std::optional<size_t> found;
+  for (size_t end = certain_; end <= records_.size() && !found; ++end) {
+    if (fits(end)) found = end;
   }
-  if (count > 0 && !records_[count - 1].ends_append) {
-    return fmt::format("a batch is torn at record {}", count);
+  const bool is_cut = !found && truncation_ && fits(*truncation_);
+  if (is_cut) found = truncation_;
+  if (!found) {
+    return fmt::format("{} records, of {} to {} that begin at {} to {}", count, certain_,
+                       records_.size(), first_, highest_first_);
   }
-  records_.resize(count);
-  certain_ = count;
+  if (is_cut && *found > 0) records_[*found - 1].ends_append = true;
+  if (count > 0 && !records_[*found - 1].ends_append) {
+    return fmt::format("a batch is torn at record {}", *found);
+  }
+  truncation_.reset();
+  first_ = highest_first_ = *found - count;
+  records_.resize(*found);
+  certain_ = written_ = placed_ = *found;
   return {};
+}
+
+void LogModel::begin_trim(size_t ordinal) { highest_first_ = std::max(highest_first_, ordinal); }
+
+void LogModel::begin_truncation(size_t ordinal) { truncation_ = ordinal; }
+
+void LogModel::end_truncation(bool has_happened) {
+  const size_t end = *truncation_;
+  truncation_.reset();
+  if (!has_happened) return;
+  records_.resize(end);
+  certain_ = written_ = placed_ = end;
+  if (end > 0) records_.back().ends_append = true;
+}
+
+uint64_t LogModel::key() const {
+  uint64_t key = certain_;
+  for (const uint64_t part : {records_.size(), epoch_, first_, highest_first_}) {
+    key = key * 31 + part;
+  }
+  return key * 31 + truncation_.value_or(SIZE_MAX);
 }
 
 Complaint LogModel::take_epoch(uint64_t epoch) {
@@ -62,14 +107,16 @@ Complaint LogModel::take_epoch(uint64_t epoch) {
 
 Complaint LogModel::compare(const Records& seen) const {
   LogModel counted = *this;
-  if (auto wrong = counted.settle(seen.size()); !wrong.empty()) return wrong;
+  if (auto wrong = counted.settle(seen); !wrong.empty()) return wrong;
   for (size_t i = 0; i < seen.size(); ++i) {
     const RecordView& record = seen[i];
-    const ModelRecord& expected = records_[i];
+    const size_t ordinal = counted.first_ + i;
+    const ModelRecord& expected = records_[ordinal];
     const auto complain = [&](std::string_view what) {
-      return fmt::format("record {} at lsn {}: {}", i, record.lsn.value(), what);
+      return fmt::format("record {} at lsn {}: {}", ordinal, record.lsn.value(), what);
     };
-    if (record.ordinal != i) return complain(fmt::format("its ordinal is {}", record.ordinal));
+    if (record.ordinal != ordinal)
+      return complain(fmt::format("its ordinal is {}", record.ordinal));
     if (!std::ranges::equal(record.payload, expected.payload)) return complain("other bytes");
     if (record.type != expected.type) return complain("another type");
     if (expected.lsn && record.lsn != *expected.lsn) {

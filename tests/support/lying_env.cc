@@ -8,7 +8,8 @@ namespace {
 
 class LyingFile final : public File {
  public:
-  LyingFile(std::unique_ptr<File> file, Lie lie) : file_(std::move(file)), lie_(lie) {}
+  LyingFile(std::unique_ptr<File> file, bool is_root, Lie lie)
+      : file_(std::move(file)), is_root_(is_root), lie_(lie) {}
 
   SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) override {
     auto count = file_->read_at(offset, out);
@@ -17,6 +18,9 @@ class LyingFile final : public File {
   }
   SystemResult<size_t> write_at(uint64_t offset, std::span<const std::byte> data,
                                 WriteBarrier barrier) override {
+    const bool is_lost = is_root_ && lie_ == Lie::second_slot_is_lost && ++root_writes_ > 2;
+    // The slots take turns: this leaves one of them as it was since the opening.
+    if (is_lost && root_writes_ % 2 == 0) return data.size();
     if (lie_ == Lie::dsync_is_a_plain_write) barrier = WriteBarrier::none;
     auto count = file_->write_at(offset, data, barrier);
     if (!count && lie_ == Lie::failed_write_succeeds) return data.size();
@@ -38,7 +42,9 @@ class LyingFile final : public File {
 
  private:
   const std::unique_ptr<File> file_;
+  const bool is_root_;
   const Lie lie_;
+  uint64_t root_writes_ = 0;
 };
 
 class LyingDirectory final : public Directory {
@@ -49,7 +55,7 @@ class LyingDirectory final : public Directory {
   SystemResult<std::unique_ptr<File>> open(std::string_view name, OpenFlags flags) override {
     auto file = directory_->open(name, flags);
     if (!file) return file;
-    return std::make_unique<LyingFile>(std::move(*file), lie_);
+    return std::make_unique<LyingFile>(std::move(*file), name == "log.root", lie_);
   }
   SystemResult<std::vector<std::string>> list() override { return directory_->list(); }
   SystemResult<void> rename_no_replace(std::string_view from, std::string_view to) override {

@@ -15,6 +15,7 @@ enum class Lie : uint8_t {
   failed_sync_succeeds,      ///< An error of sync_data is kept from the caller.
   read_error_is_the_end,     ///< A read that fails finds the end of the file.
   short_write_was_complete,  ///< A write that fell short says that it did not.
+  second_slot_is_lost,       ///< After the opening one of the root's slots is not written.
 };
 
 /// Talks to `env`, which outlives it.

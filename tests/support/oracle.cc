@@ -46,7 +46,7 @@ Complaint check_lookups(const Log& log, const Records& records) {
     const auto record = log.read(records[i].lsn);
     if (!record) return describe("read()", record.error());
     if (!std::ranges::equal(record->payload, records[i].payload)) return "read() differs";
-    const auto lsn = log.find_ordinal(i);
+    const auto lsn = log.find_ordinal(records[i].ordinal);
     if (!lsn) return describe("find_ordinal()", lsn.error());
     if (*lsn != records[i].lsn) return "find_ordinal() is another record";
   }
@@ -72,6 +72,7 @@ SimEnvOptions Oracle::quiet() const {
 Options Oracle::options(SimEnv& env) const {
   return {.segment_bytes = workload_.segment_bytes,
           .sync_method = workload_.sync_method,
+          .standby_segments = 0,
           .env = &env,
           .background = BackgroundWork::stepped};
 }
@@ -107,9 +108,11 @@ Complaint Oracle::observe(const SimDisk& disk, const LogModel& model, Observed& 
   // Where direct reads are refused it may have shown bytes that only the cache has, after a failed
   // write of this boot: what was never acknowledged may go then, and a reader cannot write it
   // again.
+  // So may a truncation or a trim, whose root was not written.
+  if (workload_.refuses_direct && model.is_bound_uncertain()) return model.compare(kept);
   Records served = out.records;
   if (workload_.refuses_direct && kept.size() < served.size()) {
-    served.resize(std::max(kept.size(), model.certain()));
+    served.resize(std::max(kept.size(), model.certain() - model.first()));
   }
   auto wrong = compare_readings(served, kept);
   return wrong.empty() ? wrong : "recovered after a read-only open: " + wrong;
@@ -142,7 +145,7 @@ Complaint Oracle::recover(const SimDisk& disk, LogModel& model, const Observed& 
     }
   }
   if (is_cut && !env.disk().contents(report.copy_path)) return "the cut bytes were not saved";
-  if (auto wrong = model.settle(kept.size()); !wrong.empty()) return wrong;
+  if (auto wrong = model.settle(kept); !wrong.empty()) return wrong;
   left = lose_all(env);
   return {};
 }
@@ -171,7 +174,8 @@ Complaint Oracle::recover_again(const SimDisk& disk, LogModel& model, const Reco
   model.submit({single}, 7);
   auto lsn = log->append(single, {.type = 7});
   if (!lsn) return describe("append after recovery", lsn.error());
-  if (auto wrong = model.acknowledge({{*lsn}}, kept.size()); !wrong.empty()) return wrong;
+  const size_t ordinal = model.records().size() - 1;
+  if (auto wrong = model.acknowledge({{*lsn}}, ordinal); !wrong.empty()) return wrong;
   model.submit(batch, 8);
   Batch collected;
   for (const Bytes& payload : batch) collected.add(payload, {.type = 8});
@@ -217,7 +221,8 @@ Complaint Oracle::judge(const SimDisk& disk, const LogModel& submitted) const {
   if (auto wrong = recover(disk, model, observed, kept, left); !wrong.empty()) return wrong;
   // A record as long as the first that was dropped: what lay behind that one stays aligned.
   const std::vector<ModelRecord>& all = submitted.records();
-  const size_t next_size = all.size() > kept.size() ? all[kept.size()].payload.size() : 100;
+  const size_t end = model.records().size();
+  const size_t next_size = all.size() > end ? all[end].payload.size() : 100;
   SimDisk last;
   if (auto wrong = recover_again(left, model, kept, next_size, last); !wrong.empty()) return wrong;
   return read_back(last, model);

@@ -46,7 +46,7 @@ void take_course(Script& script, uint64_t seed) {
   script.open();
   const uint64_t steps = 8 + chance.below(12);
   for (uint64_t i = 0; i < steps; ++i) {
-    const uint64_t kind = chance.below(20);
+    const uint64_t kind = chance.below(25);
     if (kind < 11) {
       script.append(random_sizes(chance));
     } else if (kind < 13) {
@@ -67,6 +67,10 @@ void take_course(Script& script, uint64_t seed) {
       const LostBytes lost = random_lost(chance);
       script.cut_power_in_append(sizes, keep, lost, chance.below(6));
       script.open();
+    } else if (kind < 22) {
+      script.trim(chance.below(8) == 0 ? SIZE_MAX : chance.below(12));
+    } else if (kind < 24) {
+      script.truncate(chance.below(12));
     } else {
       const std::vector<size_t> sizes = random_sizes(chance);
       script.kill_in_append(sizes, chance.below(6000));

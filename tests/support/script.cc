@@ -41,6 +41,7 @@ void Script::stop() {
 }
 
 void Script::boot(SimDisk disk) {
+  was_killed_ = false;
   // The clocks begin anew: after each boot the wall clock has gone back.
   const SimEnvOptions options{.refuses_direct = workload_.refuses_direct,
                               .trace_calls = interference_.trace_calls};
@@ -100,6 +101,8 @@ Options Script::options() {
   return {.max_record_bytes = 1ULL << 20,
           .segment_bytes = workload_.segment_bytes,
           .sync_method = workload_.sync_method,
+          .standby_segments = 1,
+          .frame_alignment = workload_.frame_alignment,
           .env = wrapped_ != nullptr ? wrapped_.get() : machine_.get(),
           .background = BackgroundWork::stepped};
 }
@@ -119,8 +122,14 @@ void Script::open() {
     return;
   }
   log_.emplace(std::move(*opened));
+  // The kernel lived on until here.
+  if (std::exchange(was_killed_, false)) model_.lose_process();
   complain(model_.take_epoch(log_->epoch()));
-  complain(model_.settle(log_->recovery_report().records));
+  const uint64_t records = log_->recovery_report().records;
+  Records seen;
+  // A log that cannot be read for now says at least how much it holds.
+  const bool is_readable = read_all(*log_, seen).empty() && seen.size() == records;
+  complain(is_readable ? model_.settle(seen) : model_.settle(records));
   check_reads();
 }
 
@@ -175,6 +184,46 @@ void Script::append_payloads(const std::vector<Bytes>& payloads) {
   }
 }
 
+void Script::append_at(Durability durability, size_t size) {
+  if (is_over() || !log_) return;
+  const auto payloads = make_payloads({size});
+  const auto type = static_cast<uint16_t>(model_.records().size());
+  const uint64_t ordinal = model_.records().size();
+  model_.submit(payloads, type);
+  auto lsn = log_->append(payloads[0], {.type = type, .durability = durability});
+  if (!lsn) return settle_failure(lsn.error());
+  if (is_log_failed_) complain("an append succeeded on a failed log");
+  complain(model_.place({{*lsn}}, ordinal, durability == Durability::written));
+}
+
+void Script::sync() {
+  if (is_over() || !log_) return;
+  auto synced = log_->sync();
+  if (is_over()) return;
+  if (synced) {
+    if (is_log_failed_) complain("a sync succeeded on a failed log");
+    return model_.make_certain();
+  }
+  has_failed_ = is_log_failed_ = true;
+  if (synced.error().code() != ErrorCode::failed) complain(describe("sync", synced.error()));
+}
+
+void Script::append_async(size_t size) {
+  if (is_over() || !log_) return;
+  const auto payloads = make_payloads({size});
+  const auto type = static_cast<uint16_t>(model_.records().size());
+  const uint64_t ordinal = model_.records().size();
+  model_.submit(payloads, type);
+  std::optional<Result<Lsn>> answer;
+  log_->append_async(payloads[0], {.type = type}, [&](Result<Lsn> lsn) { answer = lsn; });
+  while (!answer && log_->step_background()) {
+  }
+  if (!answer) return complain("an async append was not answered");
+  if (!*answer) return settle_failure(answer->error());
+  if (is_log_failed_) complain("an append succeeded on a failed log");
+  complain(model_.acknowledge({{**answer}}, ordinal));
+}
+
 void Script::settle_failure(const Error& error) {
   const ErrorCode code = error.code();
   if (is_over()) {
@@ -202,6 +251,74 @@ void Script::append_refused(const std::vector<Bytes>& payloads, ErrorCode code) 
   } else if (range.error().code() != code) {
     complain(describe("append that is to be refused", range.error()));
   }
+}
+
+std::optional<Lsn> Script::address_of(size_t ordinal) const {
+  if (!log_ || is_log_failed_ || ordinal < model_.first()) return std::nullopt;
+  if (ordinal >= model_.records().size()) return log_->end_lsn();
+  return model_.records()[ordinal].lsn;
+}
+
+void Script::trim(size_t ordinal) {
+  const auto lsn = is_over() ? std::nullopt : address_of(ordinal);
+  if (!lsn) return;
+  model_.begin_trim(std::min(ordinal, model_.records().size()));
+  auto done = log_->trim_before(*lsn);
+  if (is_over()) {
+    is_log_failed_ = true;
+    return;
+  }
+  if (!done) {
+    is_log_failed_ = has_failed_ = true;
+    if (done.error().code() != ErrorCode::failed) complain(describe("trim", done.error()));
+    return;
+  }
+  Records seen;
+  const Complaint unreadable = read_all(*log_, seen);
+  if (is_over()) return;
+  // Read errors leave open how far it went: the next opening tells.
+  if (is_disturbed() && !unreadable.empty()) return;
+  complain(unreadable);
+  complain(model_.settle(seen));
+}
+
+void Script::truncate(size_t ordinal) {
+  const auto lsn = is_over() ? std::nullopt : address_of(ordinal);
+  if (!lsn || *lsn == log_->end_lsn()) return;
+  model_.begin_truncation(ordinal);
+  auto done = log_->truncate_from(*lsn);
+  if (is_over()) {
+    is_log_failed_ = true;
+    return;
+  }
+  if (done) {
+    model_.end_truncation(true);
+    complain(model_.take_epoch(log_->epoch()));
+    if (log_->end_lsn() != *lsn) complain("a truncation ends the log elsewhere");
+    return check_reads();
+  }
+  const ErrorCode code = done.error().code();
+  if (code == ErrorCode::failed) {
+    is_log_failed_ = has_failed_ = true;
+    return;
+  }
+  model_.end_truncation(false);
+  // It is unknown how far a trim went whose outcome could not be read.
+  const bool may_fail = is_disturbed() && (code == ErrorCode::io || code == ErrorCode::trimmed);
+  if (code != ErrorCode::no_space && !may_fail) complain(describe("truncate", done.error()));
+}
+
+void Script::hold(const std::string& name, size_t ordinal) {
+  const auto lsn = is_over() ? std::nullopt : address_of(ordinal);
+  if (!lsn) return;
+  auto done = log_->hold(name, *lsn);
+  if (is_over()) {
+    is_log_failed_ = true;
+    return;
+  }
+  if (done) return;
+  is_log_failed_ = has_failed_ = true;
+  if (done.error().code() != ErrorCode::failed) complain(describe("hold", done.error()));
 }
 
 void Script::step_background() {
@@ -246,7 +363,9 @@ void Script::cut_power_in_append(const std::vector<size_t>& sizes, const Keep& k
 }
 
 void Script::kill_in_append(const std::vector<size_t>& sizes, size_t bytes) {
-  if (stop_in_append(sizes, 0)) boot(machine_->killed_disk(bytes));
+  if (!stop_in_append(sizes, 0)) return;
+  boot(machine_->killed_disk(bytes));
+  was_killed_ = true;
 }
 
 }  // namespace writeahead::testing

@@ -57,6 +57,7 @@ struct Workload {
   SyncMethod sync_method = SyncMethod::automatic;
   bool refuses_direct = false;
   size_t sector_bytes = 512;
+  uint32_t frame_alignment = 0;
 };
 
 /// For the messages of the test framework.
@@ -78,8 +79,19 @@ class Script {
   /// One append with a record of each size, bytes by chance; a single one is no batch.
   void append(const std::vector<size_t>& sizes);
   void append_payloads(const std::vector<Bytes>& payloads);
+  /// One record of a lower level; and everything made durable.
+  void append_at(Durability durability, size_t size);
+  void sync();
+  /// One record with a callback, and background work until that was called.
+  void append_async(size_t size);
   /// An append that has to be refused, with this code and without effect.
   void append_refused(const std::vector<Bytes>& payloads, ErrorCode code);
+  /// Trims below the record with this number, if its address is known; nothing above the last.
+  void trim(size_t ordinal);
+  /// Truncates at the record with this number, likewise.
+  void truncate(size_t ordinal);
+  /// Makes a hold for `name` at the record with this number, or moves it.
+  void hold(const std::string& name, size_t ordinal);
   /// Background work until none is left.
   void step_background();
   void advance_seconds(uint64_t seconds);
@@ -118,6 +130,7 @@ class Script {
   void complain(Complaint complaint);
   void settle_failure(const Error& error);
   void check_reads();
+  [[nodiscard]] std::optional<Lsn> address_of(size_t ordinal) const;
   [[nodiscard]] std::vector<Bytes> make_payloads(const std::vector<size_t>& sizes);
 
   const Workload& workload_;
@@ -130,6 +143,7 @@ class Script {
   uint64_t calls_before_ = 0;                        // Of earlier boots.
   std::array<uint64_t, kCallKinds> kinds_before_{};  // The same by kind.
   uint64_t payloads_made_ = 0;
+  bool was_killed_ = false;  // And the machine was not stopped since.
   bool is_log_failed_ = false;
   bool has_failed_ = false;
 };

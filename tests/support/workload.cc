@@ -285,6 +285,101 @@ void space_runs_out_and_comes_back(Script& s) {
   s.close();
 }
 
+void trimmed_while_it_grows(Script& s) {
+  s.open();
+  for (size_t i = 0; i < 6; ++i) {
+    s.append({2100, 10});
+    s.append({600});
+    if (i % 2 == 1) s.trim(3 * i - 2);
+    if (i == 3) s.step_background();
+  }
+  s.close();
+}
+
+void trimmed_to_empty(Script& s) {
+  s.open();
+  s.trim(0);
+  s.append({3000});
+  s.append({100});
+  s.trim(SIZE_MAX);
+  s.append({3000});
+  s.append({3000});
+  s.trim(SIZE_MAX);
+  s.close();
+  s.open();
+  s.append({10});
+}
+
+void trimmed_up_to_a_hold(Script& s) {
+  s.open();
+  for (int i = 0; i < 3; ++i) s.append({3000});
+  s.hold("slow", 1);
+  s.trim(SIZE_MAX);
+  s.hold("slow", 2);
+  s.hold("other", 1);
+  s.trim(SIZE_MAX);
+  s.append({3000});
+  s.cut_power(kNone);
+  s.open();
+  s.trim(SIZE_MAX);
+}
+
+void truncated_in_the_last_segment(Script& s) {
+  s.open();
+  s.append({100});
+  s.append({200, 300, 20});
+  s.append({50});
+  s.truncate(3);
+  s.append({60});
+  s.truncate(1);
+  s.append({70, 80});
+  s.close();
+}
+
+void truncated_across_segments(Script& s) {
+  s.open();
+  for (int i = 0; i < 4; ++i) s.append({1000, 1000, 10});
+  s.step_background();
+  s.truncate(10);
+  s.truncate(4);
+  s.append({3000});
+  s.append({3000});
+  s.step_background();
+  s.truncate(5);
+  s.close();
+  s.open();
+  s.append({20});
+}
+
+void truncated_to_empty(Script& s) {
+  s.open();
+  s.append({3000});
+  s.append({3000});
+  s.truncate(0);
+  s.append({3000});
+  s.append({3000});
+  s.trim(3);
+  s.truncate(2);
+  s.append({10});
+  s.truncate(2);
+  s.trim(SIZE_MAX);
+  s.append({10});
+}
+
+void truncated_and_cut_off(Script& s) {
+  s.open();
+  s.append({100, 100});
+  s.append({3000});
+  s.truncate(1);
+  s.cut_power(kNone);
+  s.open();
+  s.append({200});
+  s.cut_power_in_append({900}, kEveryOther);
+  s.open();
+  s.truncate(1);
+  s.append({200});
+}
+
 void mixed_sizes(Script& s) {
   s.open();
   uint64_t state = 12345;
@@ -297,6 +392,72 @@ void mixed_sizes(Script& s) {
 }
 
 }  // namespace
+
+void levels_mixed(Script& s) {
+  s.open();
+  s.append({100});
+  s.append_at(Durability::written, 200);
+  s.append_at(Durability::buffered, 50);
+  // Its barrier has to cover the ones before it.
+  s.append({300});
+  s.append_at(Durability::buffered, 20);
+  s.append_at(Durability::written, 5000);
+  s.sync();
+  s.append_at(Durability::written, 10);
+  s.append({1});
+  s.append_at(Durability::buffered, 2000);
+  s.close();
+  s.open();
+  s.append({7});
+}
+
+void written_across_rotations(Script& s) {
+  s.open();
+  for (int i = 0; i < 5; ++i) s.append_at(Durability::written, 2500);
+  s.step_background();
+  s.append({1});
+  for (int i = 0; i < 3; ++i) s.append_at(Durability::buffered, 3000);
+  s.sync();
+}
+
+void written_and_made_durable_by_time(Script& s) {
+  s.open();
+  s.append_at(Durability::buffered, 700);
+  s.advance_seconds(1);
+  s.step_background();
+  s.append_at(Durability::written, 700);
+  s.advance_seconds(2);
+  s.step_background();
+  s.append_at(Durability::written, 60);
+}
+
+void written_and_killed(Script& s) {
+  s.open();
+  s.append({100});
+  s.append_at(Durability::written, 1000);
+  s.append_at(Durability::written, 1000);
+  s.kill_in_append({500}, 0);
+  s.open();
+  s.append({100});
+}
+
+void async_appends(Script& s) {
+  s.open();
+  for (const size_t size : {10, 4000, 0, 9000, 100}) s.append_async(size);
+  s.append({5});
+  s.append_async(70);
+  s.close();
+}
+
+void standbys_used(Script& s) {
+  s.open();
+  s.append({10});
+  s.step_background();
+  for (int i = 0; i < 4; ++i) s.append({3000});
+  s.step_background();
+  s.append({20000});
+  s.append({3000});
+}
 
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all = {
@@ -327,8 +488,26 @@ const std::vector<Workload>& workloads() {
       {"refused_appends", 8192, refused_appends},
       {"space_runs_out_and_comes_back", 8192, space_runs_out_and_comes_back},
       {"mixed_sizes", 8192, mixed_sizes},
+      {"trimmed_while_it_grows", 8192, trimmed_while_it_grows},
+      {"trimmed_to_empty", 8192, trimmed_to_empty},
+      {"trimmed_up_to_a_hold", 8192, trimmed_up_to_a_hold},
+      {"truncated_in_the_last_segment", 8192, truncated_in_the_last_segment},
+      {"truncated_across_segments", 8192, truncated_across_segments},
+      {"truncated_to_empty", 8192, truncated_to_empty},
+      {"truncated_and_cut_off", 8192, truncated_and_cut_off},
+      {"levels_mixed", 12288, levels_mixed},
+      {"levels_mixed_by_fdatasync", 12288, levels_mixed, SyncMethod::fdatasync},
+      {"levels_mixed_by_buffered_dsync", 12288, levels_mixed, SyncMethod::dsync},
+      {"written_across_rotations", 8192, written_across_rotations},
+      {"written_and_made_durable_by_time", 8192, written_and_made_durable_by_time},
+      {"written_and_killed", 8192, written_and_killed},
+      {"async_appends", 8192, async_appends},
+      {"standbys_used", 4608, standbys_used},
+      {"aligned_frames", 16384, mixed_sizes, SyncMethod::automatic, false, 512, kBlockBytes},
+      {"aligned_levels", 32768, levels_mixed, SyncMethod::automatic, false, 512, kBlockBytes},
       {"synced_by_fdatasync", 8192, rotation_with_seals, SyncMethod::fdatasync},
       {"synced_by_buffered_dsync", 8192, same_length_behind_a_torn_tail, SyncMethod::dsync},
+      {"truncated_without_direct_access", 8192, truncated_and_cut_off, SyncMethod::automatic, true},
       {"without_direct_access", 12288, killed_and_opened_again, SyncMethod::automatic, true},
       {"fdatasync_without_direct_access", 8192, append_behind_a_torn_tail, SyncMethod::fdatasync,
        true},

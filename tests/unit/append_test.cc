@@ -38,6 +38,7 @@ class AppendTest : public ::testing::Test {
  protected:
   Log open(Options options = {.segment_bytes = kSmallSegment}) {
     options.env = &env_;
+    options.standby_segments = 0;
     options.background = BackgroundWork::stepped;
     return Log::open("/log", options).value();
   }
@@ -110,8 +111,10 @@ TEST_F(AppendTest, records_of_every_length_around_the_segment_boundary_read_back
   // From a record that leaves room for the next frame to one that leaves none.
   for (size_t bytes = 3900; bytes < 4120; ++bytes) {
     SimEnv env{SimDisk()};
-    Log log = Log::open("/log",
-                        {.segment_bytes = 8192, .env = &env, .background = BackgroundWork::stepped})
+    Log log = Log::open("/log", {.segment_bytes = 8192,
+                                 .standby_segments = 0,
+                                 .env = &env,
+                                 .background = BackgroundWork::stepped})
                   .value();
     const std::string payload(bytes, 'p');
     const auto first = log.append(payload);
@@ -120,7 +123,9 @@ TEST_F(AppendTest, records_of_every_length_around_the_segment_boundary_read_back
     EXPECT_EQ(text_of(log.read(*first).value()), payload);
     EXPECT_EQ(text_of(log.read(*second).value()), "s");
     ASSERT_TRUE(log.close());
-    log = Log::open("/log", {.env = &env, .background = BackgroundWork::stepped}).value();
+    log = Log::open("/log",
+                    {.standby_segments = 0, .env = &env, .background = BackgroundWork::stepped})
+              .value();
     EXPECT_EQ(text_of(log.read(*first).value()), payload);
     EXPECT_EQ(text_of(log.last().value()), "s");
   }
@@ -148,8 +153,10 @@ TEST_F(AppendTest, idle_second_writes_the_proof_once) {
 TEST_F(AppendTest, damage_to_the_newest_record_is_found_once_it_was_proven) {
   for (const bool is_proven : {false, true}) {
     SimEnv env{SimDisk()};
-    const Options options{
-        .segment_bytes = kSmallSegment, .env = &env, .background = BackgroundWork::stepped};
+    const Options options{.segment_bytes = kSmallSegment,
+                          .standby_segments = 0,
+                          .env = &env,
+                          .background = BackgroundWork::stepped};
     Log log = Log::open("/log", options).value();
     ASSERT_TRUE(log.append("one"));
     if (is_proven) {
@@ -164,7 +171,8 @@ TEST_F(AppendTest, damage_to_the_newest_record_is_found_once_it_was_proven) {
     at.front() ^= std::byte{1};
     disk.put(path, bytes);
     SimEnv next(std::move(disk));
-    auto again = Log::open("/log", {.env = &next, .background = BackgroundWork::stepped});
+    auto again = Log::open(
+        "/log", {.standby_segments = 0, .env = &next, .background = BackgroundWork::stepped});
     if (is_proven) {
       ASSERT_FALSE(again);
       EXPECT_EQ(again.error().code(), ErrorCode::corruption);

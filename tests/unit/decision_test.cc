@@ -141,6 +141,21 @@ TEST(Decision, a_damaged_header_never_makes_a_standby_of_a_segment_in_use) {
             expected("damaged header, proven", SegmentVerdict::corruption));
 }
 
+TEST(Decision, a_segment_that_a_truncation_began_is_finished_unless_it_held_anything) {
+  EXPECT_EQ(segment({truncation_begins, header_own}), expected("data", SegmentVerdict::data));
+  for (const bool is_zero : {true, false}) {
+    const SegmentFact header = is_zero ? header_unused : truncation_begins;
+    EXPECT_EQ(segment({truncation_begins, header}),
+              expected("truncation to be finished", SegmentVerdict::begun));
+    EXPECT_EQ(segment({truncation_begins, header, orphan_at_base}),
+              expected("truncation without header", SegmentVerdict::corruption));
+    EXPECT_EQ(segment({truncation_begins, header, orphan_states_watermark}),
+              expected("truncation, lost beginning", SegmentVerdict::corruption));
+    EXPECT_EQ(segment({truncation_begins, header, proven_inside}),
+              expected("truncation that was proven", SegmentVerdict::corruption));
+  }
+}
+
 TEST(Decision, bytes_behind_the_end_are_torn_only_if_nothing_proves_that_they_were_durable) {
   EXPECT_EQ(tail({}), expected("end", TailVerdict::clean));
   EXPECT_EQ(tail({residue_behind}), expected("torn tail", TailVerdict::torn_tail));

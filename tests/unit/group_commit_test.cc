@@ -50,14 +50,14 @@ class GroupCommitTest : public ::testing::Test {
     if (auto admitted = state_->admit(payload.size()); !admitted) {
       return std::unexpected(admitted.error());
     }
-    PendingAppend one(std::as_bytes(std::span(payload)), 0);
+    PendingAppend one(std::as_bytes(std::span(payload)), {});
     return state_->append(one);
   }
   Answer append(const Batch& batch) {
     if (auto admitted = state_->admit(BatchAccess::longest(batch)); !admitted) {
       return std::unexpected(admitted.error());
     }
-    PendingAppend all(batch);
+    PendingAppend all(batch, Durability::durable);
     return state_->append(all);
   }
 
@@ -98,7 +98,7 @@ class GroupCommitTest : public ::testing::Test {
   }
 
   SimEnv env_{SimDisk()};
-  const std::unique_ptr<LogState> state_;
+  const std::shared_ptr<LogState> state_;
 
  private:
   void start(std::string payload) {
@@ -110,10 +110,20 @@ class GroupCommitTest : public ::testing::Test {
   std::vector<std::thread> threads_;
 };
 
-/// With room for two records of 1,500 bytes behind the first one, and for no third.
+/// Segments of 8 KiB, and the next one is not ready.
+class UnpreparedGroupTest : public GroupCommitTest {
+ protected:
+  UnpreparedGroupTest() : GroupCommitTest(8192) {}
+};
+
+/// With room for two records of 1,500 bytes behind the first one, and for no third; the next
+/// segments are ready.
 class SmallSegmentGroupTest : public GroupCommitTest {
  protected:
-  SmallSegmentGroupTest() : GroupCommitTest(8192) {}
+  SmallSegmentGroupTest() : GroupCommitTest(8192) {
+    while (state_->step()) {
+    }
+  }
 };
 
 TEST_F(GroupCommitTest, appends_that_come_during_a_write_share_the_next_frame) {
@@ -232,27 +242,20 @@ TEST_F(SmallSegmentGroupTest, group_that_does_not_fit_goes_on_in_the_next_segmen
   EXPECT_EQ(stats().largest_group, 2U);
 }
 
-TEST_F(SmallSegmentGroupTest, no_space_answers_all_who_wait_and_ends_when_space_is_back) {
-  start_leader(std::string(3000, 'x'));
-  start_waiter(std::string(1500, 'y'));
-  start_waiter("small enough for what is left of the segment, and yet not before the other one");
-  start_waiter(std::string(1500, 'z'));
+TEST_F(UnpreparedGroupTest, no_space_is_answered_at_admission_and_ends_when_space_is_back) {
+  ASSERT_TRUE(append(std::string(3000, 'x')));
   env_.set_free_bytes(0);
-  release_all();
-  join();
-  ASSERT_TRUE(answer(0)) << answer(0).error().message();
-  for (size_t i = 1; i <= 3; ++i) {
-    ASSERT_FALSE(answer(i));
-    EXPECT_EQ(answer(i).error().code(), ErrorCode::no_space);
-    EXPECT_EQ(answer(i).error().system_error(), ENOSPC);
-  }
-  EXPECT_EQ(stats().no_space, 3U);
+  const auto refused = append(std::string(1500, 'y'));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::no_space);
+  EXPECT_EQ(refused.error().system_error(), ENOSPC);
+  EXPECT_EQ(stats().no_space, 1U);
   EXPECT_EQ(stats().records, 2U);
   // What needs no new segment is appended even now.
   const auto small = append("small");
   ASSERT_TRUE(small) << small.error().message();
   EXPECT_EQ(append(std::string(1500, 'y')).error().code(), ErrorCode::no_space);
-  EXPECT_EQ(stats().no_space, 4U);
+  EXPECT_EQ(stats().no_space, 2U);
   env_.set_free_bytes(UINT64_MAX);
   const auto large = append(std::string(1500, 'y'));
   ASSERT_TRUE(large) << large.error().message();
@@ -261,9 +264,22 @@ TEST_F(SmallSegmentGroupTest, no_space_answers_all_who_wait_and_ends_when_space_
   EXPECT_TRUE(state_->close());
 }
 
-TEST_F(SmallSegmentGroupTest, standby_of_a_refused_append_serves_or_makes_way) {
-  // Room is found for the segment, and the append is then refused for its frame's memory or such:
-  // here the directory's sync fails once, which leaves nothing behind.
+TEST_F(SmallSegmentGroupTest, appends_use_up_the_ready_segments_of_a_full_disk) {
+  const uint64_t ready = stats().standbys;
+  ASSERT_GT(ready, 2U);
+  env_.set_free_bytes(0);
+  uint64_t appended = 0;
+  while (append(std::string(3500, 'x'))) ++appended;
+  // One record a segment, the active one too, and no segment is left over.
+  EXPECT_EQ(appended, ready + 1);
+  EXPECT_EQ(stats().standbys, 0U);
+  EXPECT_EQ(append(std::string(3500, 'x')).error().code(), ErrorCode::no_space);
+  EXPECT_TRUE(append("small"));
+  env_.set_free_bytes(UINT64_MAX);
+  EXPECT_TRUE(append(std::string(3500, 'x')));
+}
+
+TEST_F(UnpreparedGroupTest, standby_of_a_refused_append_serves_or_is_made_longer) {
   env_.fail_call(env_.calls(CallKind::create) + 1, ENOSPC, FaultSpan::once, CallKind::create);
   EXPECT_EQ(append(std::string(6000, 'x')).error().code(), ErrorCode::no_space);
   const auto larger = append(std::string(20000, 'y'));

@@ -238,7 +238,7 @@ TEST(FindTime, empty_log_has_no_time) {
 }
 
 TEST(SegmentTable, segment_that_becomes_due_late_is_still_asked_for) {
-  format::SegmentTable table;
+  format::SegmentTable table{format::LogStart{}};
   const auto header_of = [](uint64_t number) {
     format::SegmentHeader header;
     header.number = number;

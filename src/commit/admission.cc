@@ -1,0 +1,273 @@
+// Admission: giving an append its place.
+// Room in a segment, memory and budget are certain before there is an address. What is refused is
+// refused here, in order, and nothing was written for it.
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "commit/committer.h"
+#include "segment/segment_size.h"
+
+namespace writeahead::internal {
+namespace {
+
+Error out_of_memory(std::string_view path) {
+  return make_error(ErrorCode::no_space, "append", "out of memory", {.path = path});
+}
+
+}  // namespace
+
+std::optional<Error> Committer::refusal() const { return closed_ ? closed_ : failure_; }
+
+void Committer::append(PendingAppend& append) {
+  bool leads = false;
+  {
+    MutexLock lock(mutex_);
+    auto frame = admit(append.encoded_bytes(), append.record_count(), true);
+    if (!frame) {
+      append.error = frame.error();
+      return;
+    }
+    join(**frame, append);
+    leads = try_lead();
+  }
+  follow(append, leads);
+}
+
+/// The frame that the caller joins before it gives up the mutex; the memory for it is there.
+Result<PendingFrame*> Committer::admit(uint64_t bytes, uint64_t records, bool can_wait) {
+  try {
+    while (true) {
+      if (const auto refused = refusal()) return std::unexpected(*refused);
+      if (is_paused_) {
+        if (!can_wait) return std::unexpected(would_block());
+        admission_.wait(mutex_);
+        continue;
+      }
+      if (!frames_.empty() && frames_.back()->has_room(bytes, records)) {
+        frames_.back()->reserve(bytes);
+        return frames_.back().get();
+      }
+      if (auto room = make_room(bytes, records, can_wait); !room) {
+        return std::unexpected(room.error());
+      }
+    }
+  } catch (const std::bad_alloc&) {
+    ++stats_.no_space;
+    return std::unexpected(out_of_memory(store_.path()));
+  }
+}
+
+/// Opens a frame that has room, or waits for what that takes; the caller looks again.
+Result<void> Committer::make_room(uint64_t bytes, uint64_t records, bool can_wait) {
+  close_open_frame();
+  if (records == 0 || has_room(place_, next_lsn_, bytes)) {
+    open_frame(bytes);
+    return {};
+  }
+  const uint64_t needed = kSegmentHeaderBytes + frame_bytes(kSegmentHeaderBytes, bytes, alignment_);
+  if (auto standby = standbys_.take(needed)) {
+    begin_segment(std::move(*standby), bytes);
+    return {};
+  }
+  return make_standby(needed, can_wait);
+}
+
+bool Committer::has_room(const SegmentPlace& place, Lsn lsn, uint64_t bytes) const {
+  if (place.writer == nullptr) return false;
+  const uint64_t offset = segment_offset(place.base_lsn, lsn);
+  return offset + frame_bytes(offset, bytes, alignment_) <= place.frames_end;
+}
+
+void Committer::close_open_frame() {
+  if (frames_.empty() || frames_.back()->is_closed) return;
+  PendingFrame& frame = *frames_.back();
+  frame.is_closed = true;
+  // Nothing behind it can be written before it is.
+  frame.is_due = true;
+  next_lsn_ = frame.end_lsn();
+  next_ordinal_ = frame.end_ordinal();
+  start_leader();
+}
+
+Committer::Frame Committer::make_frame(uint64_t bytes) {
+  Frame frame;
+  if (spares_.empty()) {
+    frame = std::make_unique<PendingFrame>();
+  } else {
+    frame = std::move(spares_.back());
+    spares_.pop_back();
+  }
+  frame->begin(place_, next_lsn_, next_ordinal_, alignment_);
+  frame->reserve(bytes);
+  return frame;
+}
+
+void Committer::open_frame(uint64_t bytes) { frames_.push_back(make_frame(bytes)); }
+
+/// New frames go into `standby` from now on. Its header is written with the first of them.
+void Committer::begin_segment(Standby standby, uint64_t bytes) {
+  const SegmentPlace before = place_;
+  try {
+    place_ = {.writer = standby.writer,
+              .number = standby.number,
+              .base_lsn = next_lsn_,
+              .frames_end = frames_end_limit(standby.writer->bytes())};
+    Frame frame = make_frame(bytes);
+    frame->begins_segment = true;
+    SegmentHeader header;  // The rest is known when the frame goes out.
+    header.log_id = log_id_;
+    header.number = standby.number;
+    frame->addition = SegmentTable::prepare(header, standby.writer);
+    frames_.push_back(std::move(frame));
+  } catch (const std::bad_alloc&) {
+    place_ = before;
+    standbys_.give_back(std::move(standby));
+    throw;
+  }
+}
+
+/// The next segment is not ready: makes it in this thread, or waits for whoever does. A shortage is
+/// answered to all who waited, so that none of them passes an earlier one that was refused.
+Result<void> Committer::make_standby(uint64_t needed, bool can_wait) {
+  if (!can_wait && needed <= standbys_.standby_bytes()) {
+    wake_background_();
+    return std::unexpected(would_block());
+  }
+  if (is_making_room_) {
+    const uint64_t shortages = shortages_;
+    admission_.wait(mutex_);
+    if (shortages == shortages_) return {};
+    ++stats_.no_space;
+    return std::unexpected(*last_shortage_);
+  }
+  is_making_room_ = true;
+  mutex_.unlock();
+  Result<void> made{};
+  try {
+    made = standbys_.make(needed);
+  } catch (const std::bad_alloc&) {
+    made = std::unexpected(out_of_memory(store_.path()));
+  }
+  mutex_.lock();
+  is_making_room_ = false;
+  admission_.notify_all();
+  idle_.notify_all();
+  if (made) return {};
+  if (made.error().code() == ErrorCode::no_space) {
+    ++shortages_;
+    ++stats_.no_space;
+    last_shortage_ = made.error();
+    return made;
+  }
+  set_failure(made.error());
+  return std::unexpected(*failure_);
+}
+
+void Committer::join(PendingFrame& frame, PendingAppend& append) {
+  frame.join(append);
+  queued_.fetch_add(1, std::memory_order_relaxed);
+  note_joined(frame, append.durability(), true);
+}
+
+void Committer::note_joined(PendingFrame& frame, Durability level, bool is_due) {
+  frame.level = std::min(frame.level, level);
+  end_lsn_.store(frame.end_lsn().value(), std::memory_order_release);
+  if (is_due || level != Durability::buffered) {
+    frame.is_due = true;
+  } else if (frame.opened_ns == 0) {
+    frame.opened_ns = env_.monotonic_ns();
+  }
+}
+
+/// Back-pressure: what is in flight for nobody's account is bounded.
+Result<void> Committer::wait_for_budget(uint64_t bytes, bool can_wait) {
+  while (async_bytes_ != 0 && async_bytes_ + bytes > budget_bytes_) {
+    if (const auto refused = refusal()) return std::unexpected(*refused);
+    if (!can_wait) return std::unexpected(would_block());
+    for (size_t i = issued_; i < frames_.size(); ++i) frames_[i]->is_due = true;
+    // Whoever has to wait might as well do what it waits for. The background thread, in a callback,
+    // has to: nobody else would.
+    if (try_lead()) {
+      mutex_.unlock();
+      lead(false);
+      mutex_.lock();
+    } else {
+      admission_.wait(mutex_);
+    }
+  }
+  return {};
+}
+
+/// `add(appends)` puts the records into an AsyncAppends, all or none of them.
+template <class Add>
+Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& add) {
+  MutexLock lock(mutex_);
+  // Until a refused append was told so, none that was made after it must pass.
+  if (completions_.has_untold_shortage() && last_shortage_) return std::unexpected(*last_shortage_);
+  if (auto waited = wait_for_budget(request.bytes, request.can_wait); !waited) {
+    return std::unexpected(waited.error());
+  }
+  PendingFrame* frame = nullptr;
+  Appended range;
+  if (AsyncAppends* appends = growing(request.bytes, request.records)) {
+    frame = frames_.back().get();
+    frame->reserve(request.bytes);
+    add(*appends);
+    range.first_lsn = appends->range.end_lsn;
+    range.first_ordinal = frame->end_ordinal();
+    frame->grow(request.bytes, request.records, request.payload_bytes);
+    range.end_lsn = appends->range.end_lsn = range.first_lsn + request.bytes;
+  } else {
+    auto fresh = completions_.make();
+    add(*fresh);
+    auto admitted = admit(request.bytes, request.records, request.can_wait);
+    if (!admitted) {
+      fresh->take_back(request.target);
+      return std::unexpected(admitted.error());
+    }
+    frame = *admitted;
+    frame->join(*fresh);
+    range = fresh.release()->range;
+  }
+  frame->async_bytes += request.bytes;
+  async_bytes_ += request.bytes;
+  note_joined(*frame, request.durability, request.is_due || frame->length() >= flush_bytes_);
+  start_leader();
+  return range;
+}
+
+AsyncAppends* Committer::growing(uint64_t bytes, uint64_t records) const {
+  if (frames_.empty() || is_paused_ || refusal()) return nullptr;
+  return frames_.back()->has_room(bytes, records) ? frames_.back()->growing() : nullptr;
+}
+
+Result<Appended> Committer::append_async(const AsyncRecord& record, CompletionTarget& target,
+                                         bool can_wait) {
+  const AsyncRequest request{.bytes = encoded_record_bytes(record.payload.size()),
+                             .records = 1,
+                             .payload_bytes = record.payload.size(),
+                             .durability = record.options.durability,
+                             .is_due = !std::holds_alternative<std::monostate>(target),
+                             .can_wait = can_wait,
+                             .target = target};
+  return admit_async(request, [&](AsyncAppends& appends) {
+    appends.add(record.payload, record.options.type, record.payload_hash, target);
+  });
+}
+
+Result<Appended> Committer::append_async(const Batch& batch, Durability durability,
+                                         CompletionTarget& target, bool can_wait) {
+  const AsyncRequest request{.bytes = batch.encoded_bytes(),
+                             .records = batch.size(),
+                             .payload_bytes = BatchAccess::payload_bytes(batch),
+                             .durability = durability,
+                             .is_due = !std::holds_alternative<std::monostate>(target),
+                             .can_wait = can_wait,
+                             .target = target};
+  return admit_async(request, [&](AsyncAppends& appends) { appends.add(batch, target); });
+}
+
+}  // namespace writeahead::internal

@@ -1,0 +1,49 @@
+// Completions: async appends that are done and wait for their callbacks to be run.
+//
+// Frames put them in, in the order of their addresses, and one thread at a time takes them out and
+// runs the callbacks with no lock held. A callback may do anything, also end the log's life: what
+// is run here is kept alive by whoever runs it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/mutex.h"
+#include "commit/async_appends.h"
+#include "writeahead/append_async.h"
+
+namespace writeahead::internal {
+
+class Completions {
+ public:
+  explicit Completions(Executor* executor) : executor_(executor) {}
+  Completions(const Completions&) = delete;
+  Completions& operator=(const Completions&) = delete;
+  ~Completions();
+
+  /// An empty AsyncAppends; throws std::bad_alloc.
+  [[nodiscard]] std::unique_ptr<AsyncAppends> make() WRITEAHEAD_EXCLUDES(mutex_);
+  /// Hands over one that is done. Allocates nothing.
+  void push(std::unique_ptr<AsyncAppends> appends) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Runs the callbacks of all that were pushed; false if there were none. One thread at a time,
+  /// but from within a callback again.
+  bool run() WRITEAHEAD_EXCLUDES(mutex_);
+  /// Whether somebody was refused for want of space and has not been told so yet. Until then a
+  /// later append must not pass it.
+  [[nodiscard]] bool has_untold_shortage() const WRITEAHEAD_EXCLUDES(mutex_);
+
+ private:
+  [[nodiscard]] bool take(AsyncAppends::Told& told) WRITEAHEAD_EXCLUDES(mutex_);
+
+  static constexpr size_t kSpares = 4;
+
+  Executor* const executor_;
+  mutable Mutex mutex_;
+  AsyncAppends* first_ WRITEAHEAD_GUARDED_BY(mutex_) = nullptr;
+  AsyncAppends* last_ WRITEAHEAD_GUARDED_BY(mutex_) = nullptr;
+  uint64_t shortages_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // of those in the list
+  std::vector<std::unique_ptr<AsyncAppends>> spares_ WRITEAHEAD_GUARDED_BY(mutex_);
+};
+
+}  // namespace writeahead::internal

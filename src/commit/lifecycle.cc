@@ -1,0 +1,175 @@
+// The committer beyond appending: making durable, waiting, pausing, failing and closing.
+// All of it goes through frames, so that there is one order and one way of failing.
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "commit/committer.h"
+
+namespace writeahead::internal {
+
+using std::chrono::nanoseconds;
+
+Error Committer::would_block() const {
+  return make_error(ErrorCode::would_block, "append", "it would have to wait",
+                    {.path = store_.path()});
+}
+
+bool Committer::is_all_durable() const { return frames_.empty() && written_lsn_ == durable_lsn(); }
+
+Result<void> Committer::sync() {
+  PendingAppend barrier(Durability::durable);
+  bool leads = false;
+  {
+    MutexLock lock(mutex_);
+    if (const auto refused = refusal()) return std::unexpected(*refused);
+    if (is_all_durable()) return {};
+    auto frame = admit(0, 0, true);
+    if (!frame) return std::unexpected(frame.error());
+    join(**frame, barrier);
+    leads = try_lead();
+  }
+  follow(barrier, leads);
+  if (barrier.error) return std::unexpected(*barrier.error);
+  return {};
+}
+
+Result<void> Committer::wait_durable(Lsn lsn,
+                                     std::optional<std::chrono::steady_clock::time_point> deadline,
+                                     const std::stop_token& stop) {
+  MutexLock lock(mutex_);
+  while (durable_lsn() <= lsn) {
+    if (const auto refused = refusal()) return std::unexpected(*refused);
+    const auto outcome = durable_waiters_.wait(mutex_, lsn, deadline, stop);
+    if (outcome != DurableWaiters::Outcome::changed && durable_lsn() <= lsn) {
+      return std::unexpected(make_error(ErrorCode::would_block, "wait for record",
+                                        "it is not durable yet",
+                                        {.path = store_.path(), .offset = {}, .lsn = lsn}));
+    }
+  }
+  return {};
+}
+
+/// What an interval asks for: buffered records are written, written ones made durable.
+nanoseconds Committer::make_due() {
+  MutexLock lock(mutex_);
+  if (failure_) return nanoseconds::max();
+  const uint64_t now = env_.monotonic_ns();
+  nanoseconds pause = nanoseconds::max();
+  const auto is_over = [&](uint64_t since, uint64_t interval) {
+    const uint64_t age = now - since;
+    if (age >= interval) return true;
+    pause = std::min(pause, nanoseconds(interval - age));
+    return false;
+  };
+  const PendingFrame* const open = frames_.empty() ? nullptr : frames_.back().get();
+  if (open != nullptr && !open->is_due && open->opened_ns != 0 &&
+      is_over(open->opened_ns, flush_interval_ns_)) {
+    frames_.back()->is_due = true;
+  }
+  if (unsynced_since_ns_ != 0 && is_over(unsynced_since_ns_, sync_interval_ns_)) require_sync();
+  const PendingFrame* const next = next_frame();
+  if (next != nullptr && next->is_due && !is_led_ && can_issue(*next)) return nanoseconds::zero();
+  return pause;
+}
+
+/// The newest frame that is not issued becomes durable; one without a record, if there is none.
+void Committer::require_sync() {
+  if (next_frame() == nullptr) open_frame(0);
+  frames_.back()->level = Durability::durable;
+  frames_.back()->is_due = true;
+}
+
+/// Returns when nothing is on its way. Takes the lead where nobody else does.
+void Committer::drain() {
+  while (!frames_.empty() || is_led_ || is_making_room_) {
+    for (size_t i = issued_; i < frames_.size(); ++i) frames_[i]->is_due = true;
+    if (try_lead()) {
+      mutex_.unlock();
+      lead(false);
+      mutex_.lock();
+    } else {
+      idle_.wait(mutex_);
+    }
+  }
+}
+
+void Committer::close(const Error& error) {
+  MutexLock lock(mutex_);
+  if (!closed_) closed_ = error;
+  admission_.notify_all();
+  drain();
+  if (!failure_ && !is_all_durable()) {
+    require_sync();
+    drain();
+  }
+  durable_waiters_.notify_all();
+}
+
+Result<void> Committer::pause() {
+  MutexLock lock(mutex_);
+  while (is_paused_ && !refusal()) admission_.wait(mutex_);
+  if (const auto refused = refusal()) return std::unexpected(*refused);
+  is_paused_ = true;
+  drain();
+  if (!failure_ && !is_all_durable()) {
+    require_sync();
+    drain();
+  }
+  if (const auto refused = refusal()) {
+    is_paused_ = false;
+    admission_.notify_all();
+    return std::unexpected(*refused);
+  }
+  return {};
+}
+
+void Committer::resume() {
+  MutexLock lock(mutex_);
+  is_paused_ = false;
+  admission_.notify_all();
+  durable_waiters_.notify_all();
+}
+
+void Committer::restart(CommitStart start) {
+  MutexLock lock(mutex_);
+  begin_at(std::move(start));
+}
+
+void Committer::set_failure(const Error& cause) {
+  if (!failure_) failure_ = with_code(cause, ErrorCode::failed);
+  admission_.notify_all();
+  idle_.notify_all();
+  durable_waiters_.notify_all();
+}
+
+void Committer::fail(const Error& cause) {
+  Done done;
+  {
+    MutexLock lock(mutex_);
+    set_failure(cause);
+    if (!is_led_ && issued_ == 0) give_up_all(done);
+  }
+  wake(done);
+}
+
+std::optional<Error> Committer::failure() const {
+  MutexLock lock(mutex_);
+  return failure_;
+}
+
+ProvenPosition Committer::durable_position() const {
+  MutexLock lock(mutex_);
+  return {.number = durable_number_, .lsn = durable_lsn()};
+}
+
+Stats Committer::stats() const {
+  MutexLock lock(mutex_);
+  Stats stats = stats_;
+  stats.async_bytes = async_bytes_;
+  stats.sync_method = store_.sync_method();
+  stats.recovery_reads_device = store_.reads_device();
+  return stats;
+}
+
+}  // namespace writeahead::internal

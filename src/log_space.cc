@@ -1,0 +1,225 @@
+// Giving space back: trims, holds and truncations of an open log.
+// Each is one write of the root, which commits it; files go only when both of its slots agree.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/error.h"
+#include "commit/commit_pause.h"
+#include "log_state.h"
+#include "segment/segment_size.h"
+
+namespace writeahead::internal {
+
+std::optional<Error> LogState::write_refusal(std::string_view action) const {
+  if (is_released_) return closed_error();
+  if (auto failure = committer_->failure()) return failure;
+  if (is_owner()) return std::nullopt;
+  return fork_error(action);
+}
+
+/// Nothing is written any more; the answer is the first cause, which may be an earlier one.
+Result<void> LogState::fail(const Error& cause) {
+  committer_->fail(cause);
+  return std::unexpected(*committer_->failure());
+}
+
+/// Both slots are written. A failure fails the log.
+Result<void> LogState::write_root(RootState next) {
+  if (auto written = store_->write_root(next); !written) return fail(written.error());
+  root_ = std::move(next);
+  return {};
+}
+
+Result<void> LogState::trim_before(Lsn lsn) {
+  if (!is_owner()) return std::unexpected(fork_error("trim log"));
+  MutexLock lock(mutex_);
+  if (auto refusal = write_refusal("trim log")) return std::unexpected(*refusal);
+  const Lsn limit = std::min(lsn, holds_->lowest().value_or(lsn));
+  const LogExtent extent = view_->table().extent();
+  if (limit <= extent.first.lsn) return {};
+  Result<void> done{};
+  if (limit >= extent.end_lsn) done = trim_to_empty(limit);
+  // Somebody may have appended meanwhile; and the last segment may hold nothing as it is.
+  const auto trim = done ? trim_closed(view_->table().all(), limit) : std::nullopt;
+  if (trim) done = apply(*trim, committer_->durable_position());
+  // After the commits went on: this takes as long as the file system likes.
+  return done ? remove_trimmed() : done;
+}
+
+/// Drops all segments, if all records lie below `limit`. The next append begins another one, at the
+/// same Lsn.
+Result<void> LogState::trim_to_empty(Lsn limit) {
+  // Nobody may append to the last segment while it goes.
+  const CommitPause pause(*committer_);
+  if (!pause.result()) return pause.result();
+  const auto segments = view_->table().all();
+  if (segments.empty() || segments.back().is_empty()) return {};
+  if (segments.back().end_lsn > limit) return {};
+  const Trim trim = trim_all(segments, standbys_.next_number());
+  LogPosition position = committer_->position();
+  position.digest = 0;
+  auto done = apply(trim, {.number = trim.first.number, .lsn = trim.first.lsn});
+  if (!done) return done;
+  committer_->restart({.log_id = root_.log_id,
+                       .epoch = root_.epoch,
+                       .first_number = trim.first.number,
+                       .active = nullptr,
+                       .active_header = {},
+                       .position = position});
+  return {};
+}
+
+Result<void> LogState::apply(const Trim& trim, const ProvenPosition& proven) {
+  trimmed_.reserve(trim.dropped.size());
+  RootState next = root_;
+  next.first = trim.first;
+  next.proven = proven;
+  next.holds = holds_->all();
+  // CRASH: the log begins at one or the other position; the files are all there.
+  if (auto written = write_root(std::move(next)); !written) return written;
+  view_->table().trim(trim.first);
+  view_->table().mapped().remove(0, trim.first.number);
+  trimmed_.add(trim.dropped);
+  return {};
+}
+
+Result<void> LogState::remove_trimmed() {
+  if (auto removed = trimmed_.remove(); !removed) return fail(removed.error());
+  return {};
+}
+
+Result<void> LogState::truncate_from(Lsn lsn) {
+  if (!is_owner()) return std::unexpected(fork_error("truncate log"));
+  MutexLock lock(mutex_);
+  if (auto refusal = write_refusal("truncate log")) return std::unexpected(*refusal);
+  Result<void> done{};
+  {
+    const CommitPause pause(*committer_);
+    done = pause.result() ? truncate_paused(lsn) : pause.result();
+  }
+  return done ? remove_trimmed() : done;
+}
+
+/// The next standby, made if it is not ready.
+Result<Standby> LogState::take_standby() {
+  while (true) {
+    if (auto standby = standbys_.take(kSegmentHeaderBytes)) return std::move(*standby);
+    auto made = standbys_.make(kSegmentHeaderBytes);
+    if (made) continue;
+    if (made.error().code() == ErrorCode::no_space) return std::unexpected(made.error());
+    committer_->fail(made.error());
+    return std::unexpected(*committer_->failure());
+  }
+}
+
+/// Everything that may be refused, or needs memory or space, comes before the commit.
+Result<void> LogState::truncate_paused(Lsn lsn) {
+  const auto refuse = [&](ErrorCode code, std::string_view cause) {
+    return std::unexpected(make_error(code, "truncate log", cause,
+                                      {.path = store_->path(), .offset = {}, .lsn = lsn}));
+  };
+  SegmentTable& table = view_->table();
+  const LogExtent extent = table.extent();
+  if (lsn < extent.first.lsn) return refuse(ErrorCode::trimmed, "the log begins behind it");
+  if (lsn > extent.end_lsn) return refuse(ErrorCode::not_found, "the log ends before it");
+  if (lsn == extent.end_lsn) return {};
+  auto cut = find_cut(*store_, table, lsn);
+  if (!cut) return std::unexpected(cut.error());
+  auto standby = take_standby();
+  if (!standby) return std::unexpected(standby.error());
+  try {
+    return commit(prepare_truncation(std::move(*cut), *standby));
+  } catch (const std::bad_alloc&) {
+    standbys_.give_back(std::move(*standby));  // Numbers go on without a gap.
+    throw;
+  }
+}
+
+/// All memory that a truncation takes is taken here.
+Truncation LogState::prepare_truncation(CutPoint cut, const Standby& standby) {
+  RootState before = root_;
+  before.holds = holds_->all();
+  const uint64_t time_ns = std::max(env_.wall_clock_ns(), committer_->position().time_ns);
+  Truncation truncation =
+      make_truncation(before, std::move(cut), standby.number, standby.writer, time_ns);
+  view_->table().reserve_truncation();
+  trimmed_.reserve(truncation.cut.voided.size());
+  return truncation;
+}
+
+/// The first slot of the root commits; what follows is done again by an opening after a crash.
+Result<void> LogState::commit(Truncation truncation) {
+  const CutPoint& cut = truncation.cut;
+  // Whoever reads the old end and the new count together knows that they do not belong together.
+  store_->announce_truncation(truncation.root.truncation_count);
+  // CRASH: the log ends at the one or the other place; no byte of a segment was changed.
+  if (auto written = write_root(truncation.root); !written) return written;
+  // CRASH: the root has all that the header says, and the opening writes it.
+  truncation.standby->place(kSegmentHeaderBytes, truncation.buffer);
+  auto begun =
+      truncation.standby->write(kSegmentHeaderBytes, truncation.buffer, WriteMode::barrier);
+  if (!begun) return fail(begun.error());
+  LogPosition position = committer_->position();
+  position.lsn = cut.lsn;
+  position.ordinal = cut.ordinal;
+  position.digest = 0;
+  view_->table().truncate(std::move(truncation.addition), std::move(truncation.cut.kept));
+  // Also the segment that was cut: where it ends now lies inside of it.
+  view_->table().mapped().remove(cut.link.number, truncation.header.number);
+  view_->set_epoch(root_.epoch);
+  holds_->lower_to(cut.lsn);
+  sealer_.set_epoch(root_.epoch);
+  committer_->restart({.log_id = root_.log_id,
+                       .epoch = root_.epoch,
+                       .first_number = root_.first.number,
+                       .active = std::move(truncation.standby),
+                       .active_header = truncation.header,
+                       .position = position});
+  store_->announce(root_);
+  trimmed_.add(cut.voided);
+  return {};
+}
+
+Result<Hold> LogState::hold(std::string_view name, Lsn lsn) {
+  const std::string action = fmt::format("hold log for '{}'", name);
+  const auto refuse = [&](ErrorCode code, std::string_view cause) {
+    return std::unexpected(
+        make_error(code, action, cause, {.path = store_->path(), .offset = {}, .lsn = lsn}));
+  };
+  if (!is_owner()) return std::unexpected(fork_error(action));
+  if (name.empty() || name.size() > kMaxHoldNameBytes) {
+    return refuse(ErrorCode::invalid_argument, "a name has 1 to 55 bytes");
+  }
+  MutexLock lock(mutex_);
+  if (auto refusal = write_refusal(action)) return std::unexpected(*refusal);
+  if (lsn < view_->first_lsn()) return refuse(ErrorCode::trimmed, "the log begins behind it");
+  RootState next = root_;
+  next.holds = holds_->all();
+  const auto found = std::ranges::find(next.holds, name, &RootHold::name);
+  if (found != next.holds.end()) {
+    found->lsn = lsn;
+  } else if (next.holds.size() == kMaxHolds) {
+    return refuse(ErrorCode::invalid_argument, "the log has 48 holds, and no room for more");
+  } else {
+    next.holds.push_back({.name = std::string(name), .lsn = lsn});
+  }
+  if (next.holds != root_.holds) {
+    // CRASH: the hold is there or not; nobody was told yet.
+    if (auto written = write_root(std::move(next)); !written) {
+      return std::unexpected(written.error());
+    }
+  }
+  holds_->set(std::string(name), lsn);
+  return Hold(std::string(name), holds_);
+}
+
+std::vector<HoldInfo> LogState::holds() const {
+  std::vector<HoldInfo> infos;
+  for (const RootHold& hold : holds_->all()) infos.push_back({.name = hold.name, .lsn = hold.lsn});
+  return infos;
+}
+
+}  // namespace writeahead::internal

@@ -1,0 +1,74 @@
+// StandbyKeeper: segments that are prepared ahead, so that no append waits for one.
+//
+// A standby has its name, size and blocks durable before it is ready. They are made several at a
+// time, because the syncs of a group cost little more than one, and in slices, because the thread
+// that makes them has other work. Numbers are handed out in order and without a gap.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "base/mutex.h"
+#include "segment/segment_store.h"
+#include "writeahead/options.h"
+#include "writeahead/result.h"
+
+namespace writeahead::internal {
+
+/// A segment that is ready to take its first frame.
+struct Standby {
+  uint64_t number = 0;
+  std::shared_ptr<SegmentWriter> writer;
+};
+
+/// Thread-safe. Only make() and step() do I/O, one at a time.
+class StandbyKeeper {
+ public:
+  /// Segments of Options::segment_bytes, from `next_number` on.
+  StandbyKeeper(SegmentStore& store, const Options& options, uint64_t next_number);
+
+  /// The next standby if it is ready and has room for so many bytes of header and frames.
+  [[nodiscard]] std::optional<Standby> take(uint64_t needed_bytes) WRITEAHEAD_EXCLUDES(mutex_);
+  /// The number of the next one that is taken.
+  [[nodiscard]] uint64_t next_number() const WRITEAHEAD_EXCLUDES(mutex_);
+  /// Takes one back that was not used; the next one again.
+  void give_back(Standby standby) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Makes the next one, or makes it longer, so that take() would have it. `no_space` leaves all as
+  /// it was. Throws only std::bad_alloc.
+  [[nodiscard]] Result<void> make(uint64_t needed_bytes) WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
+
+  /// One slice of the work; false if all that is wanted is ready. Errors as in create() and
+  /// fill_slice(): what is half made is dropped, and what is ready stays.
+  [[nodiscard]] Result<bool> step() WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
+  /// Whether step() has something to do.
+  [[nodiscard]] bool is_short() const WRITEAHEAD_EXCLUDES(mutex_);
+  /// Standbys that are ready, and the bytes of one.
+  [[nodiscard]] uint64_t ready() const WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] uint64_t standby_bytes() const { return standby_bytes_; }
+
+ private:
+  [[nodiscard]] Result<bool> work(uint64_t wanted) WRITEAHEAD_REQUIRES(work_mutex_);
+  [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(work_mutex_);
+  void drop_unfinished() WRITEAHEAD_REQUIRES(work_mutex_);
+  [[nodiscard]] Result<void> lengthen(SegmentWriter& writer, uint64_t bytes)
+      WRITEAHEAD_REQUIRES(work_mutex_);
+
+  SegmentStore& store_;
+  const uint64_t standby_bytes_;  // of a standby
+  const uint64_t target_;         // standbys to keep ready
+  const uint64_t group_;          // standbys that share their syncs
+
+  Mutex work_mutex_;  // held during I/O
+  std::deque<Standby> unfinished_ WRITEAHEAD_GUARDED_BY(work_mutex_);
+  uint64_t filled_ WRITEAHEAD_GUARDED_BY(work_mutex_) = 0;   // of unfinished_, from its beginning
+  uint64_t next_number_ WRITEAHEAD_GUARDED_BY(work_mutex_);  // to be created
+
+  mutable Mutex mutex_;
+  std::deque<Standby> ready_ WRITEAHEAD_GUARDED_BY(mutex_);
+  uint64_t next_taken_ WRITEAHEAD_GUARDED_BY(mutex_);
+};
+
+}  // namespace writeahead::internal

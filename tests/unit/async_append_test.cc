@@ -1,0 +1,325 @@
+// Appends that nobody waits for, levels below durable, and frames that are in flight together: what
+// is answered, when, in which order, and what a callback may do.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <coroutine>
+#include <memory>
+#include <optional>
+#include <semaphore>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "writeahead/log.h"
+#include "writeahead/testing/sim_env.h"
+
+namespace writeahead::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+class AsyncAppendTest : public ::testing::Test {
+ protected:
+  Log open(Options options) {
+    options.env = &env_;
+    return Log::open("/log", options).value();
+  }
+  Log open_stepped(Options options = {}) {
+    options.background = BackgroundWork::stepped;
+    options.standby_segments = 0;
+    return open(options);
+  }
+  static void step(Log& log) {
+    while (log.step_background()) {
+    }
+  }
+
+  SimEnv env_{SimDisk()};
+};
+
+TEST_F(AsyncAppendTest, callbacks_come_once_and_in_the_order_of_the_addresses) {
+  constexpr size_t kRecords = 20000;
+  std::vector<Lsn> told;  // By one thread at a time: no lock.
+  {
+    Log log = open({.segment_bytes = 1 << 20, .async_bytes = 100'000});
+    for (size_t i = 0; i < kRecords; ++i) {
+      log.append_async(std::to_string(i), [&](Result<Lsn> lsn) { told.push_back(lsn.value()); });
+    }
+    ASSERT_TRUE(log.close());
+  }
+  ASSERT_EQ(told.size(), kRecords);
+  EXPECT_TRUE(std::ranges::is_sorted(told, std::ranges::less_equal{}) ||
+              std::ranges::is_sorted(told));
+  Log log = open_stepped();
+  size_t i = 0;
+  for (const auto& record : log.reader(log.first_lsn())) {
+    ASSERT_TRUE(record);
+    ASSERT_EQ(record->lsn, told[i]);
+    const std::string expected = std::to_string(i++);
+    ASSERT_EQ(
+        std::string(reinterpret_cast<const char*>(record->payload.data()), record->payload.size()),
+        expected);
+  }
+  EXPECT_EQ(i, kRecords);
+}
+
+TEST_F(AsyncAppendTest, batch_and_record_share_a_frame_and_have_addresses_of_their_own) {
+  Log log = open_stepped();
+  Batch batch;
+  batch.add("one");
+  batch.add("two");
+  std::optional<Result<Lsn>> first;
+  std::optional<Result<Appended>> second;
+  log.append_async("zero", [&](Result<Lsn> lsn) { first = lsn; });
+  log.append_async(batch, [&](Result<Appended> range) { second = range; });
+  EXPECT_FALSE(first);
+  step(log);
+  ASSERT_TRUE(first && *first && second && *second);
+  EXPECT_EQ((*second)->first_ordinal, 1U);
+  EXPECT_EQ(log.read(**first)->ordinal, 0U);
+  EXPECT_EQ(log.read(batch.lsn(1, **second))->ordinal, 2U);
+  EXPECT_EQ(log.stats().frames, 1U);
+}
+
+TEST_F(AsyncAppendTest, callback_may_append_again) {
+  int told = 0;
+  Log log = open({});
+  std::function<void(Result<Lsn>)> again = [&](const Result<Lsn>& lsn) {
+    ASSERT_TRUE(lsn);
+    if (++told < 10) log.append_async("more", again);
+    ASSERT_TRUE(log.append("and waits for this one"));
+  };
+  std::binary_semaphore done(0);
+  log.append_async("first", [&](Result<Lsn> lsn) {
+    again(std::move(lsn));
+    done.release();
+  });
+  done.acquire();
+  ASSERT_TRUE(log.close());
+  // Those of the last callback were made before the log was closed, or refused after it.
+  EXPECT_GE(told, 1);
+}
+
+TEST_F(AsyncAppendTest, callback_may_close_the_log) {
+  Log log = open({});
+  std::binary_semaphore done(0);
+  log.append_async("first", [&](const Result<Lsn>&) {
+    EXPECT_TRUE(log.close());
+    done.release();
+  });
+  done.acquire();
+  EXPECT_EQ(log.append("late").error().code(), ErrorCode::closed);
+}
+
+TEST_F(AsyncAppendTest, callback_may_give_up_the_last_reference) {
+  auto log = std::make_shared<Log>(open({}));
+  std::binary_semaphore done(0);
+  Log& here = *log;
+  here.append_async("first", [kept = std::move(log), &done](const Result<Lsn>& lsn) mutable {
+    EXPECT_TRUE(lsn);
+    kept.reset();
+    done.release();
+  });
+  done.acquire();
+  // The lock was given back before the callback returned.
+  Log again = open_stepped();
+  EXPECT_EQ(again.recovery_report().records, 1U);
+}
+
+TEST_F(AsyncAppendTest, over_the_budget_it_would_block_until_a_frame_is_done) {
+  Log log = open_stepped({.async_bytes = 100});
+  ASSERT_TRUE(log.append("has made the segment"));
+  int told = 0;
+  const auto count = [&](const Result<Lsn>& lsn) { told += lsn ? 1 : 1000; };
+  // One is let in whatever its size.
+  ASSERT_TRUE(log.try_append_async(std::string(500, 'x'), {}, count));
+  const auto refused = log.try_append_async("y", {}, count);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::would_block);
+  // Whoever waits for the budget does the work.
+  log.append_async("z", count);
+  EXPECT_EQ(log.stats().frames, 2U);
+  step(log);
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(log.stats().async_bytes, 0U);
+}
+
+TEST_F(AsyncAppendTest, failure_is_told_to_all_who_wait_in_any_way) {
+  Log log = open_stepped();
+  ASSERT_TRUE(log.append("good"));
+  std::vector<ErrorCode> codes;
+  const auto note = [&](const Result<Lsn>& lsn) {
+    codes.push_back(lsn ? ErrorCode::not_found : lsn.error().code());
+  };
+  log.append_async("one", note);
+  const Lsn buffered = log.append("two", {.durability = Durability::buffered}).value();
+  log.append_async("three", note);
+  std::thread waiter(
+      [&] { EXPECT_EQ(log.wait_durable(buffered).error().code(), ErrorCode::failed); });
+  env_.fail_call(env_.calls(CallKind::dsync_write) + 1, EIO, FaultSpan::once,
+                 CallKind::dsync_write);
+  step(log);
+  waiter.join();
+  EXPECT_THAT(codes, ::testing::ElementsAre(ErrorCode::failed, ErrorCode::failed));
+  EXPECT_EQ(log.sync().error().code(), ErrorCode::failed);
+  log.append_async("late", note);
+  step(log);
+  EXPECT_EQ(codes.size(), 3U);
+  EXPECT_EQ(log.close().error().code(), ErrorCode::failed);
+  log.append_async("after the end", note);
+  EXPECT_EQ(codes.size(), 4U);
+}
+
+TEST_F(AsyncAppendTest, shortage_refuses_what_was_made_before_it_was_told) {
+  Log log = open_stepped({.segment_bytes = 8192});
+  ASSERT_TRUE(log.append(std::string(3000, 'x')));
+  env_.set_free_bytes(0);
+  std::vector<ErrorCode> codes;
+  const auto note = [&](const Result<Lsn>& lsn) {
+    codes.push_back(lsn ? ErrorCode::not_found : lsn.error().code());
+  };
+  log.append_async(std::string(3000, 'y'), note);
+  // It would fit into what is left of the segment, and would pass the one before.
+  log.append_async("small", note);
+  step(log);
+  EXPECT_THAT(codes, ::testing::ElementsAre(ErrorCode::no_space, ErrorCode::no_space));
+  log.append_async("small", note);
+  step(log);
+  EXPECT_EQ(codes.back(), ErrorCode::not_found);
+}
+
+/// A coroutine that nobody waits for.
+struct Detached {
+  struct promise_type {
+    Detached get_return_object() { return {}; }
+    std::suspend_never initial_suspend() { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { std::terminate(); }
+  };
+};
+
+Detached append_twice(Log& log, std::vector<Result<Lsn>>& out) {
+  out.push_back(co_await log.append_async("first"));
+  out.push_back(co_await log.append_async("second", {.type = 7}));
+}
+
+TEST_F(AsyncAppendTest, coroutine_goes_on_with_the_address) {
+  Log log = open_stepped();
+  std::vector<Result<Lsn>> out;
+  append_twice(log, out);
+  EXPECT_TRUE(out.empty());
+  step(log);
+  ASSERT_EQ(out.size(), 2U);
+  ASSERT_TRUE(out[0] && out[1]);
+  EXPECT_EQ(log.read(*out[1])->type, 7U);
+}
+
+TEST_F(AsyncAppendTest, executor_runs_the_callbacks) {
+  struct Queue : Executor {
+    void execute(std::move_only_function<void()> task) override {
+      tasks.push_back(std::move(task));
+    }
+    std::vector<std::move_only_function<void()>> tasks;
+  } queue;
+  int told = 0;
+  {
+    Log log = open_stepped({.executor = &queue});
+    for (int i = 0; i < 3; ++i) log.append_async("x", [&](const Result<Lsn>&) { ++told; });
+    step(log);
+    ASSERT_TRUE(log.close());
+  }
+  EXPECT_EQ(told, 0);
+  ASSERT_EQ(queue.tasks.size(), 3U);
+  for (auto& task : queue.tasks) task();
+  EXPECT_EQ(told, 3);
+}
+
+TEST_F(AsyncAppendTest, lower_levels_become_durable_in_their_time) {
+  Log log = open_stepped({.sync_interval_ms = 1000, .flush_interval_ms = 10});
+  const Lsn start = log.append("durable").value();
+  const Lsn durable = log.durable_lsn();
+  const uint64_t writes = env_.calls(CallKind::write) + env_.calls(CallKind::dsync_write);
+  const Lsn buffered = log.append("buffered", {.durability = Durability::buffered}).value();
+  EXPECT_EQ(env_.calls(CallKind::write) + env_.calls(CallKind::dsync_write), writes);
+  EXPECT_GT(buffered, start);
+  EXPECT_EQ(log.durable_lsn(), durable);
+  EXPECT_EQ(log.read(buffered).error().code(), ErrorCode::not_found);
+  env_.advance_ns(20'000'000);
+  step(log);
+  EXPECT_EQ(env_.calls(CallKind::write), 1U + writes - env_.calls(CallKind::dsync_write));
+  EXPECT_EQ(log.durable_lsn(), durable);
+  EXPECT_EQ(log.wait_durable(buffered, 1ms).error().code(), ErrorCode::would_block);
+  const uint64_t syncs = env_.calls(CallKind::sync);
+  env_.advance_ns(1'000'000'000);
+  step(log);
+  EXPECT_EQ(env_.calls(CallKind::sync), syncs + 1);
+  EXPECT_TRUE(log.wait_durable(buffered));
+  EXPECT_TRUE(log.read(buffered));
+  EXPECT_EQ(log.wait_durable(log.end_lsn()).error().code(), ErrorCode::not_found);
+}
+
+TEST_F(AsyncAppendTest, durable_append_behind_written_ones_syncs_the_file) {
+  Log log = open_stepped();
+  ASSERT_TRUE(log.append("durable"));
+  const uint64_t syncs = env_.calls(CallKind::sync);
+  const Lsn written = log.append("written", {.durability = Durability::written}).value();
+  EXPECT_LE(log.durable_lsn(), written);
+  ASSERT_TRUE(log.append("durable"));
+  EXPECT_EQ(env_.calls(CallKind::sync), syncs + 1);
+  EXPECT_TRUE(log.read(written));
+  // From here on a barrier covers its own write again.
+  const uint64_t barriers = env_.calls(CallKind::dsync_write);
+  ASSERT_TRUE(log.append("durable"));
+  EXPECT_EQ(env_.calls(CallKind::sync), syncs + 1);
+  EXPECT_EQ(env_.calls(CallKind::dsync_write), barriers + 1);
+  // Nothing is left for it to do.
+  ASSERT_TRUE(log.sync());
+  EXPECT_EQ(env_.calls(CallKind::sync), syncs + 1);
+}
+
+TEST_F(AsyncAppendTest, large_frames_are_in_flight_together_and_answered_in_order) {
+  Log log = open_stepped({.segment_bytes = 4 << 20});
+  ASSERT_TRUE(log.append(std::string(70'000, 'a')));  // Ends on a block.
+  env_.hold_writes(true);
+  std::atomic<bool> is_second_done = false;
+  Result<Lsn> first = std::unexpected(Error(ErrorCode::io));
+  Result<Lsn> second = first;
+  std::thread one([&] { first = log.append(std::string(70'000, 'b')); });
+  ASSERT_TRUE(env_.wait_for_held_writes(1));
+  std::thread two([&] {
+    second = log.append(std::string(70'000, 'c'));
+    is_second_done = true;
+  });
+  ASSERT_TRUE(env_.wait_for_held_writes(2));
+  env_.release_write(1);
+  // The later one is on the device, and is not answered before the earlier one is.
+  EXPECT_FALSE(is_second_done);
+  EXPECT_EQ(log.stats().records, 1U);
+  env_.hold_writes(false);
+  env_.release_write(0);
+  one.join();
+  two.join();
+  ASSERT_TRUE(first && second);
+  EXPECT_LT(*first, *second);
+  EXPECT_EQ(log.read(*second)->ordinal, 2U);
+}
+
+TEST_F(AsyncAppendTest, aligned_frames_share_no_block) {
+  Log log = open_stepped({.frame_alignment = kBlockBytes});
+  Lsn last = log.append("first").value();
+  for (int i = 0; i < 5; ++i) {
+    const Lsn next = log.append("next").value();
+    EXPECT_EQ((next - last) % kBlockBytes, 0U);
+    last = next;
+  }
+  EXPECT_EQ(log.stats().frame_bytes, 6 * kBlockBytes);
+  ASSERT_TRUE(log.close());
+  EXPECT_EQ(open_stepped().recovery_report().records, 6U);
+}
+
+}  // namespace
+}  // namespace writeahead::testing
