@@ -120,6 +120,7 @@ void measure_point_reads(const std::string& path, std::mt19937_64& random) {
     all.start();
     {
       std::vector<std::jthread> readers;
+      readers.reserve(threads);
       for (size_t i = 0; i < threads; ++i) readers.emplace_back(read_all);
     }
     all.stop();

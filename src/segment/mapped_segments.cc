@@ -16,8 +16,8 @@ uint64_t number_of(const std::shared_ptr<MappedSegment>& segment) {
 /// Which of several copies this thread looks at.
 size_t copy_of_thread(size_t copies) {
   static std::atomic<size_t> next = 0;
-  thread_local const size_t mine = next.fetch_add(1, std::memory_order_relaxed);
-  return mine % copies;
+  thread_local const size_t kMine = next.fetch_add(1, std::memory_order_relaxed);
+  return kMine % copies;
 }
 
 }  // namespace
