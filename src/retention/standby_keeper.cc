@@ -29,9 +29,9 @@ StandbyKeeper::StandbyKeeper(SegmentStore& store, const Options& options, uint64
 
 std::optional<Standby> StandbyKeeper::take(uint64_t needed_bytes) {
   MutexLock lock(mutex_);
-  if (ready_.empty() || frames_end_limit(ready_.front().writer->bytes()) < needed_bytes) {
-    return std::nullopt;
-  }
+  // One that is being made longer would be written at both ends at once.
+  if (ready_.empty() || is_lengthening_) return std::nullopt;
+  if (frames_end_limit(ready_.front().writer->bytes()) < needed_bytes) return std::nullopt;
   Standby standby = std::move(ready_.front());
   ready_.pop_front();
   WRITEAHEAD_CHECK(standby.number == next_taken_);
@@ -64,19 +64,26 @@ Result<void> StandbyKeeper::make(uint64_t needed_bytes) {
     {
       MutexLock lock(mutex_);
       if (!ready_.empty()) next = ready_.front().writer;
+      is_lengthening_ = next != nullptr && frames_end_limit(next->bytes()) < needed_bytes;
+      if (next != nullptr && !is_lengthening_) return {};
     }
     if (next == nullptr) {
       // An append waits: what is begun is finished, and nothing more is made along with it.
       if (auto worked = work(1); !worked) return std::unexpected(worked.error());
-    } else if (frames_end_limit(next->bytes()) >= needed_bytes) {
-      return {};
-    } else if (auto done = lengthen(*next, prepared_bytes_for(needed_bytes)); !done) {
-      return done;
+    } else {
+      return lengthen(*next, prepared_bytes_for(needed_bytes));
     }
   }
 }
 
 Result<void> StandbyKeeper::lengthen(SegmentWriter& writer, uint64_t bytes) {
+  struct Release {
+    StandbyKeeper& keeper;
+    ~Release() {
+      MutexLock lock(keeper.mutex_);
+      keeper.is_lengthening_ = false;
+    }
+  } release{*this};
   while (true) {
     auto filled = writer.fill_slice(bytes);
     if (!filled) return std::unexpected(filled.error());

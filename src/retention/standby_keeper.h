@@ -68,6 +68,7 @@ class StandbyKeeper {
 
   mutable Mutex mutex_;
   std::deque<Standby> ready_ WRITEAHEAD_GUARDED_BY(mutex_);
+  bool is_lengthening_ WRITEAHEAD_GUARDED_BY(mutex_) = false;  // the first of ready_
   uint64_t next_taken_ WRITEAHEAD_GUARDED_BY(mutex_);
 };
 
