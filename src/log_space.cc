@@ -37,6 +37,31 @@ Result<void> LogState::trim_before(Lsn lsn) {
   if (!is_owner()) return std::unexpected(fork_error("trim log"));
   MutexLock lock(mutex_);
   if (auto refusal = write_refusal("trim log")) return std::unexpected(*refusal);
+  return trim_below(lsn);
+}
+
+/// The part of the background's work that drops what no limit keeps.
+Result<BackgroundThread::Pause> LogState::obey_limits() {
+  if (!limits_.is_set()) return BackgroundThread::kForEver;
+  const uint64_t now_ns = env_.monotonic_ns();
+  const LimitsSeen seen{.next_number = standbys_.next_number(),
+                        .hold = holds_->lowest(),
+                        .due_ns = limits_seen_.due_ns};
+  const bool is_as_before =
+      seen.next_number == limits_seen_.next_number && seen.hold == limits_seen_.hold;
+  if (!is_as_before || now_ns >= seen.due_ns) {
+    const auto verdict = limits_.judge(view_->table().all(), committer_->last_commit_ns(), now_ns);
+    limits_seen_ = seen;
+    limits_seen_.due_ns = verdict.due_ns;
+    if (auto trimmed = trim_below(verdict.before); !trimmed) {
+      return std::unexpected(trimmed.error());
+    }
+  }
+  if (limits_seen_.due_ns == UINT64_MAX) return BackgroundThread::kForEver;
+  return std::chrono::nanoseconds(std::max(limits_seen_.due_ns, now_ns + 1) - now_ns);
+}
+
+Result<void> LogState::trim_below(Lsn lsn) {
   const Lsn limit = std::min(lsn, holds_->lowest().value_or(lsn));
   const LogExtent extent = view_->table().extent();
   if (limit <= extent.first.lsn) return {};
@@ -88,6 +113,7 @@ Result<void> LogState::apply(const Trim& trim, const ProvenPosition& proven) {
 
 Result<void> LogState::remove_trimmed() {
   if (auto removed = trimmed_.remove(); !removed) return fail(removed.error());
+  committer_->retry_admission();
   return {};
 }
 
@@ -108,7 +134,8 @@ Result<Standby> LogState::take_standby() {
   while (true) {
     if (auto standby = standbys_.take(kSegmentHeaderBytes)) return std::move(*standby);
     auto made = standbys_.make(kSegmentHeaderBytes);
-    if (made) continue;
+    if (made && *made) continue;
+    if (made) return std::unexpected(standbys_.quota_error());
     if (made.error().code() == ErrorCode::no_space) return std::unexpected(made.error());
     committer_->fail(made.error());
     return std::unexpected(*committer_->failure());

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -69,6 +70,11 @@ Result<std::shared_ptr<LogState>> LogState::open(const std::string& path, const 
   std::shared_ptr<LogState> state(
       new LogState(env, options, std::move(shared), std::move(*recovered)));
   if (options.background == BackgroundWork::thread) state->start_background();
+  {
+    MutexLock lock(state->mutex_);
+    // An idle log grows old, too.
+    if (state->limits_.is_set()) state->wake_background();
+  }
   return state;
 }
 
@@ -93,13 +99,18 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
       segment_bytes_(options.segment_bytes),
       store_(std::move(store)),
       report_(std::move(recovered.report)),
+      quota_(options.quota_bytes),
       standbys_(
-          *store_, options,
+          *store_, quota_, options,
           recovered.active ? recovered.active_header.number + 1 : recovered.root.first.number),
       completions_(std::make_shared<Completions>(options.executor)),
       root_(std::move(recovered.root)),
-      trimmed_(*store_, std::move(recovered.trimmed)),
-      sealer_(*store_, *recovered.table, root_.epoch) {
+      trimmed_(*store_, quota_, std::move(recovered.trimmed)),
+      sealer_(*store_, *recovered.table, root_.epoch),
+      limits_(options, env, recovered.table->all(), recovered.last_time_ns) {
+  for (const SegmentView& segment : recovered.table->all()) {
+    quota_.take(segment.header.number, segment.header.prepared_bytes);
+  }
   view_ = std::make_shared<ReadView>(store_, recovered.table, root_, options.map_segments);
   committer_ =
       std::make_unique<Committer>(CommitParts{.store = *store_,
@@ -250,21 +261,39 @@ Result<void> LogState::prove(bool is_clean) {
   return {};
 }
 
+/// What nobody waits for, in the order of its use: each part comes again until it has nothing to
+/// do.
 Result<BackgroundThread::Pause> LogState::housekeep() {
+  using Part = Result<BackgroundThread::Pause> (LogState::*)();
+  constexpr std::array<Part, 4> kParts{&LogState::seal, &LogState::obey_limits,
+                                       &LogState::prepare_standby, &LogState::prove_idle};
+  auto pause = BackgroundThread::kForEver;
+  for (const Part part : kParts) {
+    auto next = (this->*part)();
+    if (!next || *next == BackgroundThread::kNone) return next;
+    pause = std::min(pause, *next);
+  }
+  return pause;
+}
+
+Result<BackgroundThread::Pause> LogState::seal() {
   auto sealed = sealer_.step();
   if (!sealed) return std::unexpected(sealed.error());
-  if (*sealed) return BackgroundThread::kNone;
-  if (committer_->last_commit_ns() != 0 && standbys_.is_short()) {
-    // What cannot be made now is tried again later; an append that needs it says what is wrong.
-    const uint64_t now = env_.monotonic_ns();
-    if (now < standby_retry_ns_) return std::chrono::nanoseconds(standby_retry_ns_ - now);
-    auto made = standbys_.step();
-    if (made && *made) return BackgroundThread::kNone;
-    if (!made) {
-      standby_retry_ns_ = now + static_cast<uint64_t>(kRetryTime.count());
-      return kRetryTime;
-    }
-  }
+  return *sealed ? BackgroundThread::kNone : BackgroundThread::kForEver;
+}
+
+/// What cannot be made now is tried again later; an append that needs it says what is wrong.
+Result<BackgroundThread::Pause> LogState::prepare_standby() {
+  if (committer_->last_commit_ns() == 0) return BackgroundThread::kForEver;
+  const uint64_t now = env_.monotonic_ns();
+  if (now < standby_retry_ns_) return std::chrono::nanoseconds(standby_retry_ns_ - now);
+  auto made = standbys_.step();
+  if (made) return *made ? BackgroundThread::kNone : BackgroundThread::kForEver;
+  standby_retry_ns_ = now + static_cast<uint64_t>(kRetryTime.count());
+  return kRetryTime;
+}
+
+Result<BackgroundThread::Pause> LogState::prove_idle() {
   const bool is_proven = committer_->durable_lsn() == root_.proven.lsn;
   if (is_proven && holds_->all() == root_.holds) return BackgroundThread::kForEver;
   const uint64_t idle_ns = env_.monotonic_ns() - committer_->last_commit_ns();

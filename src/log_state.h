@@ -20,7 +20,9 @@
 #include "read/read_view.h"
 #include "recovery/recovery.h"
 #include "retention/hold_book.h"
+#include "retention/limits.h"
 #include "retention/sealer.h"
+#include "retention/space_quota.h"
 #include "retention/standby_keeper.h"
 #include "retention/trim.h"
 #include "retention/trimmed_segments.h"
@@ -32,6 +34,13 @@
 #include "writeahead/result.h"
 
 namespace writeahead::internal {
+
+/// What the limits were judged by: while it stands, the verdict does.
+struct LimitsSeen {
+  uint64_t next_number = 0;  // grows with each rotation
+  std::optional<Lsn> hold;
+  uint64_t due_ns = 0;
+};
 
 class LogState : public std::enable_shared_from_this<LogState> {
  public:
@@ -82,6 +91,10 @@ class LogState : public std::enable_shared_from_this<LogState> {
   void start_background();
   [[nodiscard]] BackgroundThread::Pause run_step() WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Result<BackgroundThread::Pause> housekeep() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<BackgroundThread::Pause> seal() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<BackgroundThread::Pause> obey_limits() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<BackgroundThread::Pause> prepare_standby() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<BackgroundThread::Pause> prove_idle() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> refuse_async(const Error& error, CompletionTarget& target,
                                           bool can_wait);
   void wake_background();
@@ -92,6 +105,7 @@ class LogState : public std::enable_shared_from_this<LogState> {
       WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<Standby> take_standby() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> write_root(RootState next) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> trim_below(Lsn lsn) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> trim_to_empty(Lsn limit) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> apply(const Trim& trim, const ProvenPosition& proven)
       WRITEAHEAD_REQUIRES(mutex_);
@@ -112,6 +126,7 @@ class LogState : public std::enable_shared_from_this<LogState> {
   const std::shared_ptr<SegmentStore> store_;
   const RecoveryReport report_;
   std::shared_ptr<ReadView> view_;
+  SpaceQuota quota_;
   StandbyKeeper standbys_;
   const std::shared_ptr<Completions> completions_;
   std::unique_ptr<Committer> committer_;
@@ -124,6 +139,8 @@ class LogState : public std::enable_shared_from_this<LogState> {
   Sealer sealer_ WRITEAHEAD_GUARDED_BY(mutex_);
   bool is_released_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
   uint64_t standby_retry_ns_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
+  Limits limits_ WRITEAHEAD_GUARDED_BY(mutex_);
+  LimitsSeen limits_seen_ WRITEAHEAD_GUARDED_BY(mutex_);
 
   std::unique_ptr<BackgroundThread> background_;  // null if stepped; last, so that it ends first
 };

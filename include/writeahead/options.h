@@ -30,6 +30,12 @@ enum class BackgroundWork : uint8_t {
   stepped,  ///< Nobody, until Log::step_background is called. For tests: one seed, one course.
 };
 
+/// What an append does when Options::quota_bytes is used up.
+enum class QuotaPolicy : uint8_t {
+  refuse,  ///< It answers `no_space`, as on a full disk.
+  wait,    ///< It waits until a trim has given space back, or the log is closed or fails.
+};
+
 /// How Log::open opens a log. The defaults suit a data store on a local file system.
 struct Options {
   // What the log does.
@@ -44,6 +50,25 @@ struct Options {
   /// Permission bits of new files; directories get the matching search bits. Default 0600, so that
   /// only the owner reads the log. The owner's 0600 has to be among them.
   uint32_t file_mode = 0600;
+
+  // How much of it stays. Each limit drops the oldest segments, whole and in the background, as a
+  // trim_before() would: holds are obeyed. 0 sets no limit.
+
+  /// Drop segments while all together have more bytes on disk than this. The last one stays.
+  uint64_t retain_bytes = 0;
+  /// Drop segments while there are more than this. The last one stays.
+  uint64_t retain_segments = 0;
+  /// Drop segments whose newest record is older than so many seconds, the last one, too, even if
+  /// nothing is appended any more. Counted by a clock that does not jump while the log is open, and
+  /// by the wall clock across a reopening.
+  uint64_t retain_seconds = 0;
+  /// Most bytes that segments and standbys may have on disk together: appends that would need a
+  /// further segment are answered as quota_policy says until a trim gives space back. At least two
+  /// segments are of use. A few small files of the log are not counted. 0 is no quota.
+  uint64_t quota_bytes = 0;
+  /// An append in a callback should not wait: what would give space back may run behind it.
+  /// try_append_async() answers `would_block`, whatever the policy is.
+  QuotaPolicy quota_policy = QuotaPolicy::refuse;
 
   // How fast it does it.
 

@@ -144,8 +144,9 @@ Result<void> Committer::make_standby(uint64_t needed, bool can_wait) {
     return std::unexpected(*last_shortage_);
   }
   is_making_room_ = true;
+  const uint64_t retries = retries_;
   mutex_.unlock();
-  Result<void> made{};
+  Result<bool> made = true;
   try {
     made = standbys_.make(needed);
   } catch (const std::bad_alloc&) {
@@ -155,12 +156,20 @@ Result<void> Committer::make_standby(uint64_t needed, bool can_wait) {
   is_making_room_ = false;
   admission_.notify_all();
   idle_.notify_all();
+  if (made && !*made) {
+    if (waits_for_quota_ && standbys_.may_fit_later(needed)) {
+      // Space that was given back since the attempt began is not waited for.
+      if (retries == retries_ && !refusal()) admission_.wait(mutex_);
+      return {};
+    }
+    made = std::unexpected(standbys_.quota_error());
+  }
   if (made) return {};
   if (made.error().code() == ErrorCode::no_space) {
     ++shortages_;
     ++stats_.no_space;
     last_shortage_ = made.error();
-    return made;
+    return std::unexpected(*last_shortage_);
   }
   set_failure(made.error());
   return std::unexpected(*failure_);

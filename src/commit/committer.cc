@@ -31,6 +31,7 @@ Committer::Committer(CommitParts parts, const Options& options, CommitStart star
       flush_interval_ns_(uint64_t{options.flush_interval_ms} * 1'000'000),
       flush_bytes_(options.flush_bytes),
       budget_bytes_(options.async_bytes),
+      waits_for_quota_(options.quota_policy == QuotaPolicy::wait),
       max_in_flight_(options.max_frames_in_flight),
       alignment_(options.frame_alignment),
       log_id_(start.log_id) {

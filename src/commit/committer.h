@@ -110,6 +110,8 @@ class Committer {
   [[nodiscard]] const SegmentHeader& active_header() const { return active_header_; }
   /// While paused: goes on from somewhere else, in another segment.
   void restart(CommitStart start) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Space was given back: appends that wait for it try again.
+  void retry_admission() WRITEAHEAD_EXCLUDES(mutex_);
 
   /// Behind the last append that was admitted.
   [[nodiscard]] Lsn end_lsn() const { return Lsn(end_lsn_.load(std::memory_order_acquire)); }
@@ -207,6 +209,7 @@ class Committer {
   const uint64_t flush_interval_ns_;
   const uint64_t flush_bytes_;
   const uint64_t budget_bytes_;
+  const bool waits_for_quota_;
   const uint64_t max_in_flight_;
   const uint32_t alignment_;
   const Identifier log_id_;
@@ -240,6 +243,7 @@ class Committer {
   bool is_paused_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
   bool is_making_room_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
   uint64_t shortages_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
+  uint64_t retries_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // calls of retry_admission()
   std::optional<Error> last_shortage_ WRITEAHEAD_GUARDED_BY(mutex_);
   uint64_t async_bytes_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
   Lsn written_lsn_ WRITEAHEAD_GUARDED_BY(mutex_);

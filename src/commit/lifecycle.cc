@@ -131,6 +131,12 @@ void Committer::resume() {
   durable_waiters_.notify_all();
 }
 
+void Committer::retry_admission() {
+  MutexLock lock(mutex_);
+  ++retries_;
+  admission_.notify_all();
+}
+
 void Committer::restart(CommitStart start) {
   MutexLock lock(mutex_);
   begin_at(std::move(start));

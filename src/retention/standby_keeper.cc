@@ -2,10 +2,13 @@
 // Nothing here touches a segment that ever took data.
 #include "retention/standby_keeper.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
+#include "base/error.h"
 #include "segment/segment_size.h"
 
 namespace writeahead::internal {
@@ -18,8 +21,10 @@ constexpr uint64_t kLargestGroup = 8;
 
 }  // namespace
 
-StandbyKeeper::StandbyKeeper(SegmentStore& store, const Options& options, uint64_t next_number)
+StandbyKeeper::StandbyKeeper(SegmentStore& store, SpaceQuota& quota, const Options& options,
+                             uint64_t next_number)
     : store_(store),
+      quota_(quota),
       standby_bytes_(prepared_bytes_for(options.segment_bytes)),
       target_(options.standby_segments.value_or(
           std::clamp(kAheadBytes / standby_bytes_, kLeastAhead, kMostAhead))),
@@ -55,28 +60,34 @@ uint64_t StandbyKeeper::ready() const {
   return ready_.size();
 }
 
-bool StandbyKeeper::is_short() const { return ready() < target_; }
+bool StandbyKeeper::may_fit_later(uint64_t needed_bytes) const {
+  return std::max(prepared_bytes_for(needed_bytes), standby_bytes_) <= quota_.limit();
+}
 
-Result<void> StandbyKeeper::make(uint64_t needed_bytes) {
+Error StandbyKeeper::quota_error() const {
+  return make_error(ErrorCode::no_space, "prepare segment",
+                    fmt::format("the quota of {} bytes is used up", quota_.limit()),
+                    {.path = store_.path()});
+}
+
+Result<bool> StandbyKeeper::make(uint64_t needed_bytes) {
   MutexLock work_lock(work_mutex_);
   while (true) {
-    std::shared_ptr<SegmentWriter> next;
+    Standby next;
     {
       MutexLock lock(mutex_);
-      if (!ready_.empty()) next = ready_.front().writer;
-      is_lengthening_ = next != nullptr && frames_end_limit(next->bytes()) < needed_bytes;
-      if (next != nullptr && !is_lengthening_) return {};
+      if (!ready_.empty()) next = ready_.front();
+      is_lengthening_ =
+          next.writer != nullptr && frames_end_limit(next.writer->bytes()) < needed_bytes;
+      if (next.writer != nullptr && !is_lengthening_) return true;
     }
-    if (next == nullptr) {
-      // An append waits: what is begun is finished, and nothing more is made along with it.
-      if (auto worked = work(1); !worked) return std::unexpected(worked.error());
-    } else {
-      return lengthen(*next, prepared_bytes_for(needed_bytes));
-    }
+    if (next.writer != nullptr) return lengthen(next, prepared_bytes_for(needed_bytes));
+    // An append waits: what is begun is finished, and nothing more is made along with it.
+    if (auto worked = work(1); !worked || !*worked) return worked;
   }
 }
 
-Result<void> StandbyKeeper::lengthen(SegmentWriter& writer, uint64_t bytes) {
+Result<bool> StandbyKeeper::lengthen(const Standby& standby, uint64_t bytes) {
   struct Release {
     StandbyKeeper& keeper;
     ~Release() {
@@ -84,10 +95,15 @@ Result<void> StandbyKeeper::lengthen(SegmentWriter& writer, uint64_t bytes) {
       keeper.is_lengthening_ = false;
     }
   } release{*this};
+  SegmentWriter& writer = *standby.writer;
+  const uint64_t before = writer.bytes();
+  if (before < bytes && !quota_.try_take(standby.number, bytes - before)) return false;
   while (true) {
     auto filled = writer.fill_slice(bytes);
     if (!filled) return std::unexpected(filled.error());
-    if (*filled) return writer.sync();
+    if (!*filled) continue;
+    if (auto synced = writer.sync(); !synced) return std::unexpected(synced.error());
+    return true;
   }
 }
 
@@ -98,7 +114,7 @@ Result<bool> StandbyKeeper::step() {
   return work(std::max<uint64_t>(1, std::min(group_, target_ - std::min(ready_now, target_))));
 }
 
-/// One slice on the way to a group of `wanted` standbys.
+/// One slice on the way to a group of `wanted` standbys; false if the quota allows none.
 Result<bool> StandbyKeeper::work(uint64_t wanted) {
   if (filled_ == unfinished_.size() && filled_ >= wanted) {
     if (auto finished = finish(); !finished) {
@@ -108,25 +124,33 @@ Result<bool> StandbyKeeper::work(uint64_t wanted) {
     return true;
   }
   if (filled_ == unfinished_.size()) {
-    unfinished_.emplace_back();  // The memory first: a created file would be left behind.
-    auto created = store_.create(next_number_);
-    if (!created) {
-      unfinished_.pop_back();
+    auto begun = begin();
+    if (!begun || !*begun) {
       // What was filled before may still become ready.
-      if (filled_ == 0) return std::unexpected(created.error());
-      return work(filled_);
+      return filled_ == 0 ? begun : work(filled_);
     }
-    unfinished_.back() = {.number = next_number_++, .writer = std::move(*created)};
   }
   auto filled = unfinished_.back().writer->fill_slice(standby_bytes_);
   if (!filled) {
-    store_.discard(unfinished_.back().number);
-    unfinished_.pop_back();
-    --next_number_;
+    drop_last();
     if (filled_ == 0) return std::unexpected(filled.error());
     return work(filled_);
   }
   if (*filled) ++filled_;
+  return true;
+}
+
+/// False if the quota is used up.
+Result<bool> StandbyKeeper::begin() {
+  if (!quota_.try_take(next_number_, standby_bytes_)) return false;
+  unfinished_.emplace_back();  // The memory first: a created file would be left behind.
+  auto created = store_.create(next_number_);
+  if (!created) {
+    quota_.give_back(next_number_);
+    unfinished_.pop_back();
+    return std::unexpected(created.error());
+  }
+  unfinished_.back() = {.number = next_number_++, .writer = std::move(*created)};
   return true;
 }
 
@@ -147,12 +171,15 @@ Result<void> StandbyKeeper::finish() {
 }
 
 void StandbyKeeper::drop_unfinished() {
-  while (!unfinished_.empty()) {
-    store_.discard(unfinished_.back().number);
-    next_number_ = unfinished_.back().number;
-    unfinished_.pop_back();
-  }
+  while (!unfinished_.empty()) drop_last();
   filled_ = 0;
+}
+
+void StandbyKeeper::drop_last() {
+  next_number_ = unfinished_.back().number;
+  store_.discard(next_number_);
+  quota_.give_back(next_number_);
+  unfinished_.pop_back();
 }
 
 }  // namespace writeahead::internal

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/mutex.h"
+#include "retention/space_quota.h"
 #include "segment/segment_store.h"
 #include "writeahead/options.h"
 #include "writeahead/result.h"
@@ -28,7 +29,8 @@ struct Standby {
 class StandbyKeeper {
  public:
   /// Segments of Options::segment_bytes, from `next_number` on.
-  StandbyKeeper(SegmentStore& store, const Options& options, uint64_t next_number);
+  StandbyKeeper(SegmentStore& store, SpaceQuota& quota, const Options& options,
+                uint64_t next_number);
 
   /// The next standby if it is ready and has room for so many bytes of header and frames.
   [[nodiscard]] std::optional<Standby> take(uint64_t needed_bytes) WRITEAHEAD_EXCLUDES(mutex_);
@@ -36,15 +38,17 @@ class StandbyKeeper {
   [[nodiscard]] uint64_t next_number() const WRITEAHEAD_EXCLUDES(mutex_);
   /// Takes one back that was not used; the next one again.
   void give_back(Standby standby) WRITEAHEAD_EXCLUDES(mutex_);
-  /// Makes the next one, or makes it longer, so that take() would have it. `no_space` leaves all as
-  /// it was. Throws only std::bad_alloc.
-  [[nodiscard]] Result<void> make(uint64_t needed_bytes) WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
+  /// Makes the next one, or makes it longer, so that take() would have it; false if the quota is
+  /// used up. `no_space` leaves all as it was. Throws only std::bad_alloc.
+  [[nodiscard]] Result<bool> make(uint64_t needed_bytes) WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
+  /// Whether the quota would allow so much if all else was trimmed.
+  [[nodiscard]] bool may_fit_later(uint64_t needed_bytes) const;
+  /// The `no_space` of a quota that is used up.
+  [[nodiscard]] Error quota_error() const;
 
-  /// One slice of the work; false if all that is wanted is ready. Errors as in create() and
-  /// fill_slice(): what is half made is dropped, and what is ready stays.
+  /// One slice of the work; false if all that is wanted, or allowed, is ready. Errors as in
+  /// create() and fill_slice(): what is half made is dropped, and what is ready stays.
   [[nodiscard]] Result<bool> step() WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
-  /// Whether step() has something to do.
-  [[nodiscard]] bool is_short() const WRITEAHEAD_EXCLUDES(mutex_);
   /// Standbys that are ready, and the bytes of one.
   [[nodiscard]] uint64_t ready() const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] uint64_t standby_bytes() const { return standby_bytes_; }
@@ -53,10 +57,13 @@ class StandbyKeeper {
   [[nodiscard]] Result<bool> work(uint64_t wanted) WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_unfinished() WRITEAHEAD_REQUIRES(work_mutex_);
-  [[nodiscard]] Result<void> lengthen(SegmentWriter& writer, uint64_t bytes)
+  void drop_last() WRITEAHEAD_REQUIRES(work_mutex_);
+  [[nodiscard]] Result<bool> begin() WRITEAHEAD_REQUIRES(work_mutex_);
+  [[nodiscard]] Result<bool> lengthen(const Standby& standby, uint64_t bytes)
       WRITEAHEAD_REQUIRES(work_mutex_);
 
   SegmentStore& store_;
+  SpaceQuota& quota_;
   const uint64_t standby_bytes_;  // of a standby
   const uint64_t target_;         // standbys to keep ready
   const uint64_t group_;          // standbys that share their syncs

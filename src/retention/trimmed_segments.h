@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "retention/space_quota.h"
 #include "segment/segment_store.h"
 #include "writeahead/result.h"
 
@@ -15,8 +16,8 @@ namespace writeahead::internal {
 /// Used by one thread at a time.
 class TrimmedSegments {
  public:
-  TrimmedSegments(SegmentStore& store, std::vector<uint64_t> numbers)
-      : store_(store), waiting_(std::move(numbers)) {}
+  TrimmedSegments(SegmentStore& store, SpaceQuota& quota, std::vector<uint64_t> numbers)
+      : store_(store), quota_(quota), waiting_(std::move(numbers)) {}
 
   /// Makes sure that the next add() of so many needs no memory.
   void reserve(size_t count) { waiting_.reserve(waiting_.size() + count); }
@@ -29,6 +30,7 @@ class TrimmedSegments {
 
  private:
   SegmentStore& store_;
+  SpaceQuota& quota_;
   std::vector<uint64_t> waiting_;
 };
 
