@@ -1,6 +1,10 @@
 // `wal append`: what is in the log behind it, and what it says while it works.
 #include <sys/stat.h>
 
+#include <csignal>
+#include <span>
+
+#include "format/frame.h"
 #include "process/wal_command.h"
 
 namespace writeahead::test {
@@ -8,6 +12,28 @@ namespace writeahead::test {
 namespace {
 
 using CliAppend = WalCommandTest;
+
+/// The frames of the first segment that were issued while earlier ones were not durable, and all.
+struct Frames {
+  size_t behind_unsynced = 0;
+  size_t all = 0;
+};
+Frames frames_of(const std::string& log) {
+  namespace field = internal::frame_field;
+  std::ifstream in(log + "/00000000000000000001.wal", std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  Frames frames;
+  const auto segment = std::as_bytes(std::span(bytes));
+  for (size_t at = 0; at + internal::kFrameHeaderBytes <= segment.size(); at += 8) {
+    const auto header = segment.subspan(at, internal::kFrameHeaderBytes);
+    if (field::magic.load(header) != internal::kFrameMagic) {
+      continue;
+    }
+    ++frames.all;
+    frames.behind_unsynced += field::watermark.load(header) < field::lsn.load(header) ? 1 : 0;
+  }
+  return frames;
+}
 
 TEST_F(CliAppend, empty_input_makes_an_empty_log) {
   expect_success(wal({"append", path("d")}));
@@ -50,6 +76,42 @@ TEST_F(CliAppend, every_durability_level_is_accepted) {
     expect_success(wal({"append", path("d"), "--durability", level}, level + "\n"));
   }
   EXPECT_EQ(wal({"cat", path("d")}).out, "durable\nwritten\nbuffered\n");
+}
+
+// A frame states what was durable when it was issued, so the file tells which level was used.
+TEST_F(CliAppend, durability_levels_differ_in_what_they_wait_for) {
+  std::string text;
+  for (int i = 0; i < 100; ++i) {
+    text += "record\n";
+  }
+  for (const std::string level : {"durable", "written", "buffered"}) {
+    const Finished appended =
+        wal({"append", path(level), "--durability", level, "--print-lsn", "--segment-bytes", "64K"},
+            text);
+    expect_success(appended);
+    EXPECT_EQ(lsns_of(appended.out).size(), 100U);
+    EXPECT_EQ(wal({"cat", path(level)}).out, text);
+  }
+  EXPECT_EQ(frames_of(path("durable")).all, 100U);
+  EXPECT_EQ(frames_of(path("durable")).behind_unsynced, 0U);
+  EXPECT_EQ(frames_of(path("written")).all, 100U);
+  EXPECT_GT(frames_of(path("written")).behind_unsynced, 0U);
+  EXPECT_LT(frames_of(path("buffered")).all, 100U);
+}
+
+TEST_F(CliAppend, written_record_survives_the_process) {
+  for (const std::string batch : {"1", "2"}) {
+    const std::string log = path("d" + batch);
+    {
+      ChildProcess child(
+          command({"append", log, "--durability", "written", "--print-lsn", "--batch", batch}));
+      child.write_input("one\ntwo\n");
+      ASSERT_TRUE(child.read_line());
+      ASSERT_TRUE(child.read_line());
+      child.send_signal(SIGKILL);
+    }
+    EXPECT_EQ(wal({"cat", log}).out, "one\ntwo\n");
+  }
 }
 
 TEST_F(CliAppend, lsn_is_printed_while_the_input_is_open) {

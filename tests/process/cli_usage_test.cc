@@ -8,7 +8,8 @@ namespace {
 
 using CliUsage = WalCommandTest;
 
-const std::vector<std::string> kVerbs = {"append", "cat", "stat", "verify", "probe"};
+const std::vector<std::string> kVerbs = {"append", "cat",  "stat",    "verify",
+                                         "probe",  "trim", "truncate"};
 
 TEST_F(CliUsage, version_is_the_librarys) {
   const Finished shown = wal({"--version"});
@@ -67,6 +68,12 @@ TEST_F(CliUsage, every_wrong_call_is_one_line_and_exit_code_2) {
       {"cat", directory, "--format", "xml"},
       {"stat"},
       {"stat", directory, "--json", "yes"},
+      {"trim", directory},
+      {"trim", directory, "--before", "many"},
+      {"trim", directory, "--before", "1", "--from", "1"},
+      {"truncate", directory},
+      {"truncate", directory, "--from", "-1"},
+      {"truncate", directory, "--from", "0", "--segment-bytes", "64Q"},
       {"verify"},
       {"probe"},
       {"probe", directory, "--rounds", "0"},

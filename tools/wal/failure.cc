@@ -1,5 +1,5 @@
-// Makes failures and prints them. A message may quote a file name, and a file name may hold a
-// newline or an escape sequence: neither reaches the terminal.
+// Makes failures and prints them. A message may quote a file name, and a file name may hold
+// anything.
 #include "failure.h"
 
 #include <fmt/format.h>
@@ -7,6 +7,8 @@
 
 #include <system_error>
 #include <utility>
+
+#include "output.h"
 
 namespace wal {
 
@@ -25,16 +27,7 @@ std::unexpected<Failure> usage_failure(std::string message) {
 }
 
 void print(const Failure& failure) {
-  std::string line = "wal: ";
-  for (const char byte : failure.message) {
-    const auto code = static_cast<unsigned char>(byte);
-    if (code < 0x20 || code == 0x7f) {
-      line += fmt::format("\\x{:02x}", code);
-    } else {
-      line += byte;
-    }
-  }
-  line += '\n';
+  const std::string line = "wal: " + printable(failure.message) + '\n';
   // One call, so that lines of several commands on one terminal do not mix. If standard error
   // fails, there is nobody left to tell.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());

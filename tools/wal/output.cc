@@ -1,6 +1,7 @@
 // Buffering and the write loop. SIGPIPE is ignored by main, so that a closed pipe shows as EPIPE.
 #include "output.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -13,6 +14,19 @@ namespace {
 constexpr size_t kBufferBytes = size_t{1} << 16;
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+  std::string shown;
+  for (const char byte : text) {
+    const auto code = static_cast<unsigned char>(byte);
+    if (code < 0x20 || code == 0x7f) {
+      shown += fmt::format("\\x{:02x}", code);
+    } else {
+      shown += byte;
+    }
+  }
+  return shown;
+}
 
 Output::Output(int descriptor) : descriptor_(descriptor) { buffer_.reserve(kBufferBytes); }
 

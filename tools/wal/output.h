@@ -13,6 +13,10 @@
 
 namespace wal {
 
+/// `text` with control characters as \\xNN: names may hold a newline or an escape sequence, and
+/// neither reaches the terminal.
+[[nodiscard]] std::string printable(std::string_view text);
+
 /// Not thread-safe. Whoever writes calls flush() at the end: the destructor writes nothing, since
 /// it could not report.
 class Output {
