@@ -206,6 +206,7 @@ Result<void> LogState::commit(Truncation truncation) {
                        .active_header = truncation.header,
                        .position = position});
   store_->announce(root_);
+  progress_->move_on();  // Readers above the cut are told.
   trimmed_.add(cut.voided);
   return {};
 }

@@ -99,6 +99,7 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
       segment_bytes_(options.segment_bytes),
       store_(std::move(store)),
       report_(std::move(recovered.report)),
+      progress_(std::make_shared<OwnProgress>(env, store_->path())),
       quota_(options.quota_bytes),
       standbys_(
           *store_, quota_, options,
@@ -111,12 +112,14 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
   for (const SegmentView& segment : recovered.table->all()) {
     quota_.take(segment.header.number, segment.header.prepared_bytes);
   }
-  view_ = std::make_shared<ReadView>(store_, recovered.table, root_, options.map_segments);
+  view_ =
+      std::make_shared<ReadView>(store_, recovered.table, progress_, root_, options.map_segments);
   committer_ =
       std::make_unique<Committer>(CommitParts{.store = *store_,
                                               .table = *recovered.table,
                                               .standbys = standbys_,
                                               .completions = *completions_,
+                                              .progress = *progress_,
                                               .env = env,
                                               .wake_background = [this] { wake_background(); }},
                                   options,
@@ -187,9 +190,7 @@ Result<void> LogState::wait_durable(Lsn lsn, std::optional<std::chrono::nanoseco
                                       "nothing was appended there yet",
                                       {.path = store_->path(), .offset = {}, .lsn = lsn}));
   }
-  std::optional<std::chrono::steady_clock::time_point> deadline;
-  if (timeout) deadline = std::chrono::steady_clock::now() + *timeout;
-  return committer_->wait_durable(lsn, deadline, stop);
+  return committer_->wait_durable(lsn, deadline_in(timeout), stop);
 }
 
 Result<Appended> LogState::append(PendingAppend& append) {
@@ -333,6 +334,7 @@ Result<void> LogState::close() {
   holds_->close(closed_error());
   const auto kept = shared_from_this();
   committer_->close(closed_error());
+  progress_->end(closed_error());
   if (background_ != nullptr) background_->stop();
   auto finished = finish_once();
   // What was still to be told is told here: the background thread is no more.

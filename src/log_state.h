@@ -17,6 +17,7 @@
 #include "base/mutex.h"
 #include "commit/committer.h"
 #include "commit/completions.h"
+#include "read/own_progress.h"
 #include "read/read_view.h"
 #include "recovery/recovery.h"
 #include "retention/hold_book.h"
@@ -125,6 +126,7 @@ class LogState : public std::enable_shared_from_this<LogState> {
   const uint64_t segment_bytes_;
   const std::shared_ptr<SegmentStore> store_;
   const RecoveryReport report_;
+  const std::shared_ptr<OwnProgress> progress_;
   std::shared_ptr<ReadView> view_;
   SpaceQuota quota_;
   StandbyKeeper standbys_;

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/error.h"
+#include "read/own_progress.h"
 #include "read/read_view.h"
 #include "recovery/observation.h"
 #include "recovery/recovery.h"
@@ -55,8 +57,14 @@ Result<ReadOnlyLog> ReadOnlyLog::open(const std::string& path, const ReadOnlyOpt
     return std::unexpected(settled.error());
   }
   auto standbys = list_standbys(**store, observed->found);
-  auto view = std::make_shared<ReadView>(*store, make_table(observed->found, nullptr),
-                                         observed->found.root, options.map_segments);
+  // It is shown as it was: whoever waits at its end is told so.
+  Env& env = options.env != nullptr ? *options.env : Env::posix();
+  auto progress = std::make_shared<OwnProgress>(env, path);
+  progress->end(make_error(ErrorCode::closed, "wait for record",
+                           "the log is shown as it was when it was opened", {.path = path}));
+  auto view =
+      std::make_shared<ReadView>(*store, make_table(observed->found, nullptr), std::move(progress),
+                                 observed->found.root, options.map_segments);
   return ReadOnlyLog(std::move(view), std::move(standbys));
 }
 

@@ -44,6 +44,7 @@ class WRITEAHEAD_EXPORT ReadOnlyLog {
 
   /// These are as in Log; durable means at the moment of opening.
   [[nodiscard]] Result<RecordView> read(Lsn lsn) const;
+  /// Its wait_next() ends with `closed` behind what was durable then.
   [[nodiscard]] Reader reader(Lsn from) const;
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal) const;
   [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns) const;

@@ -2,12 +2,14 @@
 // What is handed out was verified, and stays in place as long as its view is kept.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 
 #include "writeahead/export.h"
 #include "writeahead/lsn.h"
@@ -54,6 +56,27 @@ class WRITEAHEAD_EXPORT Reader {
   /// began at is no record's address, nor one directly behind a record, nor first_lsn;
   /// `trimmed` if it lies below first_lsn; `corruption`; `io`.
   [[nodiscard]] std::optional<Result<RecordView>> next();
+
+  /// The next record, waiting for it if need be: until one more is durable, `timeout` is over
+  /// (none: for ever), or `stop` is asked for. The answer has the form of next()'s:
+  ///  - a record;
+  ///  - an error, and the same one again from every later call. Beside the codes of next():
+  ///    `closed` or `failed`, once all that is durable was read and the Log was closed or
+  ///    destroyed, or failed (also in a child after fork); `truncated` if the log was cut below
+  ///    this position;
+  ///  - nothing: `stop` was asked for, and stop.stop_requested() is true; else the time is over.
+  ///    The reader may be used on.
+  ///
+  ///     while (auto record = reader.wait_next(stop)) {
+  ///       if (!*record) return record->error();
+  ///       use(**record);
+  ///     }
+  ///
+  /// A stop comes before records that are there, and ends a wait at once. No waiting thread wakes
+  /// up without a reason, and who appends pays nothing for readers that do not wait.
+  [[nodiscard]] std::optional<Result<RecordView>> wait_next(
+      const std::stop_token& stop = {},
+      std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
 
   /// The position behind the last record handed out: a reader begun there goes on with the next.
   [[nodiscard]] Lsn position() const;

@@ -24,6 +24,7 @@ Committer::Committer(CommitParts parts, const Options& options, CommitStart star
       table_(parts.table),
       standbys_(parts.standbys),
       completions_(parts.completions),
+      progress_(parts.progress),
       env_(parts.env),
       wake_background_(std::move(parts.wake_background)),
       group_wait_ns_(uint64_t{options.group_wait_us} * 1000),
@@ -62,6 +63,7 @@ void Committer::begin_at(CommitStart start) {
   next_ordinal_ = position_.ordinal;
   end_lsn_.store(position_.lsn.value(), std::memory_order_release);
   durable_lsn_.store(position_.lsn.value(), std::memory_order_release);
+  told_lsn_.store(position_.lsn.value());
   durable_number_ = active_ ? active_header_.number : start.first_number;
 }
 
@@ -183,8 +185,11 @@ Result<void> Committer::prepare(PendingFrame& frame) {
     if (has_unsynced_) {
       if (auto synced = active_->sync(); !synced) return synced;
       has_unsynced_ = false;
-      MutexLock lock(mutex_);
-      advance_durable();
+      {
+        MutexLock lock(mutex_);
+        advance_durable();
+      }
+      tell_followers();
     }
     active_header_ = next_header(frame, time_ns);
     frame.addition.set_header(active_header_);
@@ -239,8 +244,16 @@ void Committer::complete(PendingFrame& frame, const Result<void>& written, bool 
     start_leader();
   }
   // Followers hear of it before the appenders do.
-  store_.wake_followers();
+  tell_followers();
   wake(done);
+}
+
+/// Those who wait for records, if more is durable than when they were told last.
+void Committer::tell_followers() {
+  const uint64_t durable = durable_lsn_.load(std::memory_order_acquire);
+  if (told_lsn_.exchange(durable) == durable) return;
+  store_.wake_followers();
+  progress_.move_on();
 }
 
 /// The frame was written.

@@ -25,6 +25,7 @@
 #include "commit/pending_frame.h"
 #include "format/root_slot.h"
 #include "format/segment_header.h"
+#include "read/own_progress.h"
 #include "retention/standby_keeper.h"
 #include "segment/segment_store.h"
 #include "segment/segment_table.h"
@@ -58,6 +59,7 @@ struct CommitParts {
   SegmentTable& table;
   StandbyKeeper& standbys;
   Completions& completions;
+  OwnProgress& progress;
   Env& env;
   std::function<void()> wake_background;  ///< Called with the committer's mutex held.
 };
@@ -190,6 +192,7 @@ class Committer {
   void give_up(PendingFrame& frame) WRITEAHEAD_REQUIRES(mutex_);
   void give_up_all(Done& done) WRITEAHEAD_REQUIRES(mutex_);
   void retire(Frame frame, Done& done) WRITEAHEAD_REQUIRES(mutex_);
+  void tell_followers() WRITEAHEAD_EXCLUDES(mutex_);
   static void wake(const Done& done);
 
   // The log's life (lifecycle.cc).
@@ -202,6 +205,7 @@ class Committer {
   SegmentTable& table_;
   StandbyKeeper& standbys_;
   Completions& completions_;
+  OwnProgress& progress_;
   Env& env_;
   const std::function<void()> wake_background_;
   const uint64_t group_wait_ns_;
@@ -224,6 +228,7 @@ class Committer {
 
   std::atomic<uint64_t> end_lsn_;
   std::atomic<uint64_t> durable_lsn_;
+  std::atomic<uint64_t> told_lsn_;  // up to where followers were told
   std::atomic<uint64_t> last_commit_ns_ = 0;
   std::atomic<uint64_t> queued_ = 0;
   std::atomic<uint64_t> last_group_ = 0;  // threads that waited for the last frame

@@ -147,6 +147,7 @@ void Committer::set_failure(const Error& cause) {
   admission_.notify_all();
   idle_.notify_all();
   durable_waiters_.notify_all();
+  progress_.end(*failure_);
 }
 
 void Committer::fail(const Error& cause) {

@@ -26,10 +26,32 @@ std::optional<Result<RecordView>> Cursor::next() {
   }
   if (!record) {
     state_ = State::ended;
+    refusal_ = record.error();
     return std::unexpected(record.error());
   }
   if (!*record) return std::nullopt;
   return std::move(**record);
+}
+
+std::optional<Result<RecordView>> Cursor::wait_next(const std::stop_token& stop,
+                                                    Deadline deadline) {
+  while (!stop.stop_requested()) {
+    if (state_ == State::ended) return std::unexpected(*refusal_);
+    if (refusal_) return next();
+    // Both are asked before the look: whatever becomes durable behind it changes the count, and
+    // nothing does once there is an ending.
+    Progress& progress = view_->progress();
+    const uint64_t seen = progress.changes();
+    const auto ending = progress.ending();
+    if (auto record = next()) return record;
+    if (ending) {
+      state_ = State::ended;
+      refusal_ = ending;
+    } else if (progress.wait(seen, deadline, stop) == Progress::Outcome::timed_out) {
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
 }
 
 Result<std::optional<RecordView>> Cursor::step() {

@@ -6,8 +6,10 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 
 #include "format/frame.h"
+#include "read/progress.h"
 #include "segment/frame_source.h"
 #include "segment/segment_table.h"
 #include "writeahead/lsn.h"
@@ -26,6 +28,10 @@ class Cursor {
 
   /// The next record; nothing at the durable end; an error once and nothing from then on.
   [[nodiscard]] std::optional<Result<RecordView>> next();
+  /// The same, but waits at the durable end; nothing if it was stopped or the time is over. An
+  /// error is told again at each call.
+  [[nodiscard]] std::optional<Result<RecordView>> wait_next(const std::stop_token& stop,
+                                                            Deadline deadline);
   [[nodiscard]] Lsn position() const { return position_; }
   /// Begins again, at the record with this number, which exists in `segment`.
   [[nodiscard]] Result<void> seek_ordinal(const SegmentView& segment, uint64_t ordinal);
@@ -46,7 +52,7 @@ class Cursor {
   [[nodiscard]] Error corruption(std::string_view cause) const;
 
   std::shared_ptr<ReadView> view_;
-  std::optional<Error> refusal_;
+  std::optional<Error> refusal_;  // the error that ends the cursor
   State state_ = State::unplaced;
   uint64_t truncations_ = 0;   // of the log, as far as they were heeded
   Lsn position_;               // behind the last record handed out

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "read/cursor.h"
+#include "read/progress.h"
 #include "segment/segment_store.h"
 #include "segment/segment_table.h"
 #include "writeahead/lsn.h"
@@ -25,10 +26,11 @@ namespace writeahead::internal {
 class ReadView : public std::enable_shared_from_this<ReadView> {
  public:
   ReadView(std::shared_ptr<SegmentStore> store, std::shared_ptr<SegmentTable> table,
-           const RootState& root, bool maps_segments)
+           std::shared_ptr<Progress> progress, const RootState& root, bool maps_segments)
       : maps_segments_(maps_segments),
         store_(std::move(store)),
         table_(std::move(table)),
+        progress_(std::move(progress)),
         epoch_(root.epoch) {}
 
   [[nodiscard]] Result<RecordView> read(Lsn lsn);
@@ -50,6 +52,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
 
   [[nodiscard]] SegmentStore& store() { return *store_; }
   [[nodiscard]] SegmentTable& table() { return *table_; }
+  [[nodiscard]] Progress& progress() { return *progress_; }
 
   /// A handle of a segment whose contents are known to be as they should: a closed one is read
   /// whole and compared with its successor's link the first time. A sealed one is mapped, if it may
@@ -66,6 +69,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   const bool maps_segments_;
   std::shared_ptr<SegmentStore> store_;
   std::shared_ptr<SegmentTable> table_;
+  std::shared_ptr<Progress> progress_;
   std::atomic<uint64_t> epoch_;
 };
 

@@ -14,6 +14,10 @@ Reader& Reader::operator=(Reader&&) noexcept = default;
 Reader::~Reader() = default;
 
 std::optional<Result<RecordView>> Reader::next() { return cursor_->next(); }
+std::optional<Result<RecordView>> Reader::wait_next(
+    const std::stop_token& stop, std::optional<std::chrono::nanoseconds> timeout) {
+  return cursor_->wait_next(stop, internal::deadline_in(timeout));
+}
 Lsn Reader::position() const { return cursor_->position(); }
 Reader::Iterator Reader::begin() { return Iterator(*this); }
 

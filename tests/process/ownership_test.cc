@@ -135,6 +135,7 @@ TEST_F(OwnershipTest, log_in_a_forked_child_refuses_everything_that_writes) {
   // Until it has prepared what it prepares, it writes files.
   while (log->stats().standbys == 0) std::this_thread::yield();
   const auto files = files_of(path_);
+  Reader reader = log->reader(first);
   ForkedProcess child([&] {
     const auto one = log->append("from the child");
     if (one || one.error().code() != ErrorCode::failed) return 1;
@@ -145,6 +146,11 @@ TEST_F(OwnershipTest, log_in_a_forked_child_refuses_everything_that_writes) {
     const auto closed = log->close();
     if (closed || closed.error().code() != ErrorCode::failed) return 3;
     if (log->step_background()) return 4;
+    // What is durable is read; nobody would ever end a wait.
+    const auto record = reader.wait_next();
+    if (!record || !*record) return 5;
+    const auto waited = reader.wait_next();
+    if (!waited || waited->has_value() || waited->error().code() != ErrorCode::failed) return 6;
     log.reset();
     return 0;
   });

@@ -1,0 +1,48 @@
+// OwnProgress: how a log goes on that this process writes.
+//
+// Readers wait on a condition, so that a commit costs one addition as long as nobody does.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/mutex.h"
+#include "read/progress.h"
+#include "writeahead/env.h"
+
+namespace writeahead::internal {
+
+class OwnProgress final : public Progress {
+ public:
+  /// `log`: its path, for messages.
+  OwnProgress(Env& env, std::string log)
+      : env_(env), owner_(env.process_id()), log_(std::move(log)) {}
+
+  /// More is durable, or less is there: readers look again. Called without a lock that readers
+  /// take.
+  void move_on() WRITEAHEAD_EXCLUDES(mutex_);
+  /// Nothing will become durable any more; the first reason stays.
+  void end(const Error& reason) WRITEAHEAD_EXCLUDES(mutex_);
+
+  [[nodiscard]] uint64_t changes() override { return changes_.load(); }
+  /// Also in a forked child, in which nobody would ever end the wait.
+  [[nodiscard]] std::optional<Error> ending() override WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Outcome wait(uint64_t seen, Deadline deadline, const std::stop_token& stop) override
+      WRITEAHEAD_EXCLUDES(mutex_);
+
+ private:
+  Env& env_;
+  const uint64_t owner_;
+  const std::string log_;
+  std::atomic<uint64_t> changes_ = 0;
+  std::atomic<uint64_t> waiting_ = 0;  // threads
+  std::atomic<bool> is_ended_ = false;
+  Mutex mutex_;
+  CondVar changed_;
+  std::optional<Error> reason_ WRITEAHEAD_GUARDED_BY(mutex_);
+};
+
+}  // namespace writeahead::internal
