@@ -101,8 +101,8 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
       root_(std::move(recovered.root)),
       trimmed_(*store_, std::move(recovered.trimmed)),
       sealer_(*store_, *recovered.table, root_.epoch) {
-  view_ =
-      std::make_shared<ReadView>(store_, recovered.table, progress_, root_, options.map_segments);
+  view_ = std::make_shared<ReadView>(store_, recovered.table, progress_, root_,
+                                     options.map_segments, true);
   committer_ =
       std::make_unique<Committer>(CommitParts{.store = *store_,
                                               .table = *recovered.table,
