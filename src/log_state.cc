@@ -112,8 +112,8 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
   for (const SegmentView& segment : recovered.table->all()) {
     quota_.take(segment.header.number, segment.header.prepared_bytes);
   }
-  view_ =
-      std::make_shared<ReadView>(store_, recovered.table, progress_, root_, options.map_segments);
+  view_ = std::make_shared<ReadView>(store_, recovered.table, progress_, root_,
+                                     options.map_segments, true);
   committer_ =
       std::make_unique<Committer>(CommitParts{.store = *store_,
                                               .table = *recovered.table,

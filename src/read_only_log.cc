@@ -2,11 +2,12 @@
 // Here is nothing but the way from each call to the layer that does it.
 #include "writeahead/read_only_log.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
-#include "base/error.h"
-#include "read/own_progress.h"
 #include "read/read_view.h"
+#include "recovery/followed_log.h"
 #include "recovery/observation.h"
 #include "recovery/recovery.h"
 #include "segment/file_store.h"
@@ -48,6 +49,7 @@ std::vector<SegmentInfo> list_standbys(SegmentStore& store, const Inspection& fo
 Result<ReadOnlyLog> ReadOnlyLog::open(const std::string& path, const ReadOnlyOptions& options) {
   auto store = open_store(path, options);
   if (!store) return std::unexpected(store.error());
+  const auto before = (*store)->control_signs();
   auto observed = observe(**store);
   if (!observed) return std::unexpected(observed.error());
   if (observed->found.damage) {
@@ -57,15 +59,10 @@ Result<ReadOnlyLog> ReadOnlyLog::open(const std::string& path, const ReadOnlyOpt
     return std::unexpected(settled.error());
   }
   auto standbys = list_standbys(**store, observed->found);
-  // It is shown as it was: whoever waits at its end is told so.
-  Env& env = options.env != nullptr ? *options.env : Env::posix();
-  auto progress = std::make_shared<OwnProgress>(env, path);
-  progress->end(make_error(ErrorCode::closed, "wait for record",
-                           "the log is shown as it was when it was opened", {.path = path}));
-  auto view =
-      std::make_shared<ReadView>(*store, make_table(observed->found, nullptr), std::move(progress),
-                                 observed->found.root, options.map_segments);
-  return ReadOnlyLog(std::move(view), std::move(standbys));
+  auto followed = std::make_shared<FollowedLog>(*store, *observed, before);
+  auto view = std::make_shared<ReadView>(*store, followed->table(), followed, observed->found.root,
+                                         options.map_segments, false);
+  return ReadOnlyLog(std::move(view), std::move(followed), std::move(standbys));
 }
 
 Result<VerifyReport> ReadOnlyLog::verify(const std::string& path, const ReadOnlyOptions& options) {
@@ -80,8 +77,9 @@ Result<VerifyReport> ReadOnlyLog::verify(const std::string& path, const ReadOnly
   }
 }
 
-ReadOnlyLog::ReadOnlyLog(std::shared_ptr<ReadView> view, std::vector<SegmentInfo> standbys)
-    : view_(std::move(view)), standbys_(std::move(standbys)) {}
+ReadOnlyLog::ReadOnlyLog(std::shared_ptr<ReadView> view, std::shared_ptr<FollowedLog> followed,
+                         std::vector<SegmentInfo> standbys)
+    : view_(std::move(view)), followed_(std::move(followed)), standbys_(std::move(standbys)) {}
 ReadOnlyLog::ReadOnlyLog(ReadOnlyLog&&) noexcept = default;
 ReadOnlyLog& ReadOnlyLog::operator=(ReadOnlyLog&&) noexcept = default;
 ReadOnlyLog::~ReadOnlyLog() = default;
@@ -97,11 +95,15 @@ Lsn ReadOnlyLog::first_lsn() const { return view_->first_lsn(); }
 Lsn ReadOnlyLog::durable_lsn() const { return view_->durable_lsn(); }
 bool ReadOnlyLog::is_empty() const { return view_->records() == 0; }
 uint64_t ReadOnlyLog::records() const { return view_->records(); }
-uint64_t ReadOnlyLog::epoch() const { return view_->epoch(); }
+uint64_t ReadOnlyLog::epoch() const { return followed_->epoch(); }
+Result<void> ReadOnlyLog::refresh() { return followed_->update(); }
 
 std::vector<SegmentInfo> ReadOnlyLog::segments() const {
   auto infos = view_->segments();
-  infos.insert(infos.end(), standbys_.begin(), standbys_.end());
+  // Some of them may have become segments since.
+  const uint64_t last = infos.empty() ? 0 : infos.back().number;
+  std::ranges::copy_if(standbys_, std::back_inserter(infos),
+                       [last](const SegmentInfo& standby) { return standby.number > last; });
   return infos;
 }
 

@@ -18,10 +18,18 @@
 namespace writeahead {
 
 namespace internal {
+class FollowedLog;
 class ReadView;
-}
+}  // namespace internal
 
-/// What was durable in a log at the moment of opening. Thread-safe as Log is.
+/// What was durable in a log when it was opened, when refresh() was called last, or when a reader
+/// of it waited: in between it stays as it is, but for what a writer takes away. Thread-safe as Log
+/// is.
+///
+/// It follows writers as they come, die and go. Records are handed out once they are durable, by
+/// what their writer says, or, where there is no writer, by what the next one would keep. What a
+/// writer trims is `trimmed` here as soon as its files are gone, unless a hold keeps it, and what
+/// it truncates is `truncated`.
 class WRITEAHEAD_EXPORT ReadOnlyLog {
  public:
   /// Opens the log in directory `path` for reading, beside a writer or without one.
@@ -42,9 +50,14 @@ class WRITEAHEAD_EXPORT ReadOnlyLog {
   ReadOnlyLog& operator=(ReadOnlyLog&&) noexcept;
   ~ReadOnlyLog();
 
-  /// These are as in Log; durable means at the moment of opening.
+  /// Takes in what became durable since. Cheap if a writer only appended: reads the new bytes.
+  [[nodiscard]] Result<void> refresh();
+
+  /// These are as in Log; durable means durable when it was looked at last.
   [[nodiscard]] Result<RecordView> read(Lsn lsn) const;
-  /// Its wait_next() ends with `closed` behind what was durable then.
+  /// Its next() ends at what is known to be durable. Its wait_next() goes on from there, woken by
+  /// the writer, and never ends with `closed` or `failed`: another writer may come. A stop ends it
+  /// at once, or within 50 ms if the log's files may not be written.
   [[nodiscard]] Reader reader(Lsn from) const;
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal) const;
   [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns) const;
@@ -57,8 +70,10 @@ class WRITEAHEAD_EXPORT ReadOnlyLog {
   [[nodiscard]] std::vector<SegmentInfo> segments() const;
 
  private:
-  ReadOnlyLog(std::shared_ptr<internal::ReadView> view, std::vector<SegmentInfo> standbys);
+  ReadOnlyLog(std::shared_ptr<internal::ReadView> view,
+              std::shared_ptr<internal::FollowedLog> followed, std::vector<SegmentInfo> standbys);
   std::shared_ptr<internal::ReadView> view_;
+  std::shared_ptr<internal::FollowedLog> followed_;
   std::vector<SegmentInfo> standbys_;
 };
 

@@ -27,6 +27,7 @@ inline constexpr Field<uint64_t> process_start_time{56};
 inline constexpr Field<uint64_t> durable_lsn{64};
 inline constexpr Field<uint64_t> truncation_count{72};
 inline constexpr Field<uint64_t> wake_word{80};
+inline constexpr Field<uint64_t> follower_waits{88};
 }  // namespace control_field
 // NOLINTEND(readability-identifier-naming)
 
@@ -43,6 +44,7 @@ inline constexpr auto kControlFields = std::to_array<FieldDescription>({
     describe("durable_lsn", control_field::durable_lsn),
     describe("truncation_count", control_field::truncation_count),
     describe("wake_word", control_field::wake_word),
+    describe("follower_waits", control_field::follower_waits),
 });
 
 /// The 64-bit word at byte `offset` of a mapped page, as the atomic that all processes share.

@@ -9,6 +9,9 @@
 #include "read/read_view.h"
 
 namespace writeahead::internal {
+namespace {
+constexpr int kAttempts = 3;  // at a log whose writer takes away what is to be read
+}
 
 Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from)
     : view_(std::move(view)), truncations_(view_->table().truncations()), position_(from) {}
@@ -19,7 +22,7 @@ std::optional<Result<RecordView>> Cursor::next() {
   if (state_ == State::ended) return std::nullopt;
   Result<std::optional<RecordView>> record = std::nullopt;
   try {
-    record = refusal_ ? std::unexpected(*refusal_) : step();
+    record = refusal_ ? std::unexpected(*refusal_) : step_beside_writer();
   } catch (const std::bad_alloc&) {
     state_ = State::ended;  // Half a placing must not look like a whole one.
     throw;
@@ -37,12 +40,13 @@ std::optional<Result<RecordView>> Cursor::wait_next(const std::stop_token& stop,
                                                     Deadline deadline) {
   while (!stop.stop_requested()) {
     if (state_ == State::ended) return std::unexpected(*refusal_);
-    if (refusal_) return next();
+    if (auto record = next(); record || refusal_) return record;
     // Both are asked before the look: whatever becomes durable behind it changes the count, and
     // nothing does once there is an ending.
     Progress& progress = view_->progress();
     const uint64_t seen = progress.changes();
-    const auto ending = progress.ending();
+    const auto refreshed = progress.refresh();
+    const auto ending = refreshed ? progress.ending() : std::optional(refreshed.error());
     if (auto record = next()) return record;
     if (ending) {
       state_ = State::ended;
@@ -52,6 +56,32 @@ std::optional<Result<RecordView>> Cursor::wait_next(const std::stop_token& stop,
     }
   }
   return std::nullopt;
+}
+
+/// In another process than the writer's, bytes may be taken away at any time: that is found out
+/// before a record is handed out, and before anything is called damage.
+Result<std::optional<RecordView>> Cursor::step_beside_writer() {
+  if (view_->is_own()) return step();
+  Progress& progress = view_->progress();
+  const Lsn before = position_;
+  for (int attempt = 1;; ++attempt) {
+    auto record = step();
+    if (record) {
+      if (!*record) return record;
+      if (auto confirmed = progress.confirm(); !confirmed) {
+        return std::unexpected(confirmed.error());
+      }
+      if (view_->table().truncations() == truncations_) return record;
+    } else {
+      if (attempt == kAttempts || !ReadView::may_be_gone(record.error())) return record;
+      if (auto checked = progress.recheck(); !checked) return std::unexpected(checked.error());
+    }
+    // From where it was, in the log as it is now.
+    position_ = before;
+    walk_.reset();
+    segment_ = {};
+    state_ = State::unplaced;
+  }
 }
 
 Result<std::optional<RecordView>> Cursor::step() {

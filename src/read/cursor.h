@@ -48,6 +48,7 @@ class Cursor {
   [[nodiscard]] Result<bool> enter_frame();
   [[nodiscard]] Result<bool> advance_segment();
   [[nodiscard]] Result<std::optional<RecordView>> step();
+  [[nodiscard]] Result<std::optional<RecordView>> step_beside_writer();
   [[nodiscard]] RecordView current();
   [[nodiscard]] Error corruption(std::string_view cause) const;
 

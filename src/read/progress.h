@@ -38,6 +38,16 @@ class Progress {
   /// Why nothing will follow what is durable; nothing while something may. To be asked before
   /// looking for the last time.
   [[nodiscard]] virtual std::optional<Error> ending() = 0;
+  /// Takes into the table what became durable since. Nothing to do in the writer's own process.
+  [[nodiscard]] virtual Result<void> refresh() { return {}; }
+  /// Whether the table surely knows of every truncation that was committed by now. Wait-free.
+  [[nodiscard]] virtual bool is_current() { return true; }
+  /// To be called when bytes were read, before they are handed out: takes every truncation that
+  /// was committed by now into the table.
+  [[nodiscard]] virtual Result<void> confirm() { return {}; }
+  /// To be called when something is missing or does not verify, before that is told: takes into
+  /// the table what the writer took away.
+  [[nodiscard]] virtual Result<void> recheck() { return {}; }
   /// Waits until changes() is not `seen` any more. May say `changed` without a reason.
   [[nodiscard]] virtual Outcome wait(uint64_t seen, Deadline deadline,
                                      const std::stop_token& stop) = 0;

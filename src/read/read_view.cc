@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "base/error.h"
@@ -30,6 +31,7 @@ void prefetch_record(const std::byte* begin) {
 std::optional<RecordView> ReadView::read_at_once(Lsn lsn) {
   auto segment = table_->mapped().find(lsn);
   if (segment == nullptr) return std::nullopt;
+  if (!is_own_ && !progress_->is_current()) return std::nullopt;
   const RecordMap* const records = segment->records();
   if (records == nullptr) return std::nullopt;
   const MappedRange& range = segment->range();
@@ -65,6 +67,19 @@ void ReadView::count_search(Lsn lsn) {
   if (!records || *records == nullptr) return;
   segment->set_records(std::move(*records));
   table_->mapped().limit(*segment);
+}
+
+bool ReadView::may_be_gone(const Error& error) {
+  return error.code() == ErrorCode::corruption || error.system_error() == ENOENT;
+}
+
+/// Before damage is told, the writer is asked whether it took away what was read.
+template <class Read>
+auto ReadView::read_beside_writer(const Read& read) -> decltype(read()) {
+  auto result = read();
+  if (is_own_ || result || !may_be_gone(result.error())) return result;
+  if (auto checked = progress_->recheck(); !checked) return std::unexpected(checked.error());
+  return read();
 }
 
 Result<RecordView> ReadView::read(Lsn lsn) {
@@ -106,12 +121,16 @@ Result<RecordView> ReadView::record_at_ordinal(uint64_t ordinal) {
 }
 
 Result<Lsn> ReadView::find_ordinal(uint64_t ordinal) {
-  auto record = record_at_ordinal(ordinal);
+  auto record = read_beside_writer([&] { return record_at_ordinal(ordinal); });
   if (!record) return std::unexpected(record.error());
   return record->lsn;
 }
 
 Result<Lsn> ReadView::find_time(uint64_t time_ns) {
+  return read_beside_writer([&] { return search_time(time_ns); });
+}
+
+Result<Lsn> ReadView::search_time(uint64_t time_ns) {
   const auto not_found = [&] {
     return std::unexpected(make_error(ErrorCode::not_found, fmt::format("find time {}", time_ns),
                                       "no durable record is so new", {.path = store_->path()}));
@@ -133,7 +152,7 @@ Result<RecordView> ReadView::last() {
     return std::unexpected(make_error(ErrorCode::not_found, "read last record", "the log is empty",
                                       {.path = store_->path()}));
   }
-  return record_at_ordinal(extent.end_ordinal - 1);
+  return read_beside_writer([&] { return record_at_ordinal(extent.end_ordinal - 1); });
 }
 
 std::vector<SegmentInfo> ReadView::segments() {

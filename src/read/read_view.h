@@ -26,8 +26,10 @@ namespace writeahead::internal {
 class ReadView : public std::enable_shared_from_this<ReadView> {
  public:
   ReadView(std::shared_ptr<SegmentStore> store, std::shared_ptr<SegmentTable> table,
-           std::shared_ptr<Progress> progress, const RootState& root, bool maps_segments)
+           std::shared_ptr<Progress> progress, const RootState& root, bool maps_segments,
+           bool is_own)
       : maps_segments_(maps_segments),
+        is_own_(is_own),
         store_(std::move(store)),
         table_(std::move(table)),
         progress_(std::move(progress)),
@@ -53,6 +55,10 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   [[nodiscard]] SegmentStore& store() { return *store_; }
   [[nodiscard]] SegmentTable& table() { return *table_; }
   [[nodiscard]] Progress& progress() { return *progress_; }
+  /// Whether this process writes the log, so that the table is always right.
+  [[nodiscard]] bool is_own() const { return is_own_; }
+  /// Whether an error may come from bytes that another process took away meanwhile.
+  [[nodiscard]] static bool may_be_gone(const Error& error);
 
   /// A handle of a segment whose contents are known to be as they should: a closed one is read
   /// whole and compared with its successor's link the first time. A sealed one is mapped, if it may
@@ -60,13 +66,17 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> verified_reader(const SegmentView& segment);
 
  private:
+  template <class Read>
+  [[nodiscard]] auto read_beside_writer(const Read& read) -> decltype(read());
   [[nodiscard]] Result<RecordView> record_at_ordinal(uint64_t ordinal);
+  [[nodiscard]] Result<Lsn> search_time(uint64_t time_ns);
   [[nodiscard]] std::optional<RecordView> read_at_once(Lsn lsn);
   void count_search(Lsn lsn);
   [[nodiscard]] std::shared_ptr<MappedSegment> map(const SegmentView& segment);
   std::shared_ptr<MappedSegment> keep(const std::shared_ptr<MappedSegment>& mapped);
 
   const bool maps_segments_;
+  const bool is_own_;
   std::shared_ptr<SegmentStore> store_;
   std::shared_ptr<SegmentTable> table_;
   std::shared_ptr<Progress> progress_;

@@ -98,12 +98,12 @@ Result<void> Inspector::judge_root() {
   facts[segments_in_use] = *in_use;
   const RootRule& rule = decide(root_rules(), facts);
   found.root_verdict = rule.verdict;
+  if (has_root) found.root_sequence = slots->slot[slots->newest()].sequence;
   if (rule.verdict == RootVerdict::unsupported) return std::unexpected(unsupported(store.path()));
   if (rule.verdict == RootVerdict::corruption) {
     damage(join_path(store.path(), kRootName), 0, Lsn{}, std::string(rule.label));
   } else if (rule.verdict != RootVerdict::create) {
     found.bad_slot = 1 - slots->newest();
-    found.root_sequence = slots->slot[slots->newest()].sequence;
     found.root = slots->slot[slots->newest()].root;
     found.highest_epoch = found.root.epoch;
   }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/aligned_buffer.h"
+#include "base/error.h"
 #include "format/segment_name.h"
 #include "segment/closed_segment.h"
 
@@ -148,7 +149,7 @@ void verify_tail(const Inspection& found, VerifyReport& report) {
 
 bool is_gone(const Error& error) { return error.system_error() == ENOENT; }
 
-Result<Observation> observe(SegmentStore& store) {
+Result<std::optional<Observation>> try_observe(SegmentStore& store) {
   Observation observation;
   std::optional<ControlState> disbelieved;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
@@ -158,7 +159,7 @@ Result<Observation> observe(SegmentStore& store) {
     auto found =
         inspect(store, observation.is_live ? std::optional(before->durable_lsn) : std::nullopt);
     if (!found) {
-      if (is_gone(found.error()) && attempt + 1 < kMaxAttempts) continue;
+      if (is_gone(found.error())) continue;
       return std::unexpected(found.error());
     }
     observation.found = std::move(*found);
@@ -179,10 +180,19 @@ Result<Observation> observe(SegmentStore& store) {
     }
     if (was_still || (!observation.found.damage && before && after &&
                       after->epoch == before->epoch && observation.is_live)) {
-      break;
+      return observation;
     }
   }
-  return observation;
+  return std::nullopt;
+}
+
+Result<Observation> observe(SegmentStore& store) {
+  auto observation = try_observe(store);
+  if (!observation) return std::unexpected(observation.error());
+  if (*observation) return std::move(**observation);
+  return std::unexpected(make_error(ErrorCode::io, "read log",
+                                    "the log changes faster than it can be read",
+                                    {.path = store.path()}));
 }
 
 Result<void> settle_observed(Observation& observation) {

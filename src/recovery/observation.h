@@ -4,6 +4,8 @@
 // Without one the log is judged as recovery would; nothing is repaired either way.
 #pragma once
 
+#include <optional>
+
 #include "recovery/inspection.h"
 #include "segment/segment_store.h"
 #include "writeahead/recovery_report.h"
@@ -17,7 +19,10 @@ struct Observation {
 };
 
 /// Looks at the log, again if a writer moved on meanwhile so that what was seen does not fit
-/// together. Damage is a finding in `found`.
+/// together. Damage is a finding in `found`. Nothing if the log changed at each of many looks: then
+/// it was not seen whole, and is not judged.
+[[nodiscard]] Result<std::optional<Observation>> try_observe(SegmentStore& store);
+/// The same; code `io` if the log changes faster than it can be read.
 [[nodiscard]] Result<Observation> observe(SegmentStore& store);
 
 /// Makes what was found durable, so that it may be served: a log without a writer may have been

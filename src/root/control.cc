@@ -26,6 +26,10 @@ void store(std::span<std::byte> page, BytesField<16> field, const Identifier& id
   store(page, field.offset, words[0]);
   store(page, field.offset + 8, words[1]);
 }
+/// Behind every other store. No value is lost or comes back, whoever raises it.
+void raise_wake_word(std::span<std::byte> page) {
+  control_word(page, control_field::wake_word.offset).fetch_add(1);
+}
 Identifier load(std::span<std::byte> page, BytesField<16> field) {
   return to_identifier({load(page, field.offset), load(page, field.offset + 8)});
 }
@@ -89,16 +93,33 @@ void ControlWriter::announce(const ControlState& state) {
   store(page, control_field::durable_lsn.offset, state.durable_lsn.value());
   store(page, control_field::magic.offset, kControlMagic);
   store(page, control_field::epoch.offset, state.epoch);
+  raise_wake_word(page);
+  wake_followers();
 }
 
 void ControlWriter::raise_truncation_count(uint64_t count) {
   store(region_->bytes(), control_field::truncation_count.offset, count);
+  raise_wake_word(region_->bytes());
 }
 
-void ControlWriter::withdraw() { store(region_->bytes(), control_field::epoch.offset, 0); }
+void ControlWriter::withdraw() {
+  store(region_->bytes(), control_field::epoch.offset, 0);
+  raise_wake_word(region_->bytes());
+  wake_followers();
+}
 
 void ControlWriter::publish_durable(Lsn lsn) {
   store(region_->bytes(), control_field::durable_lsn.offset, lsn.value());
+  raise_wake_word(region_->bytes());
+}
+
+/// No wake-up is missed: the word was raised before, and a follower says that it waits before it
+/// compares the word for the last time.
+void ControlWriter::wake_followers() {
+  const auto waits = control_word(region_->bytes(), control_field::follower_waits.offset);
+  if (waits.load() == 0) return;
+  waits.store(0);
+  region_->wake_all(control_field::wake_word.offset);
 }
 
 Result<std::unique_ptr<ControlReader>> ControlReader::open(Directory& directory,
@@ -130,6 +151,38 @@ std::optional<ControlState> ControlReader::read() const {
   };
   if (load(page, control_field::epoch.offset) != epoch) return std::nullopt;
   return state;
+}
+
+ControlSigns ControlReader::signs() const {
+  const auto page = region_->bytes();
+  return {.changes = load(page, control_field::wake_word.offset),
+          .truncation_count = load(page, control_field::truncation_count.offset)};
+}
+
+void ControlReader::wait(Directory& directory, uint64_t seen, std::chrono::nanoseconds timeout) {
+  std::call_once(has_tried_, [&] {
+    auto file = directory.open(kControlName, {.write = true});
+    auto region = file ? (*file)->map({.bytes = kControlBytes, .writable = true})
+                       : std::unexpected(file.error());
+    if (!region) return;
+    owned_writable_ = std::move(*region);
+    writable_.store(owned_writable_.get());
+  });
+  MappedRegion* const writable = writable_.load();
+  if (writable != nullptr) {
+    control_word(writable->bytes(), control_field::follower_waits.offset).store(1);
+  }
+  if (signs().changes != seen) return;
+  MappedRegion& region = writable != nullptr ? *writable : *region_;
+  // The low half of the word, on a machine that has it first, as the format does.
+  (void)region.wait(control_field::wake_word.offset, static_cast<uint32_t>(seen),
+                    static_cast<uint64_t>(timeout.count()));
+}
+
+void ControlReader::interrupt() {
+  MappedRegion* const writable = writable_.load();
+  if (writable != nullptr) raise_wake_word(writable->bytes());
+  region_->wake_all(control_field::wake_word.offset);
 }
 
 }  // namespace writeahead::internal

@@ -1,13 +1,18 @@
 // The control page's two ends: the writer that publishes, and what others read from it.
 //
-// The page is shared memory between processes. The writer never reads it back, so nobody who
-// scribbles on it can harm the log; a reader believes it only if it is of this boot and this log.
+// The page is shared memory between processes. Nothing that the writer reads there changes what it
+// writes to the log, so nobody who scribbles on it can harm the log; a reader believes it only if
+// it is of this boot and this log.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "writeahead/env.h"
 #include "writeahead/lsn.h"
@@ -25,6 +30,12 @@ struct ControlState {
   uint64_t truncation_count = 0;
 };
 
+/// What can be asked at any time, whoever the page belongs to.
+struct ControlSigns {
+  uint64_t changes = 0;  ///< Raised behind every change of anything else.
+  uint64_t truncation_count = 0;
+};
+
 /// The writer's end. publish_durable() is wait-free and may be called beside readers.
 class ControlWriter {
  public:
@@ -39,6 +50,8 @@ class ControlWriter {
   void withdraw();
   /// Everything below `lsn` is durable. Called before anything up to there is acknowledged.
   void publish_durable(Lsn lsn);
+  /// Wakes followers that wait for changes. A system call only if one may be asleep.
+  void wake_followers();
 
  private:
   explicit ControlWriter(std::unique_ptr<MappedRegion> region) : region_(std::move(region)) {}
@@ -53,10 +66,20 @@ class ControlReader {
       Directory& directory, const std::string& directory_path);
   /// What the page says now; nothing while it is being announced or if it never was.
   [[nodiscard]] std::optional<ControlState> read() const;
+  [[nodiscard]] ControlSigns signs() const;
+
+  /// Sleeps until ControlSigns::changes is not `seen`, for `timeout` at the longest. If the page
+  /// may be written, the writer is asked to end the sleep; else it may take all of that time.
+  void wait(Directory& directory, uint64_t seen, std::chrono::nanoseconds timeout);
+  /// Ends all waits for changes, of others, too; at once if the page may be written.
+  void interrupt();
 
  private:
   explicit ControlReader(std::unique_ptr<MappedRegion> region) : region_(std::move(region)) {}
   std::unique_ptr<MappedRegion> region_;
+  std::once_flag has_tried_;
+  std::unique_ptr<MappedRegion> owned_writable_;   // made by the first wait
+  std::atomic<MappedRegion*> writable_ = nullptr;  // the same; null as long as it is not there
 };
 
 }  // namespace writeahead::internal

@@ -108,13 +108,6 @@ Result<std::unique_ptr<FileStore>> FileStore::open_read_only(Env& env, const std
   return store;
 }
 
-Result<void> FileStore::open_control() {
-  auto control = ControlReader::open(*directory_, path_);
-  if (!control) return std::unexpected(control.error());
-  control_reader_ = std::move(*control);
-  return {};
-}
-
 Error FileStore::locked_error() {
   auto reader = ControlReader::open(*directory_, path_);
   std::optional<ControlState> holder;
@@ -184,19 +177,6 @@ Result<void> FileStore::claim(const RootState& root) {
   control_writer_.emplace(std::move(*control));
   announce(root);
   return {};
-}
-
-void FileStore::announce(const RootState& root) {
-  control_writer_->announce({.epoch = root.epoch,
-                             .boot_id = env_.boot_id(),
-                             .log_id = root.log_id,
-                             .writer = env_.process(),
-                             .durable_lsn = root.proven.lsn,
-                             .truncation_count = root.truncation_count});
-}
-
-void FileStore::announce_truncation(uint64_t count) {
-  control_writer_->raise_truncation_count(count);
 }
 
 Result<void> FileStore::write_root(const RootState& root) {
@@ -382,19 +362,5 @@ void FileStore::release() {
   if (control_writer_) control_writer_->withdraw();
   root_.reset();
 }
-
-void FileStore::publish_durable(Lsn lsn) { control_writer_->publish_durable(lsn); }
-
-std::optional<ControlState> FileStore::read_control() {
-  // A log that was being created when it was opened here has its page by now.
-  if (control_reader_ == nullptr) {
-    if (auto opened = open_control(); !opened || control_reader_ == nullptr) return std::nullopt;
-  }
-  auto state = control_reader_->read();
-  if (!state || state->boot_id != env_.boot_id()) return std::nullopt;
-  return state;
-}
-
-bool FileStore::is_writing(const ControlState& state) { return env_.is_alive(state.writer); }
 
 }  // namespace writeahead::internal

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "env/block_file.h"
 #include "root/control.h"
 #include "root/root_file.h"
@@ -57,9 +58,12 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<std::string> save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,
                                               uint64_t begin, uint64_t end) override;
   void publish_durable(Lsn lsn) override;
-  void wake_followers() override {}
+  void wake_followers() override { control_writer_->wake_followers(); }
   void announce_truncation(uint64_t count) override;
   void announce(const RootState& root) override;
+  [[nodiscard]] std::optional<ControlSigns> control_signs() override;
+  [[nodiscard]] bool wait_for_change(uint64_t seen, std::chrono::nanoseconds timeout) override;
+  void interrupt_waits() override;
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState& state) override;
   void release() override;
@@ -71,7 +75,7 @@ class FileStore final : public SegmentStore {
 
   [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
   [[nodiscard]] Result<void> own_root(std::unique_ptr<RootFile> root);
-  [[nodiscard]] Result<void> open_control();
+  [[nodiscard]] Result<void> open_control() WRITEAHEAD_EXCLUDES(control_mutex_);
   [[nodiscard]] Error locked_error();
   [[nodiscard]] Result<std::shared_ptr<FileSegment>> open_segment(uint64_t number, OpenFlags flags,
                                                                   uint64_t end);
@@ -85,7 +89,9 @@ class FileStore final : public SegmentStore {
   bool reads_device_ = false;
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;
-  std::unique_ptr<ControlReader> control_reader_;
+  Mutex control_mutex_;
+  std::unique_ptr<ControlReader> control_reader_ WRITEAHEAD_GUARDED_BY(control_mutex_);
+  std::atomic<ControlReader*> control_ = nullptr;  // the same, which stays once it is there
 };
 
 /// Permission bits of a directory whose files get `file_mode`: who may read may also search.

@@ -132,32 +132,44 @@ FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t
 
 }  // namespace
 
+namespace {
+
+template <class Accept>
+Result<ScanStop> scan(FrameSource& source, SegmentContents& contents, Lsn limit, Lsn frames_end,
+                      const Accept& accept) {
+  while (contents.end_lsn < limit) {
+    auto frame = source.at(contents.end_lsn, frames_end);
+    if (!frame) return std::unexpected(frame.error());
+    if (!*frame) return ScanStop::no_frame;
+    const FrameHeader& found = (*frame)->header;
+    if (found.epoch < contents.last_epoch) return ScanStop::stale_epoch;
+    if (found.kind == FrameKind::seal) return ScanStop::seal;
+    if (found.first_ordinal != contents.end_ordinal) return ScanStop::wrong_ordinal;
+    const FramePart part = walk_below(**frame, source.binding(), contents.digest, limit);
+    if (!part.is_whole) return ScanStop::broken_body;
+    if (!part.is_boundary) return ScanStop::no_boundary;
+    contents.extend(part.header, part.digest);
+    accept(part.header, part.digest);
+  }
+  return ScanStop::limit;
+}
+
+}  // namespace
+
 Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header, Lsn limit,
                                ScanLimit kind) {
   const Lsn frames_end = kind == ScanLimit::is_between_frames ? limit : frames_end_of(header);
   ScanResult result{.contents = SegmentContents::empty(header), .stop = ScanStop::limit};
-  SegmentContents& contents = result.contents;
-  while (contents.end_lsn < limit) {
-    auto frame = source.at(contents.end_lsn, frames_end);
-    if (!frame) return std::unexpected(frame.error());
-    result.stop = ScanStop::no_frame;
-    if (!*frame) return result;
-    const FrameHeader& found = (*frame)->header;
-    result.stop = ScanStop::stale_epoch;
-    if (found.epoch < contents.last_epoch) return result;
-    result.stop = ScanStop::seal;
-    if (found.kind == FrameKind::seal) return result;
-    result.stop = ScanStop::wrong_ordinal;
-    if (found.first_ordinal != contents.end_ordinal) return result;
-    const FramePart part = walk_below(**frame, source.binding(), contents.digest, limit);
-    result.stop = ScanStop::broken_body;
-    if (!part.is_whole) return result;
-    result.stop = ScanStop::no_boundary;
-    if (!part.is_boundary) return result;
-    contents.extend(part.header, part.digest);
-  }
-  result.stop = ScanStop::limit;
+  const auto stop =
+      scan(source, result.contents, limit, frames_end, [](const FrameHeader&, uint64_t) {});
+  if (!stop) return std::unexpected(stop.error());
+  result.stop = *stop;
   return result;
+}
+
+Result<ScanStop> scan_on(FrameSource& source, SegmentContents& contents, Lsn limit,
+                         const std::function<void(const FrameHeader&, uint64_t digest)>& accept) {
+  return scan(source, contents, limit, limit, accept);
 }
 
 Result<std::optional<Seal>> read_seal(FrameSource& source, Lsn end_lsn) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -77,6 +78,12 @@ enum class ScanLimit : uint8_t {
 [[nodiscard]] Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header,
                                              Lsn limit,
                                              ScanLimit kind = ScanLimit::is_between_frames);
+
+/// Goes on from what `contents` holds: accepts frames up to `limit`, which lies between frames, and
+/// shows each to `accept` with the digest behind it.
+[[nodiscard]] Result<ScanStop> scan_on(
+    FrameSource& source, SegmentContents& contents, Lsn limit,
+    const std::function<void(const FrameHeader&, uint64_t digest)>& accept);
 
 /// The seal at `end_lsn`, if one is there and verifies.
 [[nodiscard]] Result<std::optional<Seal>> read_seal(FrameSource& source, Lsn end_lsn);

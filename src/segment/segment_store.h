@@ -5,6 +5,7 @@
 // the root is the attributes of another one. Errors carry path and offset.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -174,6 +175,13 @@ class SegmentStore {
   virtual void announce_truncation(uint64_t count) = 0;
   /// Tells followers of another epoch of the same owner, and of an end that may have gone back.
   virtual void announce(const RootState& root) = 0;
+  /// The signs of the page, whether it is stale or not; nothing if there is none. Wait-free.
+  [[nodiscard]] virtual std::optional<ControlSigns> control_signs() = 0;
+  /// Sleeps until they differ from `seen`, for `timeout` at the longest. False, at once, if there
+  /// is no page.
+  [[nodiscard]] virtual bool wait_for_change(uint64_t seen, std::chrono::nanoseconds timeout) = 0;
+  /// Ends the waits of this process, maybe those of others, too.
+  virtual void interrupt_waits() = 0;
   /// What the present writer tells, if there is one of this boot; its page may be stale.
   [[nodiscard]] virtual std::optional<ControlState> read_control() = 0;
   /// Whether the writer that `state` names still runs.

@@ -51,6 +51,8 @@ void SegmentTable::add(Addition addition) {
     SegmentView& before = entries_.rbegin()->second.view;
     WRITEAHEAD_CHECK(header.number > before.header.number);
     before.is_closed = true;
+    // Somebody else wrote on in it: it is looked at before it is used.
+    if (entries_.rbegin()->second.contents.end_lsn != header.base_lsn) before.is_verified = false;
     // What the link says; for a segment that was active until now it says the same.
     before.end_lsn = header.base_lsn;
     before.end_ordinal = header.base_ordinal;
@@ -163,6 +165,8 @@ void SegmentTable::truncate(Addition addition, std::optional<SegmentContents> ke
     if (kept) {
       entry.view.is_verified = true;
       entry.contents = std::move(*kept);
+    } else if (entry.contents.end_lsn != header.base_lsn) {
+      entry.view.is_verified = false;
     }
   }
   while (!ends_.empty() && ends_.back().end_lsn >= header.base_lsn) ends_.pop_back();

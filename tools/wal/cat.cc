@@ -7,8 +7,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
+#include "interruption.h"
 #include "option.h"
 #include "output.h"
 #include "record_format.h"
@@ -28,6 +30,7 @@ struct CatOptions {
   std::optional<uint64_t> from;
   std::optional<uint64_t> count;
   std::optional<uint64_t> last;
+  bool follows = false;
   RecordFormat format = RecordFormat::text;
 };
 
@@ -59,11 +62,22 @@ Outcome<Lsn> find_start(const ReadOnlyLog& log, const CatOptions& options) {
   return options.from ? Lsn(*options.from) : log.first_lsn();
 }
 
+/// Up to what is durable; or on and on, until `stop` is asked for. Whoever waits has shown before
+/// what there is.
 Outcome<void> print_records(const ReadOnlyLog& log, Lsn from, const CatOptions& options,
-                            Output& out) {
+                            Output& out, const std::stop_token& stop) {
   auto reader = log.reader(from);
   for (uint64_t printed = 0; out.is_open() && printed != options.count; ++printed) {
-    const auto record = reader.next();
+    if (stop.stop_requested()) {
+      break;
+    }
+    auto record = reader.next();
+    if (!record && options.follows) {
+      if (auto flushed = out.flush(); !flushed || !out.is_open()) {
+        return flushed;
+      }
+      record = reader.wait_next(stop);
+    }
     if (!record) {
       break;
     }
@@ -76,6 +90,12 @@ Outcome<void> print_records(const ReadOnlyLog& log, Lsn from, const CatOptions& 
 }
 
 Outcome<void> cat(const CatOptions& options) {
+  Interruption interruption;
+  if (options.follows) {
+    if (auto started = interruption.start(); !started) {
+      return started;
+    }
+  }
   const auto log = ReadOnlyLog::open(options.directory);
   if (!log) {
     return failure_of(log.error());
@@ -85,7 +105,7 @@ Outcome<void> cat(const CatOptions& options) {
     return std::unexpected(start.error());
   }
   Output out(STDOUT_FILENO);
-  auto printed = print_records(*log, *start, options, out);
+  auto printed = print_records(*log, *start, options, out, interruption.token());
   const auto flushed = out.flush();
   return printed ? flushed : printed;
 }
@@ -102,6 +122,9 @@ Verb add_cat(CLI::App& application) {
   from->type_name("LSN");
   add_number(verb, "--count", options->count, 0, "Print at most N records");
   add_number(verb, "--last", options->last, 0, "Begin N records before the end")->excludes(from);
+  verb.add_flag("--follow", options->follows,
+                "Go on with what is appended, by any writer, until SIGINT (exit code 0),\n"
+                "until nobody reads the output any more, or --count");
   static const std::map<std::string, RecordFormat> kFormats = {
       {"text", RecordFormat::text},
       {"json", RecordFormat::json},
@@ -119,9 +142,11 @@ Verb add_cat(CLI::App& application) {
       ->check(CLI::IsMember({"text", "json", "hex", "length-prefixed"}))
       ->type_name("FORMAT");
   verb.footer(
-      "Works on a log that another process is writing: prints what is durable when it starts.\n"
+      "Works on a log that another process is writing: prints what is durable when it starts,\n"
+      "and with --follow each record as soon as it is durable.\n"
       "Example:\n"
-      "  wal cat data --last 10 --format json");
+      "  wal cat data --last 10 --format json\n"
+      "  wal cat data --last 0 --follow");
   return {.parser = &verb, .run = [options] { return cat(*options); }};
 }
 
