@@ -1,6 +1,10 @@
-# Runs PROGRAM in DIRECTORY, which is made empty before.
+# Runs PROGRAM in DIRECTORY, which is made empty before; by SCRIPT, if that is there.
 file(REMOVE_RECURSE ${DIRECTORY})
 file(MAKE_DIRECTORY ${DIRECTORY})
+if(EXISTS ${SCRIPT})
+  include(${SCRIPT})
+  return()
+endif()
 execute_process(COMMAND ${PROGRAM} WORKING_DIRECTORY ${DIRECTORY} RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "${PROGRAM} ended with ${result}")
