@@ -184,7 +184,22 @@ Result<void> Cursor::enter_segment(const SegmentView& segment, const IndexEntry&
   return {};
 }
 
+/// The segment that was looked up may leave the log before it is entered, and the position still be
+/// good: as the end of what was trimmed, or of what a truncation left.
 Result<void> Cursor::place() {
+  while (true) {
+    auto placed = place_once();
+    if (placed) return placed;
+    const ErrorCode code = placed.error().code();
+    const bool is_overtaken =
+        (code == ErrorCode::trimmed && position_ >= view_->first_lsn()) ||
+        (code == ErrorCode::truncated && view_->table().truncations() != truncations_);
+    if (!is_overtaken) return placed;
+    if (auto followed = follow_truncation(); !followed) return followed;
+  }
+}
+
+Result<void> Cursor::place_once() {
   const Lsn from = position_;
   const auto not_found = [&] {
     return std::unexpected(

@@ -44,6 +44,7 @@ class Cursor {
 
   [[nodiscard]] Result<void> follow_truncation();
   [[nodiscard]] Result<void> place();
+  [[nodiscard]] Result<void> place_once();
   [[nodiscard]] Result<void> enter_segment(const SegmentView& segment, const IndexEntry& start);
   [[nodiscard]] Result<bool> enter_frame();
   [[nodiscard]] Result<bool> advance_segment();

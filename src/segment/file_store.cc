@@ -358,8 +358,9 @@ Result<std::string> FileStore::save_torn(uint64_t number, Lsn lsn, SegmentReader
 }
 
 void FileStore::release() {
-  // Before the lock is given back: the page is the next owner's then.
-  if (control_writer_) control_writer_->withdraw();
+  // Once: a reader may keep the store for long, and the page is the next owner's when the lock was
+  // given back.
+  if (control_writer_ && root_ != nullptr) control_writer_->withdraw();
   root_.reset();
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -34,8 +35,11 @@ class Follower {
             ++count_;
             count_.notify_all();
           } while (got_.back()[0] >= '0' && got_.back()[0] <= '9');
+          count_ = kEnded;
+          count_.notify_all();
         }) {}
 
+  /// Waits until it got so much, or has ended.
   void await(uint64_t count) {
     for (auto now = count_.load(); now < count; now = count_.load()) count_.wait(now);
   }
@@ -47,6 +51,8 @@ class Follower {
   }
 
  private:
+  static constexpr uint64_t kEnded = UINT64_MAX;
+
   Reader reader_;
   std::vector<std::string> got_;
   std::atomic<uint64_t> count_ = 0;

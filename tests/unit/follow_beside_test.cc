@@ -125,6 +125,21 @@ TEST_F(FollowBesideTest, follower_goes_on_under_the_next_writer) {
   EXPECT_EQ(follower.got(), numbers(300, "stopped"));
 }
 
+// The page belongs to whoever has the lock: what is left of an earlier owner leaves it alone.
+TEST_F(FollowBesideTest, log_that_was_closed_does_not_silence_its_successor) {
+  auto old = std::make_unique<Log>(open(env_));
+  append(*old, 0, 1);
+  std::optional<Reader> kept(old->reader(old->first_lsn()));
+  ASSERT_TRUE(old->close());
+  Log next = open(env_);
+  old.reset();
+  EXPECT_EQ(wait(*kept), "0");
+  kept.reset();
+  const auto report = ReadOnlyLog::verify("/log", {.env = reading_.get()});
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->is_live);
+}
+
 // What was written and not told of is judged as the next opening would judge it.
 TEST_F(FollowBesideTest, writer_that_is_killed_leaves_what_the_next_one_keeps) {
   auto first = env_.another_process(3000);
