@@ -107,12 +107,12 @@ Result<void> LogState::apply(const Trim& trim, const ProvenPosition& proven) {
   if (auto written = write_root(std::move(next)); !written) return written;
   view_->table().trim(trim.first);
   view_->table().mapped().remove(0, trim.first.number);
-  trimmed_.add(trim.dropped);
+  trimmed_.add(trim.dropped, true);
   return {};
 }
 
 Result<void> LogState::remove_trimmed() {
-  if (auto removed = trimmed_.remove(); !removed) return fail(removed.error());
+  if (auto removed = trimmed_.remove(standbys_.target()); !removed) return fail(removed.error());
   committer_->retry_admission();
   return {};
 }
@@ -207,7 +207,7 @@ Result<void> LogState::commit(Truncation truncation) {
                        .position = position});
   store_->announce(root_);
   progress_->move_on();  // Readers above the cut are told.
-  trimmed_.add(cut.voided);
+  trimmed_.add(cut.voided, false);
   return {};
 }
 

@@ -101,12 +101,12 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
       report_(std::move(recovered.report)),
       progress_(std::make_shared<OwnProgress>(env, store_->path())),
       quota_(options.quota_bytes),
+      trimmed_(*store_, quota_, recovered.trimmed),
       standbys_(
-          *store_, quota_, options,
+          *store_, quota_, trimmed_, options,
           recovered.active ? recovered.active_header.number + 1 : recovered.root.first.number),
       completions_(std::make_shared<Completions>(options.executor)),
       root_(std::move(recovered.root)),
-      trimmed_(*store_, quota_, std::move(recovered.trimmed)),
       sealer_(*store_, *recovered.table, root_.epoch),
       limits_(options, env, recovered.table->all(), recovered.last_time_ns) {
   for (const SegmentView& segment : recovered.table->all()) {
@@ -266,8 +266,9 @@ Result<void> LogState::prove(bool is_clean) {
 /// do.
 Result<BackgroundThread::Pause> LogState::housekeep() {
   using Part = Result<BackgroundThread::Pause> (LogState::*)();
-  constexpr std::array<Part, 4> kParts{&LogState::seal, &LogState::obey_limits,
-                                       &LogState::prepare_standby, &LogState::prove_idle};
+  constexpr std::array<Part, 5> kParts{&LogState::seal, &LogState::obey_limits,
+                                       &LogState::prepare_standby, &LogState::remove_useless,
+                                       &LogState::prove_idle};
   auto pause = BackgroundThread::kForEver;
   for (const Part part : kParts) {
     auto next = (this->*part)();
@@ -292,6 +293,13 @@ Result<BackgroundThread::Pause> LogState::prepare_standby() {
   if (made) return *made ? BackgroundThread::kNone : BackgroundThread::kForEver;
   standby_retry_ns_ = now + static_cast<uint64_t>(kRetryTime.count());
   return kRetryTime;
+}
+
+/// What was to be recycled and turned out to be in use.
+Result<BackgroundThread::Pause> LogState::remove_useless() {
+  auto removed = trimmed_.remove(standbys_.target());
+  if (!removed) return std::unexpected(removed.error());
+  return *removed ? BackgroundThread::kNone : BackgroundThread::kForEver;
 }
 
 Result<BackgroundThread::Pause> LogState::prove_idle() {
@@ -367,7 +375,8 @@ Result<void> LogState::finish() {
   }
   if (auto proven = prove(true); !proven) return proven;
   // Last, since the log is sound without it.
-  return trimmed_.remove();
+  if (auto removed = trimmed_.remove(0); !removed) return std::unexpected(removed.error());
+  return {};
 }
 
 Stats LogState::stats() const {
@@ -375,6 +384,7 @@ Stats LogState::stats() const {
   MutexLock lock(mutex_);
   stats.seals = sealer_.seals_written();
   stats.standbys = standbys_.ready();
+  stats.recycled = standbys_.recycled();
   return stats;
 }
 

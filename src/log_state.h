@@ -95,6 +95,7 @@ class LogState : public std::enable_shared_from_this<LogState> {
   [[nodiscard]] Result<BackgroundThread::Pause> seal() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<BackgroundThread::Pause> obey_limits() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<BackgroundThread::Pause> prepare_standby() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<BackgroundThread::Pause> remove_useless() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<BackgroundThread::Pause> prove_idle() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> refuse_async(const Error& error, CompletionTarget& target,
                                           bool can_wait);
@@ -129,6 +130,7 @@ class LogState : public std::enable_shared_from_this<LogState> {
   const std::shared_ptr<OwnProgress> progress_;
   std::shared_ptr<ReadView> view_;
   SpaceQuota quota_;
+  TrimmedSegments trimmed_;
   StandbyKeeper standbys_;
   const std::shared_ptr<Completions> completions_;
   std::unique_ptr<Committer> committer_;
@@ -137,7 +139,6 @@ class LogState : public std::enable_shared_from_this<LogState> {
 
   mutable Mutex mutex_;  // background work, trims and close(): one at a time
   RootState root_ WRITEAHEAD_GUARDED_BY(mutex_);
-  TrimmedSegments trimmed_ WRITEAHEAD_GUARDED_BY(mutex_);
   Sealer sealer_ WRITEAHEAD_GUARDED_BY(mutex_);
   bool is_released_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
   uint64_t standby_retry_ns_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;

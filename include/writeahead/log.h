@@ -144,8 +144,9 @@ class WRITEAHEAD_EXPORT Log {
   [[nodiscard]] uint64_t epoch() const;
 
   /// Gives up what lies below the smallest of `lsn` and all holds, in whole segments, and their
-  /// space. `lsn` need not be a record's address. At or beyond the end, all records go and the log
-  /// is empty; the next record gets the address and the number that it would have had anyway.
+  /// space, but for what Options::standby_segments keeps to be used again. `lsn` need not be a
+  /// record's address. At or beyond the end, all records go and the log is empty; the next record
+  /// gets the address and the number that it would have had anyway.
   ///
   /// Needs no space. Durable on return; on a crash before that, the log begins at the old position
   /// or at the new one. Views and the segment that a reader is in stay readable; new reads below

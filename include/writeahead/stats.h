@@ -22,6 +22,7 @@ struct Stats {
   uint64_t no_space = 0;         ///< Appends refused for want of space.
   uint64_t async_bytes = 0;      ///< Bytes of async and buffered appends that are on their way now.
   uint64_t standbys = 0;         ///< Segments that are ready to be used.
+  uint64_t recycled = 0;         ///< Segments that were made ready of trimmed ones.
   SyncMethod sync_method = SyncMethod::automatic;  ///< The method in use.
   bool recovery_reads_device = true;  ///< False where direct reads are refused, so that recovery
                                       ///< has to trust the page cache and writes the tail again.

@@ -167,6 +167,7 @@ SegmentHeader Committer::next_header(const PendingFrame& frame, uint64_t time_ns
                        .base_ordinal = frame.first_ordinal(),
                        .prepared_bytes = frame.place().writer->bytes(),
                        .created_ns = std::max(time_ns, position_.time_ns),
+                       .ignorable_features = features_of(*frame.place().writer),
                        .link = {}};
   if (active_ != nullptr) {
     header.cause = SegmentCause::rotate;

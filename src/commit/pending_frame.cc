@@ -76,6 +76,7 @@ void PendingFrame::grow(uint64_t bytes, uint64_t records, uint64_t payload_bytes
 }
 
 PendingAppend* PendingFrame::release() {
+  place_ = {};
   last_ = first_waiter_ = nullptr;
   return std::exchange(first_, nullptr);
 }

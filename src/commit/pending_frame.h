@@ -71,7 +71,7 @@ class PendingFrame {
   /// The first one whose thread waits; null if there is none.
   [[nodiscard]] PendingAppend* first_waiter() const { return first_waiter_; }
   [[nodiscard]] PendingAppend* first() const { return first_; }
-  /// Gives up the appends, linked by next.
+  /// Gives up the appends, linked by next, and the segment, which could not be recycled else.
   [[nodiscard]] PendingAppend* release();
 
   // What becomes of it; the committer's.

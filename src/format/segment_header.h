@@ -63,6 +63,10 @@ inline constexpr uint64_t kSegmentHeaderBytes = kBlockBytes;
 /// Required feature bits that this version understands.
 inline constexpr uint64_t kKnownFeatures = 0;
 
+/// Ignorable feature bit: the file held another segment before, and bytes of that one may stand
+/// behind the frames. Without it all is zero there.
+inline constexpr uint64_t kRecycledFeature = 1;
+
 /// No number, epoch, ordinal or address of a real log comes near: what is above was forged, and is
 /// refused before anything could overflow.
 inline constexpr uint64_t kMaxCounter = 1ULL << 62;
@@ -90,6 +94,8 @@ struct SegmentHeader {
   uint64_t created_ns = 0;
   uint64_t ignorable_features = 0;
   SegmentLink link;
+
+  [[nodiscard]] bool is_recycled() const { return (ignorable_features & kRecycledFeature) != 0; }
 };
 
 /// What a header block turned out to be.

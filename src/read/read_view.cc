@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "base/error.h"
@@ -70,7 +69,7 @@ void ReadView::count_search(Lsn lsn) {
 }
 
 bool ReadView::may_be_gone(const Error& error) {
-  return error.code() == ErrorCode::corruption || error.system_error() == ENOENT;
+  return error.code() == ErrorCode::corruption || is_gone(error);
 }
 
 /// Before damage is told, the writer is asked whether it took away what was read.

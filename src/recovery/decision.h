@@ -104,7 +104,7 @@ enum TailFact : uint8_t {
   ordinal_breaks,  ///< A frame header verifies at X, of no older epoch, with a wrong ordinal.
   witness_behind,  ///< Evidence behind X states a watermark above X.
   proven_above,    ///< The root proves more than X.
-  residue_behind,  ///< Some byte behind X is not zero.
+  residue_behind,  ///< Something of a frame is left behind X: find_evidence() says what counts.
   kTailFacts,
 };
 // NOLINTEND(readability-identifier-naming)

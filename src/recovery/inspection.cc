@@ -121,15 +121,16 @@ Result<std::optional<Inspector::Candidate>> Inspector::glance(uint64_t number) {
   if (number >= found.root.proven.number) return std::nullopt;
   auto head = store.read_head(number);
   if (!head) return std::unexpected(head.error());
-  const auto decoded = decode_segment_header(head->block.span());
+  if (!*head) return std::nullopt;
+  const auto decoded = decode_segment_header((*head)->block.span());
   if (decoded.state != HeaderState::valid || decoded.header.number != number ||
       decoded.header.log_id != found.root.log_id) {
     return std::nullopt;
   }
   return Candidate{.number = number,
                    .segment = {.header = decoded.header,
-                               .path = std::move(head->path),
-                               .file_bytes = head->bytes},
+                               .path = std::move((*head)->path),
+                               .file_bytes = (*head)->bytes},
                    .verdict = SegmentVerdict::data};
 }
 
@@ -168,7 +169,11 @@ Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
       found.root.proven != ProvenPosition{found.root.first.number, found.root.first.lsn} &&
       !(is_cut && found.root.proven.lsn == found.root.truncation.base_lsn);
   if (!facts[header_own] && !facts[header_foreign]) {
-    auto orphans = find_orphans(**reader, SegmentBinding::of(found.root.log_id, number));
+    // Without a frame at its base an unused segment is a standby, whatever else it holds.
+    const bool is_base_enough = facts[header_unused] && !is_cut;
+    auto orphans =
+        find_orphans(**reader, SegmentBinding::of(found.root.log_id, number),
+                     is_base_enough ? OrphanSearch::only_behind_a_base : OrphanSearch::everywhere);
     if (!orphans) return std::unexpected(orphans.error());
     facts[orphan_at_base] = orphans->at_base;
     facts[orphan_states_watermark] = orphans->states_watermark;
@@ -189,7 +194,8 @@ Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
                                 .base_ordinal = mark.ordinal,
                                 .prepared_bytes = candidate.segment.file_bytes,
                                 .created_ns = 0,
-                                .ignorable_features = 0,
+                                // Maybe so: then nothing behind is taken for a part of it.
+                                .ignorable_features = kRecycledFeature,
                                 .link = mark.link};
   }
   return candidate;
@@ -351,7 +357,7 @@ Result<void> Inspector::judge_tail() {
   if (durable) {
     facts[proven_above] = scan->stop != ScanStop::limit;
   } else {
-    auto evidence = find_evidence(last, binding, header.base_lsn, end, tail.contents.last_epoch);
+    auto evidence = find_evidence(last, binding, header, end, tail.contents.last_epoch);
     if (!evidence) return std::unexpected(evidence.error());
     facts[sealed_at_end] = scan->stop == ScanStop::seal;
     facts[ordinal_breaks] = scan->stop == ScanStop::wrong_ordinal;

@@ -29,10 +29,6 @@ struct Observation {
 /// left with bytes that only a cache holds.
 [[nodiscard]] Result<void> settle_observed(Observation& observation);
 
-/// Whether a file was removed between being seen and being opened: a standby, or a segment that a
-/// writer trimmed. Another look finds what is left.
-[[nodiscard]] bool is_gone(const Error& error);
-
 /// Reads everything that was found and compares it.
 [[nodiscard]] Result<VerifyReport> verify_observed(SegmentStore& store,
                                                    const Observation& observation);

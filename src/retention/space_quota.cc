@@ -2,6 +2,8 @@
 // A log may be above its quota at opening, when the quota was lowered: then nothing more is let in.
 #include "retention/space_quota.h"
 
+#include <utility>
+
 namespace writeahead::internal {
 
 bool SpaceQuota::try_take(uint64_t number, uint64_t bytes) {
@@ -18,6 +20,15 @@ void SpaceQuota::take(uint64_t number, uint64_t bytes) {
   MutexLock lock(mutex_);
   bytes_of_[number] += bytes;
   used_ += bytes;
+}
+
+void SpaceQuota::rename(uint64_t from, uint64_t to) {
+  MutexLock lock(mutex_);
+  // The node moves: this needs no memory.
+  auto counted = bytes_of_.extract(from);
+  if (counted.empty()) return;
+  counted.key() = to;
+  bytes_of_.insert(std::move(counted));
 }
 
 void SpaceQuota::give_back(uint64_t number) {

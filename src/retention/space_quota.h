@@ -21,6 +21,8 @@ class SpaceQuota {
   [[nodiscard]] bool try_take(uint64_t number, uint64_t bytes) WRITEAHEAD_EXCLUDES(mutex_);
   /// Counts a segment that is there, room or not.
   void take(uint64_t number, uint64_t bytes) WRITEAHEAD_EXCLUDES(mutex_);
+  /// A segment goes on under another number.
+  void rename(uint64_t from, uint64_t to) WRITEAHEAD_EXCLUDES(mutex_);
   /// A segment is gone. Does nothing for one that was not counted.
   void give_back(uint64_t number) WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] uint64_t limit() const { return limit_; }

@@ -1,10 +1,11 @@
-// Making standbys: create, fill, sync, name.
-// Nothing here touches a segment that ever took data.
+// Making standbys: create or recycle, fill, sync, name.
+// Nothing here touches a segment that is a part of the log.
 #include "retention/standby_keeper.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -21,10 +22,11 @@ constexpr uint64_t kLargestGroup = 8;
 
 }  // namespace
 
-StandbyKeeper::StandbyKeeper(SegmentStore& store, SpaceQuota& quota, const Options& options,
-                             uint64_t next_number)
+StandbyKeeper::StandbyKeeper(SegmentStore& store, SpaceQuota& quota, TrimmedSegments& trimmed,
+                             const Options& options, uint64_t next_number)
     : store_(store),
       quota_(quota),
+      trimmed_(trimmed),
       standby_bytes_(prepared_bytes_for(options.segment_bytes)),
       target_(options.standby_segments.value_or(
           std::clamp(kAheadBytes / standby_bytes_, kLeastAhead, kMostAhead))),
@@ -72,6 +74,16 @@ Error StandbyKeeper::quota_error() const {
 
 Result<bool> StandbyKeeper::make(uint64_t needed_bytes) {
   MutexLock work_lock(work_mutex_);
+  auto made = try_make(needed_bytes);
+  const bool is_short = made ? !*made : made.error().code() == ErrorCode::no_space;
+  if (!is_short) return made;
+  // What is kept to be recycled has the space that is wanted.
+  auto removed = trimmed_.remove(0);
+  if (!removed) return removed;
+  return *removed ? try_make(needed_bytes) : made;
+}
+
+Result<bool> StandbyKeeper::try_make(uint64_t needed_bytes) {
   while (true) {
     Standby next;
     {
@@ -140,17 +152,63 @@ Result<bool> StandbyKeeper::work(uint64_t wanted) {
   return true;
 }
 
-/// False if the quota is used up.
+/// A trimmed segment that has the next number now; null if there is none that can be used.
+std::shared_ptr<SegmentWriter> StandbyKeeper::recycle() {
+  while (const auto trimmed = trimmed_.take()) {
+    std::shared_ptr<SegmentWriter> writer;
+    try {
+      writer = store_.recycle(*trimmed, next_number_, standby_bytes_);
+    } catch (const std::bad_alloc&) {
+      trimmed_.refuse(*trimmed);
+      throw;
+    }
+    if (writer == nullptr) {
+      trimmed_.refuse(*trimmed);
+      continue;
+    }
+    trimmed_.forget(*trimmed);
+    quota_.rename(*trimmed, next_number_);
+    recycled_.fetch_add(1, std::memory_order_relaxed);
+    return writer;
+  }
+  return nullptr;
+}
+
+/// The memory comes first: a file that was made would be left behind. False if the quota is used
+/// up.
 Result<bool> StandbyKeeper::begin() {
-  if (!quota_.try_take(next_number_, standby_bytes_)) return false;
-  unfinished_.emplace_back();  // The memory first: a created file would be left behind.
+  unfinished_.emplace_back();
+  Result<bool> begun = false;
+  try {
+    begun = begin_last();
+  } catch (const std::bad_alloc&) {
+    unfinished_.pop_back();
+    throw;
+  }
+  if (!begun || !*begun) {
+    unfinished_.pop_back();
+  } else {
+    ++next_number_;
+  }
+  return begun;
+}
+
+Result<bool> StandbyKeeper::begin_last() {
+  Standby& standby = unfinished_.back();
+  standby.number = next_number_;
+  standby.writer = recycle();
+  const uint64_t recycled_bytes = standby.writer != nullptr ? standby.writer->bytes() : 0;
+  if (!quota_.try_take(next_number_, standby_bytes_ - recycled_bytes)) {
+    if (standby.writer != nullptr) give_up_file(next_number_);
+    return false;
+  }
+  if (standby.writer != nullptr) return true;
   auto created = store_.create(next_number_);
   if (!created) {
     quota_.give_back(next_number_);
-    unfinished_.pop_back();
     return std::unexpected(created.error());
   }
-  unfinished_.back() = {.number = next_number_++, .writer = std::move(*created)};
+  standby.writer = std::move(*created);
   return true;
 }
 
@@ -177,9 +235,13 @@ void StandbyKeeper::drop_unfinished() {
 
 void StandbyKeeper::drop_last() {
   next_number_ = unfinished_.back().number;
-  store_.discard(next_number_);
-  quota_.give_back(next_number_);
+  give_up_file(next_number_);
   unfinished_.pop_back();
+}
+
+void StandbyKeeper::give_up_file(uint64_t number) {
+  store_.discard(number);
+  quota_.give_back(number);
 }
 
 }  // namespace writeahead::internal

@@ -2,7 +2,8 @@
 //
 // A standby has its name, size and blocks durable before it is ready. They are made several at a
 // time, because the syncs of a group cost little more than one, and in slices, because the thread
-// that makes them has other work. Numbers are handed out in order and without a gap.
+// that makes them has other work. A trimmed segment is recycled where there is one: its blocks are
+// there, and need not be filled. Numbers are handed out in order and without a gap.
 #pragma once
 
 #include <atomic>
@@ -13,6 +14,7 @@
 
 #include "base/mutex.h"
 #include "retention/space_quota.h"
+#include "retention/trimmed_segments.h"
 #include "segment/segment_store.h"
 #include "writeahead/options.h"
 #include "writeahead/result.h"
@@ -29,8 +31,8 @@ struct Standby {
 class StandbyKeeper {
  public:
   /// Segments of Options::segment_bytes, from `next_number` on.
-  StandbyKeeper(SegmentStore& store, SpaceQuota& quota, const Options& options,
-                uint64_t next_number);
+  StandbyKeeper(SegmentStore& store, SpaceQuota& quota, TrimmedSegments& trimmed,
+                const Options& options, uint64_t next_number);
 
   /// The next standby if it is ready and has room for so many bytes of header and frames.
   [[nodiscard]] std::optional<Standby> take(uint64_t needed_bytes) WRITEAHEAD_EXCLUDES(mutex_);
@@ -39,7 +41,8 @@ class StandbyKeeper {
   /// Takes one back that was not used; the next one again.
   void give_back(Standby standby) WRITEAHEAD_EXCLUDES(mutex_);
   /// Makes the next one, or makes it longer, so that take() would have it; false if the quota is
-  /// used up. `no_space` leaves all as it was. Throws only std::bad_alloc.
+  /// used up. `no_space` leaves all as it was, but that nothing is kept for recycling any more.
+  /// Throws only std::bad_alloc.
   [[nodiscard]] Result<bool> make(uint64_t needed_bytes) WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
   /// Whether the quota would allow so much if all else was trimmed.
   [[nodiscard]] bool may_fit_later(uint64_t needed_bytes) const;
@@ -52,18 +55,27 @@ class StandbyKeeper {
   /// Standbys that are ready, and the bytes of one.
   [[nodiscard]] uint64_t ready() const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] uint64_t standby_bytes() const { return standby_bytes_; }
+  /// How many are kept ready; as many trimmed segments are of use.
+  [[nodiscard]] uint64_t target() const { return target_; }
+  /// How many were made of trimmed segments.
+  [[nodiscard]] uint64_t recycled() const { return recycled_.load(std::memory_order_relaxed); }
 
  private:
+  [[nodiscard]] Result<bool> try_make(uint64_t needed_bytes) WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<bool> work(uint64_t wanted) WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_unfinished() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_last() WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<bool> begin() WRITEAHEAD_REQUIRES(work_mutex_);
+  [[nodiscard]] Result<bool> begin_last() WRITEAHEAD_REQUIRES(work_mutex_);
+  [[nodiscard]] std::shared_ptr<SegmentWriter> recycle() WRITEAHEAD_REQUIRES(work_mutex_);
+  void give_up_file(uint64_t number);
   [[nodiscard]] Result<bool> lengthen(const Standby& standby, uint64_t bytes)
       WRITEAHEAD_REQUIRES(work_mutex_);
 
   SegmentStore& store_;
   SpaceQuota& quota_;
+  TrimmedSegments& trimmed_;
   const uint64_t standby_bytes_;  // of a standby
   const uint64_t target_;         // standbys to keep ready
   const uint64_t group_;          // standbys that share their syncs
@@ -72,6 +84,7 @@ class StandbyKeeper {
   std::deque<Standby> unfinished_ WRITEAHEAD_GUARDED_BY(work_mutex_);
   uint64_t filled_ WRITEAHEAD_GUARDED_BY(work_mutex_) = 0;   // of unfinished_, from its beginning
   uint64_t next_number_ WRITEAHEAD_GUARDED_BY(work_mutex_);  // to be created
+  std::atomic<uint64_t> recycled_ = 0;
 
   mutable Mutex mutex_;
   std::deque<Standby> ready_ WRITEAHEAD_GUARDED_BY(mutex_);

@@ -99,7 +99,7 @@ Truncation make_truncation(const RootState& before, CutPoint cut, uint64_t numbe
                  .base_ordinal = cut.ordinal,
                  .prepared_bytes = standby->bytes(),
                  .created_ns = created_ns,
-                 .ignorable_features = 0,
+                 .ignorable_features = features_of(*standby),
                  .link = cut.link};
   made.addition = SegmentTable::prepare(made.header, standby);
   put_header(made.header, made.buffer);

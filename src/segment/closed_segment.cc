@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "base/aligned_buffer.h"
+
 namespace writeahead::internal {
 
 Result<CheckedSegment> check_closed_segment(const std::shared_ptr<SegmentReader>& reader,
@@ -34,6 +36,17 @@ Result<CheckedSegment> check_closed_segment(const std::shared_ptr<SegmentReader>
   }
   checked.contents = std::move(scan->contents);
   return checked;
+}
+
+Result<bool> has_header(SegmentReader& segment, const SegmentHeader& header) {
+  AlignedBuffer block(kSegmentHeaderBytes);
+  if (auto read = segment.read(0, block.span(), ReadSource::device); !read) {
+    return std::unexpected(read.error());
+  }
+  const auto held = decode_segment_header(block.span());
+  return held.state == HeaderState::valid && held.header.log_id == header.log_id &&
+         held.header.number == header.number && held.header.epoch == header.epoch &&
+         held.header.base_lsn == header.base_lsn && held.header.link == header.link;
 }
 
 }  // namespace writeahead::internal

@@ -23,4 +23,8 @@ struct CheckedSegment {
 [[nodiscard]] Result<CheckedSegment> check_closed_segment(
     const std::shared_ptr<SegmentReader>& reader, const SegmentView& segment, ReadSource source);
 
+/// Whether the device holds this header: it may have been seen in a cache, or the segment may have
+/// been recycled since.
+[[nodiscard]] Result<bool> has_header(SegmentReader& segment, const SegmentHeader& header);
+
 }  // namespace writeahead::internal

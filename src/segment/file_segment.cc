@@ -1,5 +1,6 @@
 // Reading and writing a segment file.
-// All writes of a segment go through append(), fill() and settle(); nothing else changes its bytes.
+// All writes of a segment go through write(), fill_slice() and settle(); nothing else changes its
+// bytes.
 #include "segment/file_segment.h"
 
 #include <algorithm>
@@ -148,13 +149,15 @@ void FileSegment::keep_tail(uint64_t end, std::span<const std::byte> last_block)
   if (tail_offset_ != end) std::ranges::copy(last_block, tail_.span().begin());
 }
 
+/// Writes again what the device has there; through the page cache, if there is no other way.
 SystemResult<void> FileSegment::rewrite(uint64_t begin, uint64_t end) {
+  if (begin >= end) return {};
   AlignedBuffer slice(std::min(kSliceBytes, end - begin));
   for (uint64_t offset = begin; offset < end; offset += kSliceBytes) {
     const auto bytes = slice.span().first(std::min(kSliceBytes, end - offset));
-    auto count = file_->read_cached(offset, bytes);
+    auto count = file_->read_device(offset, bytes);
     if (!count) return std::unexpected(count.error());
-    auto written = file_->write(offset, bytes.first(*count));
+    auto written = file_->write_blocks(offset, bytes.first(*count));
     if (!written) return written;
   }
   return {};
@@ -164,11 +167,13 @@ Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end
   // One whole block behind the end is written in any case: no file system may skip the flush that
   // makes the bytes before it, which were read from the device's volatile cache, durable. So is
   // the rest of the block of the end: a write that failed there may reach the medium at any later
-  // time unless it is overwritten.
+  // time unless it is overwritten. Where nothing is cut they are written as they are, be they zeros
+  // or of an earlier use of the file: a second recovery changes nothing.
   const uint64_t begin = file_->reads_device() ? round_down(end, kBlockBytes) : end;
+  const uint64_t file_end = round_down(bytes_, kBlockBytes);
   const uint64_t zeros_end =
-      std::min(round_down(bytes_, kBlockBytes),
-               std::max(round_up(cut_end, kBlockBytes), round_up(end, kBlockBytes) + kBlockBytes));
+      cut_end > end ? std::min(file_end, round_up(cut_end, kBlockBytes)) : begin;
+  const uint64_t settled_end = std::min(file_end, round_up(end, kBlockBytes) + kBlockBytes);
   end_ = end;
   if (auto loaded = load_tail(); !loaded) return loaded;
   SystemResult<void> done{};
@@ -177,6 +182,7 @@ Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end
   if (!file_->reads_device()) done = rewrite(std::min(proven, end), end);
   // CRASH: recovery finds the same frames, and what is left of the tail, and cuts it again.
   if (done) done = write_zeros(begin, zeros_end);
+  if (done) done = rewrite(zeros_end, settled_end);
   if (done) done = file_->sync();
   if (!done) {
     return std::unexpected(

@@ -20,7 +20,8 @@ namespace writeahead::internal {
 
 class FileSegment final : public SegmentWriter {
  public:
-  /// `end` is where the next append goes; 0 for a segment that is only read.
+  /// `file` has a shared lock. `end` is where the next append goes; 0 for a segment that is only
+  /// read.
   FileSegment(std::unique_ptr<BlockFile> file, std::string path, FileInfo info, SyncMethod method,
               uint64_t end);
 
@@ -39,6 +40,9 @@ class FileSegment final : public SegmentWriter {
   [[nodiscard]] Result<bool> fill_slice(uint64_t bytes) override;
   [[nodiscard]] Result<void> settle(uint64_t proven, uint64_t end, uint64_t cut_end) override;
   [[nodiscard]] bool is_shared() const override { return is_shared_; }
+  [[nodiscard]] bool is_recycled() const override { return is_recycled_; }
+  /// Before the first append.
+  void set_recycled() { is_recycled_ = true; }
 
  private:
   [[nodiscard]] Result<void> read_file(uint64_t offset, std::span<std::byte> out,
@@ -52,6 +56,7 @@ class FileSegment final : public SegmentWriter {
   const std::string path_;
   const SyncMethod method_;
   const bool is_shared_;
+  bool is_recycled_ = false;
   uint64_t bytes_;
   uint64_t end_;  // of what was placed; used by the one thread that writes
   std::atomic<uint64_t> cache_limit_ = 0;

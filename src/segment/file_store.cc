@@ -81,6 +81,7 @@ Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
   auto locked = root_->lock();
   if (!locked) return std::unexpected(locked.error());
   if (!*locked) return std::unexpected(locked_error());
+  is_owner_ = true;
   return {};
 }
 
@@ -206,6 +207,10 @@ Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, Op
     return std::unexpected(
         make_error(ErrorCode::io, "open segment", "it belongs to another user", {.path = path}));
   }
+  // From here on nobody recycles it. Refused, it is being recycled just now.
+  if (auto locked = (*file)->file().lock(LockKind::shared); !locked) {
+    return std::unexpected(io_error("lock segment", locked.error(), {.path = path}));
+  }
   return std::make_shared<FileSegment>(std::move(*file), std::move(path), *info, method_, end);
 }
 
@@ -214,31 +219,34 @@ Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
 }
 
 /// The lock comes first: whoever gets it before the header is read knows that nobody recycles the
-/// file from then on, so that what the header says stays true and the bytes never change.
+/// file from then on, so that what the header says stays true and the bytes never change. The
+/// header is read past the cache, since the file may have been recycled before, and be written just
+/// now.
 std::shared_ptr<MappedSegment> FileStore::map(const MappedRange& range) {
   const std::string name = segment_name(range.binding.number);
-  auto file = directory_->open(name, {});
-  if (!file || !(*file)->lock(LockKind::shared)) return nullptr;
+  auto file = BlockFile::open(*directory_, name, {});
+  if (!file || !(*file)->file().lock(LockKind::shared)) return nullptr;
   const uint64_t end = kSegmentHeaderBytes + (range.end_lsn - range.base_lsn);
   const uint64_t mapped_bytes = round_up(end, kBlockBytes);
   const auto info = (*file)->info();
   if (!info || !info->is_regular || info->bytes < mapped_bytes) return nullptr;
   AlignedBuffer block(kSegmentHeaderBytes);
-  const auto count = (*file)->read_at(0, block.span());
+  const auto count = (*file)->read_device(0, block.span());
   if (!count || *count != kSegmentHeaderBytes) return nullptr;
   const auto decoded = decode_segment_header(block.span());
   if (decoded.state != HeaderState::valid || decoded.header.log_id != range.log_id ||
       decoded.header.number != range.binding.number || decoded.header.base_lsn != range.base_lsn) {
     return nullptr;
   }
-  auto region = (*file)->map({.bytes = mapped_bytes});
+  auto region = (*file)->file().map({.bytes = mapped_bytes});
   if (!region) return nullptr;
-  return std::make_shared<MappedSegment>(std::move(*file), std::move(*region),
+  return std::make_shared<MappedSegment>((*file)->release(), std::move(*region),
                                          join_path(path_, name), range);
 }
 
 /// One descriptor and one read: an opening makes these calls for every segment that there is.
-Result<SegmentHead> FileStore::read_head(uint64_t number) {
+Result<std::optional<SegmentHead>> FileStore::read_head(uint64_t number) {
+  if (!is_owner_) return std::nullopt;
   SegmentHead head{.path = join_path(path_, segment_name(number))};
   auto file = directory_->open(segment_name(number), {.random_access = true});
   if (!file) return std::unexpected(io_error("open segment", file.error(), {.path = head.path}));
@@ -277,10 +285,11 @@ Result<std::shared_ptr<SegmentWriter>> FileStore::create(uint64_t number) {
     discard(number);
     file = BlockFile::open(*directory_, name, flags);
   }
+  const auto locked = file ? (*file)->file().lock(LockKind::shared) : std::unexpected(file.error());
   std::string path = join_path(path_, name);
-  if (!file) {
+  if (!locked) {
     discard(number);  // The name may be there, if only the second descriptor was refused.
-    return std::unexpected(shortage_error("create segment", file.error(), {.path = path}));
+    return std::unexpected(shortage_error("create segment", locked.error(), {.path = path}));
   }
   return std::make_shared<FileSegment>(std::move(*file), std::move(path), FileInfo{}, method_,
                                        kSegmentHeaderBytes);
@@ -291,65 +300,6 @@ Result<void> FileStore::sync_names() {
     return std::unexpected(shortage_error("sync directory", synced.error(), {.path = path_}));
   }
   return {};
-}
-
-void FileStore::discard(uint64_t number) {
-  // Best effort: a file that stays behind is a standby, and goes at the next opening.
-  auto removed = directory_->remove(segment_name(number));
-  if (removed) removed = directory_->sync();
-  static_cast<void>(removed);
-}
-
-/// Makes sure that a segment holds no data even if its name comes back: a first write that failed
-/// may reach the medium at any later time, and so may a name whose removal was not synced.
-Result<void> FileStore::void_header(uint64_t number) {
-  const std::string name = segment_name(number);
-  SystemResult<void> done{};
-  auto file = BlockFile::open(*directory_, name, {.write = true, .random_access = true});
-  auto info = file ? (*file)->info() : std::unexpected(file.error());
-  if (info && info->is_regular && info->bytes >= kSegmentHeaderBytes) {
-    AlignedBuffer zeros(kSegmentHeaderBytes);
-    std::ranges::fill(zeros.span(), std::byte{0});
-    done = (*file)->write_blocks(0, zeros.span());
-    if (done) done = (*file)->sync();
-  }
-  if (!info) done = std::unexpected(info.error());
-  // A header goes only into blocks that were made before: where there are none, there is no header.
-  if (done || is_out_of_space(done.error())) return {};
-  return std::unexpected(
-      io_error("remove segment", done.error(), {.path = join_path(path_, name)}));
-}
-
-Result<void> FileStore::remove(std::span<const uint64_t> numbers) {
-  for (const uint64_t number : numbers) {
-    const std::string name = segment_name(number);
-    if (auto voided = void_header(number); !voided) return voided;
-    if (auto removed = directory_->remove(name); !removed) {
-      return std::unexpected(
-          io_error("remove segment", removed.error(), {.path = join_path(path_, name)}));
-    }
-  }
-  if (numbers.empty()) return {};
-  if (auto synced = directory_->sync(); !synced) {
-    return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
-  }
-  return {};
-}
-
-Result<std::vector<uint64_t>> FileStore::drop(std::span<const uint64_t> numbers) {
-  std::vector<uint64_t> kept;
-  kept.reserve(numbers.size());
-  for (const uint64_t number : numbers) {
-    // CRASH: any of them may be gone or not; an opening drops those that are left.
-    const auto removed = directory_->remove(segment_name(number));
-    if (!removed && removed.error().number != ENOENT) kept.push_back(number);
-  }
-  if (kept.size() == numbers.size()) return kept;
-  // The system may report an error of this directory once: nobody may be told of it in our place.
-  if (auto synced = directory_->sync(); !synced) {
-    return std::unexpected(io_error("sync directory", synced.error(), {.path = path_}));
-  }
-  return kept;
 }
 
 Result<std::string> FileStore::save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,

@@ -47,10 +47,12 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<std::vector<uint64_t>> list() override;
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> open(uint64_t number) override;
   [[nodiscard]] std::shared_ptr<MappedSegment> map(const MappedRange& range) override;
-  [[nodiscard]] Result<SegmentHead> read_head(uint64_t number) override;
+  [[nodiscard]] Result<std::optional<SegmentHead>> read_head(uint64_t number) override;
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                        uint64_t end) override;
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> create(uint64_t number) override;
+  [[nodiscard]] std::shared_ptr<SegmentWriter> recycle(uint64_t trimmed, uint64_t number,
+                                                       uint64_t most_bytes) override;
   [[nodiscard]] Result<void> sync_names() override;
   void discard(uint64_t number) override;
   [[nodiscard]] Result<void> remove(std::span<const uint64_t> numbers) override;
@@ -87,6 +89,7 @@ class FileStore final : public SegmentStore {
   uint32_t file_mode_ = 0600;
   SyncMethod method_ = SyncMethod::automatic;
   bool reads_device_ = false;
+  bool is_owner_ = false;
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;
   Mutex control_mutex_;

@@ -179,27 +179,81 @@ Result<std::optional<Seal>> read_seal(FrameSource& source, Lsn end_lsn) {
   return decode_seal((*frame)->header, (*frame)->bytes);
 }
 
-Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& binding, Lsn base_lsn,
-                               Lsn break_lsn, uint64_t epoch) {
+namespace {
+
+Result<bool> has_frame_at_base(SegmentReader& segment, const SegmentBinding& binding) {
+  if (segment.bytes() < kSegmentHeaderBytes + kFrameHeaderBytes) return false;
+  AlignedBuffer memory(kBlockBytes);
+  const auto bytes = memory.span().first(kFrameHeaderBytes);
+  if (auto read = segment.read(kSegmentHeaderBytes, bytes, ReadSource::device); !read) {
+    return std::unexpected(read.error());
+  }
+  const Lsn stated(frame_field::lsn.load(bytes));
+  return decode_frame_header(bytes, stated, binding).has_value();
+}
+
+/// What of a recycled file's residue does not need a header that verifies: offset behind it, or 0.
+Result<uint64_t> find_trace(SegmentReader& segment, const SegmentBinding& binding, uint64_t offset,
+                            Lsn lsn) {
+  AlignedBuffer memory(2 * kBlockBytes);
+  const auto bytes =
+      memory.span().first(std::min<uint64_t>(memory.size(), segment.bytes() - offset));
+  if (auto read = segment.read(offset, bytes, ReadSource::device); !read) {
+    return std::unexpected(read.error());
+  }
+  const uint64_t rest_of_block = round_up(offset, kBlockBytes) - offset;
+  bool is_trace = !is_zero(bytes.first(std::min<uint64_t>(rest_of_block, bytes.size())));
+  if (bytes.size() >= kFrameHeaderBytes) {
+    is_trace = is_trace || frame_field::lsn.load(bytes) == lsn.value() ||
+               (frame_field::magic.load(bytes) == kFrameMagic &&
+                frame_field::segment_number.load(bytes) == binding.number);
+  }
+  return is_trace ? offset + bytes.size() : 0;
+}
+
+}  // namespace
+
+Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& binding,
+                               const SegmentHeader& header, Lsn break_lsn, uint64_t epoch) {
   Evidence evidence;
-  const uint64_t begin = segment_offset(base_lsn, break_lsn);
+  const uint64_t begin = segment_offset(header.base_lsn, break_lsn);
+  if (begin >= segment.bytes()) return evidence;
   const auto window = [&](uint64_t offset, std::span<const std::byte> bytes) {
+    if (header.is_recycled()) return;
     if (const size_t end = nonzero_end(bytes); end != 0) evidence.residue_end = offset + end;
   };
   const auto visit = [&](uint64_t offset, std::span<const std::byte> bytes) {
-    const Lsn lsn = base_lsn + (offset - kSegmentHeaderBytes);
-    const auto header = decode_frame_header(bytes, lsn, binding);
-    if (!header || header->epoch < epoch) return;
-    if (header->watermark > break_lsn) evidence.has_witness = true;
+    const Lsn lsn = header.base_lsn + (offset - kSegmentHeaderBytes);
+    const auto frame = decode_frame_header(bytes, lsn, binding);
+    if (!frame) return;
+    if (header.is_recycled()) {
+      const uint64_t length = std::min(frame->length, segment.bytes() - offset);
+      evidence.residue_end = std::max(evidence.residue_end, offset + length);
+    }
+    if (frame->epoch >= epoch && frame->watermark > break_lsn) evidence.has_witness = true;
   };
   if (auto swept = sweep(segment, begin, window, visit); !swept) {
     return std::unexpected(swept.error());
   }
+  if (!header.is_recycled()) return evidence;
+  auto trace = find_trace(segment, binding, begin, break_lsn);
+  if (!trace) return std::unexpected(trace.error());
+  evidence.residue_end = std::max(evidence.residue_end, *trace);
+  if (evidence.residue_end != 0) {
+    const uint64_t least = std::min(begin + kCutWindowBytes, segment.bytes());
+    evidence.residue_end = std::max(evidence.residue_end, least);
+  }
   return evidence;
 }
 
-Result<OrphanEvidence> find_orphans(SegmentReader& segment, const SegmentBinding& binding) {
+Result<OrphanEvidence> find_orphans(SegmentReader& segment, const SegmentBinding& binding,
+                                    OrphanSearch search) {
   OrphanEvidence evidence;
+  if (search == OrphanSearch::only_behind_a_base) {
+    auto is_there = has_frame_at_base(segment, binding);
+    if (!is_there) return std::unexpected(is_there.error());
+    if (!*is_there) return evidence;
+  }
   const auto window = [](uint64_t, std::span<const std::byte>) {};
   const auto visit = [&](uint64_t offset, std::span<const std::byte> bytes) {
     const Lsn stated(frame_field::lsn.load(bytes));

@@ -91,13 +91,22 @@ enum class ScanLimit : uint8_t {
 /// What stands behind the first break of the last data segment.
 struct Evidence {
   bool has_witness = false;  ///< A header behind the break states a watermark above it.
-  uint64_t residue_end = 0;  ///< Offset behind the last byte that is not zero; 0 if all are.
+  uint64_t residue_end = 0;  ///< Offset behind the last byte that is to be cut; 0: there is none.
 };
+
+/// In a recycled file a cut reaches at least so far behind the break, or to the end of the file.
+inline constexpr uint64_t kCutWindowBytes = 1ULL << 20;
 
 /// Searches from `break_lsn` to the end of the file, in steps of 8 bytes, O(1) each: bodies are not
 /// read, so that a hostile payload costs no more than its length.
+///
+/// Residue is whatever is not zero. Behind the frames of a recycled file bytes of its earlier use
+/// are no residue: there it takes a frame header that verifies, or that still shows its place at
+/// the break, or a byte that is not zero in the rest of the break's block, which the last frame
+/// zeroed.
 [[nodiscard]] Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& binding,
-                                             Lsn base_lsn, Lsn break_lsn, uint64_t epoch);
+                                             const SegmentHeader& header, Lsn break_lsn,
+                                             uint64_t epoch);
 
 /// What frame headers in a segment with an unusable header block say. They carry their own Lsn.
 struct OrphanEvidence {
@@ -106,7 +115,12 @@ struct OrphanEvidence {
   bool states_watermark = false;  ///< One states a watermark above the segment's base.
   Lsn base_lsn;                   ///< The segment's base by that one's place.
 };
+enum class OrphanSearch : uint8_t {
+  everywhere,
+  only_behind_a_base,  ///< Only if one stands at the base; else nothing more is read.
+};
 [[nodiscard]] Result<OrphanEvidence> find_orphans(SegmentReader& segment,
-                                                  const SegmentBinding& binding);
+                                                  const SegmentBinding& binding,
+                                                  OrphanSearch search);
 
 }  // namespace writeahead::internal

@@ -5,6 +5,7 @@
 // the root is the attributes of another one. Errors carry path and offset.
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include "base/aligned_buffer.h"
 #include "format/frame.h"
 #include "format/root_slot.h"
+#include "format/segment_header.h"
 #include "root/control.h"
 #include "root/root_file.h"
 #include "segment/append_buffer.h"
@@ -40,7 +42,8 @@ struct SegmentHead {
   AlignedBuffer block = {};  ///< Its header block, zeros where the segment ends before.
 };
 
-/// An open segment. Any number of threads may read.
+/// An open segment. Any number of threads may read. As long as one is open, in whichever process,
+/// the segment is not recycled.
 class SegmentReader {
  public:
   SegmentReader() = default;
@@ -113,7 +116,19 @@ class SegmentWriter : public SegmentReader {
   /// Whether another name leads to the same bytes, such as a hard-link backup: then nothing more
   /// is to be appended.
   [[nodiscard]] virtual bool is_shared() const = 0;
+  /// Whether it held another segment before, so that bytes of that one stand behind the end.
+  [[nodiscard]] virtual bool is_recycled() const = 0;
 };
+
+/// What the header of a new segment says of its storage.
+[[nodiscard]] inline uint64_t features_of(const SegmentWriter& standby) {
+  return standby.is_recycled() ? kRecycledFeature : 0;
+}
+
+/// Whether an error says that a segment is not there any more: removed, or being recycled.
+[[nodiscard]] inline bool is_gone(const Error& error) {
+  return error.system_error() == ENOENT || error.system_error() == EWOULDBLOCK;
+}
 
 /// The segments and the root of one log. The writing calls belong to the owner, one at a time; the
 /// others may be made from any thread.
@@ -137,19 +152,28 @@ class SegmentStore {
 
   /// Numbers of all segments, ascending, standbys included.
   [[nodiscard]] virtual Result<std::vector<uint64_t>> list() = 0;
+  /// Whose segment it is now has to be seen by its header: it may have been recycled just before.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentReader>> open(uint64_t number) = 0;
   /// Maps a sealed segment, to which nobody writes any more, up to the block of its end. Null if it
   /// cannot be mapped, for whatever reason: then it is to be read, which will tell.
   [[nodiscard]] virtual std::shared_ptr<MappedSegment> map(const MappedRange& range) = 0;
-  /// Reads the header block in the fastest way, which may show bytes that only a cache has.
-  [[nodiscard]] virtual Result<SegmentHead> read_head(uint64_t number) = 0;
+  /// Reads the header block in the fastest way, which may show bytes that only a cache has. Nothing
+  /// for who is not the owner: the segment may be recycled at the same time, and the writer must
+  /// not be disturbed.
+  [[nodiscard]] virtual Result<std::optional<SegmentHead>> read_head(uint64_t number) = 0;
   /// Opens a segment whose last frame ends at `end`, to go on there.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                                uint64_t end) = 0;
   /// Begins a standby: a segment without a byte, to be filled and synced. Its name is durable after
   /// sync_names(). `no_space` if it cannot be made for now; nothing is left behind then.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> create(uint64_t number) = 0;
-  /// Makes the names of created segments durable.
+  /// Makes a standby of a segment that all copies of the root exclude from the log, if it has at
+  /// most so many bytes: its header is void, its length stays, and what stands behind is left. The
+  /// name is durable after sync_names(), the header after sync(). Null if it cannot be used,
+  /// because somebody has it open, a backup shares it, or a call failed: then it is to be dropped.
+  [[nodiscard]] virtual std::shared_ptr<SegmentWriter> recycle(uint64_t trimmed, uint64_t number,
+                                                               uint64_t most_bytes) = 0;
+  /// Makes the names of created and recycled segments durable.
   [[nodiscard]] virtual Result<void> sync_names() = 0;
   /// Removes a standby that never took data, as far as that is possible: one that stays behind is
   /// removed at the next opening, or replaced by create().

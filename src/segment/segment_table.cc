@@ -8,11 +8,32 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "segment/closed_segment.h"
 
 namespace writeahead::internal {
 namespace {
+
 constexpr size_t kFewEntries = 16;
+
+/// Nobody recycles a segment that is open. Until its header was seen, it may be another one by now,
+/// to which its writer writes: then no page of it must be touched. The page of the end belongs to a
+/// writer, too: to that of the next frame or of the seal.
+Result<void> allow_cache(SegmentReader& segment, const SegmentView& view) {
+  auto is_own = has_header(segment, view.header);
+  if (!is_own) return std::unexpected(is_own.error());
+  if (!*is_own) {
+    return std::unexpected(to_error({.path = segment.path(),
+                                     .offset = 0,
+                                     .lsn = view.header.base_lsn,
+                                     .what = "its header is not the one that was found before"},
+                                    "read segment"));
+  }
+  const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
+  segment.allow_cache_below(round_down(end, kBlockBytes));
+  return {};
 }
+
+}  // namespace
 
 SegmentTable::Addition SegmentTable::prepare(const SegmentHeader& header,
                                              std::shared_ptr<SegmentWriter> writer) {
@@ -341,12 +362,14 @@ Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store,
     view = entry.view;
   }
   auto opened = store.open(number);
-  // The page of the end belongs to a writer: the active segment's next frame or the seal.
-  const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
-  if (opened && view.is_closed) (*opened)->allow_cache_below(round_down(end, kBlockBytes));
+  if (opened && view.is_closed && !view.is_empty()) {
+    if (auto allowed = allow_cache(**opened, view); !allowed) {
+      opened = std::unexpected(allowed.error());
+    }
+  }
   MutexLock lock(mutex_);
   const auto found = entries_.find(number);
-  // Its file may be gone, or be on its way to another use.
+  // Its file may be gone, or have got another use.
   if (found == entries_.end()) return std::unexpected(say_gone(store, number));
   if (!opened) return opened;
   found->second.opened = *opened;

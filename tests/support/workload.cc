@@ -324,6 +324,95 @@ void trimmed_up_to_a_hold(Script& s) {
   s.trim(SIZE_MAX);
 }
 
+/// Each round's segment goes into the file of the one before the last, over what that one held.
+void recycled_round_after_round(Script& s) {
+  s.open();
+  for (int i = 0; i < 5; ++i) {
+    s.append({1500});
+    s.append({700, 10});
+    s.append({1800});
+    s.trim(SIZE_MAX);
+    s.step_background();
+  }
+  s.close();
+  s.open();
+  s.append({10});
+}
+
+/// Torn frames and clean ends in front of bytes of an earlier use.
+void recycled_and_cut_off(Script& s) {
+  s.open();
+  for (int i = 0; i < 3; ++i) {
+    s.append({3000});
+    s.append({3000});
+    s.trim(SIZE_MAX);
+    s.step_background();
+  }
+  s.append({100});
+  s.cut_power(kNone);
+  s.open();
+  s.append({200});
+  s.cut_power_in_append({2000}, kEveryOther);
+  s.open();
+  s.append({payload_of_frame(kBlockBytes)});
+  s.trim(2);
+  s.append({30});
+  s.cut_power_in_append({1000, 1000}, kFirstBlock);
+  s.open();
+  s.append({7});
+}
+
+/// Frames that end at blocks, where nothing of the last one stands before the earlier bytes.
+void recycled_behind_whole_blocks(Script& s) {
+  s.open();
+  for (int i = 0; i < 3; ++i) {
+    s.append({payload_of_frame(kBlockBytes)});
+    s.append({payload_of_frame(2 * kBlockBytes)});
+    s.trim(SIZE_MAX);
+    s.step_background();
+  }
+  s.append({payload_of_frame(kBlockBytes)});
+  s.cut_power(kAll);
+  s.open();
+  s.append({payload_of_frame(kBlockBytes)});
+  s.cut_power_in_append({payload_of_frame(kBlockBytes)}, kEveryOther, LostBytes::garbage);
+  s.open();
+  s.append({1});
+}
+
+void recycled_with_levels_and_truncations(Script& s) {
+  s.open();
+  for (int i = 0; i < 3; ++i) {
+    const size_t before = 4 * static_cast<size_t>(i);
+    s.append_at(Durability::written, 2500);
+    s.append({2500});
+    s.sync();  // Also where that was refused: what is not certain cannot be told from what was
+               // trimmed.
+    s.trim(before + 1);
+    s.step_background();
+    s.append_at(Durability::buffered, 100);
+    s.append({50});
+    s.append({60});
+    s.truncate(before + 4);
+    s.append_at(Durability::written, 2000);
+    s.sync();
+    s.truncate(before + 4);
+    s.step_background();
+  }
+}
+
+/// The file that is kept to be recycled is what an oversized batch needs the space of.
+void recycled_or_given_up_for_space(Script& s) {
+  s.open();
+  for (int i = 0; i < 4; ++i) s.append({3000});
+  s.trim(SIZE_MAX);
+  s.set_free_bytes(4096);
+  s.append_refused({Bytes(60000)}, ErrorCode::no_space);
+  s.set_free_bytes(65536);
+  s.append({20000});
+  s.append({3000});
+}
+
 void truncated_in_the_last_segment(Script& s) {
   s.open();
   s.append({100});
@@ -491,6 +580,18 @@ const std::vector<Workload>& workloads() {
       {"trimmed_while_it_grows", 8192, trimmed_while_it_grows},
       {"trimmed_to_empty", 8192, trimmed_to_empty},
       {"trimmed_up_to_a_hold", 8192, trimmed_up_to_a_hold},
+      {"recycled_round_after_round", 8192, recycled_round_after_round},
+      {"recycled_by_fdatasync", 8192, recycled_round_after_round, SyncMethod::fdatasync},
+      {"recycled_without_direct_access", 8192, recycled_and_cut_off, SyncMethod::automatic, true},
+      {"recycled_and_cut_off", 8192, recycled_and_cut_off},
+      {"recycled_and_cut_off_by_buffered_dsync", 8192, recycled_and_cut_off, SyncMethod::dsync},
+      {"recycled_behind_whole_blocks", 20480, recycled_behind_whole_blocks},
+      {"recycled_aligned", 20480, recycled_behind_whole_blocks, SyncMethod::automatic, false, 512,
+       kBlockBytes},
+      {"recycled_on_sectors_of_4_kib", 12288, recycled_and_cut_off, SyncMethod::automatic, false,
+       kBlockBytes},
+      {"recycled_with_levels_and_truncations", 8192, recycled_with_levels_and_truncations},
+      {"recycled_or_given_up_for_space", 8192, recycled_or_given_up_for_space},
       {"truncated_in_the_last_segment", 8192, truncated_in_the_last_segment},
       {"truncated_across_segments", 8192, truncated_across_segments},
       {"truncated_to_empty", 8192, truncated_to_empty},

@@ -49,13 +49,17 @@ void expect_same(const Result<RecordView>& read, const StoredRecord& stored) {
   EXPECT_EQ(std::vector(read->payload.begin(), read->payload.end()), stored.payload);
 }
 
-TEST(MappedRead, sealed_segment_is_locked_while_it_is_mapped_and_the_active_one_is_not) {
+TEST(MappedRead, segment_is_locked_as_long_as_it_is_open_or_mapped) {
   OpenedLog opened;
   EXPECT_FALSE(opened.is_locked(0)) << "nobody has read it";
   expect_same(opened.log->read(opened.first_of(0).lsn), opened.first_of(0));
   EXPECT_TRUE(opened.is_locked(0));
-  expect_same(opened.log->read(opened.made.records.back().lsn), opened.made.records.back());
-  EXPECT_FALSE(opened.is_locked(opened.made.segments.size() - 1));
+  const size_t active = opened.made.segments.size() - 1;
+  EXPECT_TRUE(opened.is_locked(active)) << "the writer has it open";
+  ASSERT_TRUE(opened.log->close());
+  opened.log.reset();
+  EXPECT_FALSE(opened.is_locked(0));
+  EXPECT_FALSE(opened.is_locked(active));
 }
 
 TEST(MappedRead, view_keeps_the_lock_when_the_log_is_gone) {
@@ -79,10 +83,11 @@ TEST(MappedRead, view_keeps_the_lock_when_the_log_is_gone) {
 
 TEST(MappedRead, segment_without_a_seal_is_never_mapped) {
   OpenedLog opened(true, {.closes = false, .seals = false});
+  const uint64_t before = opened.env.calls(CallKind::map);
   for (const StoredRecord& record : opened.made.records) {
     expect_same(opened.log->read(record.lsn), record);
   }
-  for (size_t i = 0; i < opened.made.segments.size(); ++i) EXPECT_FALSE(opened.is_locked(i)) << i;
+  EXPECT_EQ(opened.env.calls(CallKind::map), before);
 }
 
 TEST(MappedRead, option_off_reads_and_never_maps) {
@@ -94,27 +99,36 @@ TEST(MappedRead, option_off_reads_and_never_maps) {
   EXPECT_EQ(opened.env.calls(CallKind::map), before);
 }
 
-TEST(MappedRead, segment_that_somebody_has_exclusively_is_read_instead) {
+TEST(MappedRead, segment_that_somebody_has_exclusively_is_not_read) {
   OpenedLog opened;
   const auto held = opened.file_of(0);
   ASSERT_TRUE(held->lock(LockKind::exclusive));
-  expect_same(opened.log->read(opened.first_of(0).lsn), opened.first_of(0));
+  const auto refused = opened.log->read(opened.first_of(0).lsn);
+  ASSERT_FALSE(refused) << "its bytes may be changed";
+  EXPECT_EQ(refused.error().code(), ErrorCode::io);
+  EXPECT_EQ(refused.error().system_error(), EWOULDBLOCK);
   held->unlock();
-  ASSERT_TRUE(held->lock(LockKind::exclusive)) << "it was mapped without a lock";
+  expect_same(opened.log->read(opened.first_of(0).lsn), opened.first_of(0));
 }
 
 TEST(MappedRead, refused_mapping_is_replaced_by_reads) {
-  for (const CallKind kind : {CallKind::map, CallKind::lock}) {
-    OpenedLog opened;
-    const bool is_map = kind == CallKind::map;
-    opened.env.fail_call(opened.env.calls(kind) + 1, is_map ? ENOMEM : ENOLCK, FaultSpan::for_ever,
-                         kind);
-    for (const StoredRecord& record : opened.made.records) {
-      expect_same(opened.log->read(record.lsn), record);
-    }
-    opened.env.clear_faults();
-    EXPECT_FALSE(opened.is_locked(0)) << "what was not mapped needs no lock";
+  OpenedLog opened;
+  opened.env.fail_call(opened.env.calls(CallKind::map) + 1, ENOMEM, FaultSpan::for_ever,
+                       CallKind::map);
+  for (const StoredRecord& record : opened.made.records) {
+    expect_same(opened.log->read(record.lsn), record);
   }
+}
+
+TEST(MappedRead, refused_lock_is_io) {
+  OpenedLog opened;
+  opened.env.fail_call(opened.env.calls(CallKind::lock) + 1, ENOLCK, FaultSpan::for_ever,
+                       CallKind::lock);
+  const auto refused = opened.log->read(opened.first_of(0).lsn);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().system_error(), ENOLCK);
+  opened.env.clear_faults();
+  expect_same(opened.log->read(opened.first_of(0).lsn), opened.first_of(0));
 }
 
 TEST(MappedRead, error_of_reading_in_is_io_and_the_next_read_succeeds) {
@@ -129,7 +143,7 @@ TEST(MappedRead, error_of_reading_in_is_io_and_the_next_read_succeeds) {
   expect_same(opened.log->read(opened.first_of(0).lsn), opened.first_of(0));
 }
 
-TEST(MappedRead, file_that_another_segment_took_over_is_not_mapped) {
+TEST(MappedRead, file_that_another_segment_took_over_is_neither_mapped_nor_read) {
   const ReferenceLog made = make_reference_log();
   SimDisk disk = made.disk;
   SimEnv env(disk, {.trace_calls = 0});
@@ -138,9 +152,13 @@ TEST(MappedRead, file_that_another_segment_took_over_is_not_mapped) {
   auto file = directory->open(format::segment_name(1), {.write = true}).value();
   const auto other = made.disk.contents(made.segments[1].path).value();
   ASSERT_TRUE(file->write_at(0, std::span(other).first(kBlockBytes), WriteBarrier::dsync));
-  // A copy still verifies, record by record; nothing is shown in place.
-  expect_same(log.read(made.records[0].lsn), made.records[0]);
-  EXPECT_TRUE(file->lock(LockKind::exclusive));
+  // Its records still verify, one by one; but whoever writes the file now must not be disturbed.
+  const uint64_t mapped = env.calls(CallKind::map);
+  const auto refused = log.read(made.records[0].lsn);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::corruption) << refused.error().message();
+  EXPECT_EQ(env.calls(CallKind::map), mapped);
+  EXPECT_TRUE(file->lock(LockKind::exclusive)) << "it was kept open";
 }
 
 /// Batches of several sizes over several segments, all sealed but the last.

@@ -17,7 +17,11 @@ namespace writeahead::testing {
 namespace {
 
 Options options(SimEnv& env) {
-  return {.segment_bytes = 8192, .env = &env, .background = BackgroundWork::stepped};
+  // Nothing is kept to be recycled.
+  return {.segment_bytes = 8192,
+          .standby_segments = 0,
+          .env = &env,
+          .background = BackgroundWork::stepped};
 }
 
 /// Each of these records takes a segment of its own.
