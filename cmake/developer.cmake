@@ -7,6 +7,9 @@ function(writeahead_target name)
   if(NOT WRITEAHEAD_DEVELOPER)
     return()
   endif()
+  # A unity build, which scripts/tidy reads too, includes what else nobody should.
+  set_target_properties(${name} PROPERTIES
+    UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
   # -Wsign-conversion (part of clang's -Wconversion) is off: sizes and file offsets meet everywhere.
   target_compile_options(${name} PRIVATE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
@@ -16,6 +19,14 @@ function(writeahead_target name)
     # GCC 12 reports the own code of std::string (gcc.gnu.org/PR105651, PR105329).
     target_compile_options(${name} PRIVATE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
                            -Wno-stringop-overread)
+  endif()
+endfunction()
+
+# writeahead_quick_build(NAME): with WRITEAHEAD_QUICK_BUILD, a target whose own speed matters less than
+# that of its build: instrumented, the optimisation of tests takes longer than they run.
+function(writeahead_quick_build name)
+  if(WRITEAHEAD_QUICK_BUILD)
+    target_compile_options(${name} PRIVATE -O0)
   endif()
 endfunction()
 

@@ -96,7 +96,6 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
     : env_(env),
       owner_(env.process_id()),
       max_record_bytes_(options.max_record_bytes),
-      segment_bytes_(options.segment_bytes),
       store_(std::move(store)),
       report_(std::move(recovered.report)),
       progress_(std::make_shared<OwnProgress>(env, store_->path())),

@@ -124,7 +124,6 @@ class LogState : public std::enable_shared_from_this<LogState> {
   Env& env_;
   const uint64_t owner_;
   const uint64_t max_record_bytes_;
-  const uint64_t segment_bytes_;
   const std::shared_ptr<SegmentStore> store_;
   const RecoveryReport report_;
   const std::shared_ptr<OwnProgress> progress_;

@@ -17,7 +17,6 @@
 namespace writeahead::internal {
 namespace {
 
-constexpr uint32_t kModeBits = 07777;
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 
 bool is_single_component(std::string_view name) {

@@ -15,6 +15,9 @@
 
 namespace writeahead::internal {
 
+/// What of a mode is asked for: permissions and the bits above them.
+inline constexpr uint32_t kModeBits = 07777;
+
 /// See Directory for the contract.
 class PosixDirectory final : public Directory {
  public:

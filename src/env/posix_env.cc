@@ -24,7 +24,6 @@ namespace writeahead {
 namespace internal {
 namespace {
 
-constexpr uint32_t kModeBits = 07777;
 // A path given by the user may lead through symbolic links, and be one: that is how logs are moved
 // to another disk. Names below the opened directory may not.
 constexpr int kPathFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;

@@ -10,7 +10,7 @@
 
 namespace writeahead::internal {
 namespace {
-constexpr uint64_t kSliceBytes = 256ULL << 10;
+constexpr uint64_t kReadInBytes = 256ULL << 10;
 }
 
 MappedSegment::MappedSegment(std::unique_ptr<File> file, std::unique_ptr<MappedRegion> region,
@@ -20,16 +20,16 @@ MappedSegment::MappedSegment(std::unique_ptr<File> file, std::unique_ptr<MappedR
       path_(std::move(path)),
       range_(range),
       bytes_(region_->bytes()),
-      is_read_in_((bytes_.size() + kSliceBytes - 1) / kSliceBytes) {}
+      is_read_in_((bytes_.size() + kReadInBytes - 1) / kReadInBytes) {}
 
 Result<std::span<const std::byte>> MappedSegment::show(uint64_t offset, uint64_t count) {
   if (count == 0 || offset >= bytes_.size() || count > bytes_.size() - offset) {
     return std::span<const std::byte>{};
   }
-  for (uint64_t slice = offset / kSliceBytes; slice * kSliceBytes < offset + count; ++slice) {
+  for (uint64_t slice = offset / kReadInBytes; slice * kReadInBytes < offset + count; ++slice) {
     if (is_read_in_[slice].load(std::memory_order_acquire) != 0) continue;
-    const uint64_t begin = slice * kSliceBytes;
-    const uint64_t slice_bytes = std::min(kSliceBytes, bytes_.size() - begin);
+    const uint64_t begin = slice * kReadInBytes;
+    const uint64_t slice_bytes = std::min(kReadInBytes, bytes_.size() - begin);
     if (auto populated = region_->populate(begin, slice_bytes); !populated) {
       return std::unexpected(
           io_error("read segment", populated.error(), {.path = path_, .offset = begin}));

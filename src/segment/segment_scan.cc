@@ -10,7 +10,7 @@
 namespace writeahead::internal {
 namespace {
 
-constexpr uint64_t kWindowBytes = 256ULL << 10;
+constexpr uint64_t kScanWindowBytes = 256ULL << 10;
 
 /// Offset behind the last byte of `bytes` that is not zero; 0 if all are.
 size_t nonzero_end(std::span<const std::byte> bytes) {
@@ -25,7 +25,7 @@ size_t nonzero_end(std::span<const std::byte> bytes) {
 template <class Window, class Visit>
 Result<void> sweep(SegmentReader& segment, uint64_t begin, Window window, Visit visit) {
   if (begin >= segment.bytes()) return {};
-  AlignedBuffer memory(std::min(kWindowBytes, segment.bytes() - begin));
+  AlignedBuffer memory(std::min(kScanWindowBytes, segment.bytes() - begin));
   for (uint64_t offset = begin; offset < segment.bytes();) {
     const auto bytes =
         memory.span().first(std::min<uint64_t>(memory.size(), segment.bytes() - offset));

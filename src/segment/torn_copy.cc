@@ -17,7 +17,7 @@
 namespace writeahead::internal {
 namespace {
 
-constexpr uint64_t kSliceBytes = 1ULL << 20;
+constexpr uint64_t kCopySliceBytes = 1ULL << 20;
 
 Error torn_error(std::string_view action, SystemError error, const std::string& path) {
   const Error failure = io_error(action, error, {.path = path});
@@ -75,10 +75,10 @@ Result<std::string> copy_torn_bytes(Directory& directory, const std::string& pat
   };
 
   end = std::min(end, begin + kMaxTornCopyBytes);
-  AlignedBuffer slice(std::min(kSliceBytes, end - begin));
+  AlignedBuffer slice(std::min(kCopySliceBytes, end - begin));
   SystemResult<void> done{};
   for (uint64_t offset = begin; done && offset < end;) {
-    const auto bytes = slice.span().first(std::min(kSliceBytes, end - offset));
+    const auto bytes = slice.span().first(std::min(kCopySliceBytes, end - offset));
     if (auto read = segment.read(offset, bytes, ReadSource::device); !read) {
       drop();
       return std::unexpected(read.error());

@@ -11,8 +11,6 @@ namespace {
 
 class DiskFull : public ::testing::TestWithParam<Workload> {};
 
-std::string name_of(const ::testing::TestParamInfo<Workload>& info) { return info.param.name; }
-
 TEST_P(DiskFull, refuses_appends_and_fails_nothing) {
   const Workload& workload = GetParam();
   CrashTally tally(workload, "disk budgets");
@@ -77,7 +75,7 @@ TEST(DiskFullAgain, a_log_without_a_torn_tail_opens_after_a_power_cut_without_an
   EXPECT_EQ(again->recovery_report().records, 1U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Workloads, DiskFull, ::testing::ValuesIn(workloads()), name_of);
+INSTANTIATE_TEST_SUITE_P(Workloads, DiskFull, ::testing::ValuesIn(workloads()), workload_name);
 
 }  // namespace
 }  // namespace writeahead::testing

@@ -17,8 +17,6 @@ namespace {
 
 class FailingCall : public ::testing::TestWithParam<Workload> {};
 
-std::string name_of(const ::testing::TestParamInfo<Workload>& info) { return info.param.name; }
-
 constexpr std::array kErrors = {EIO, ENOSPC, EDQUOT, EROFS, EINTR, ENOMEM, EMFILE};
 
 CrashSampler few_states() {
@@ -188,7 +186,7 @@ TEST(FailingCalls, a_segment_that_was_removed_holds_nothing_when_its_name_comes_
   EXPECT_EQ(Oracle(workload, Oracle::Names::may_return).judge(disk.crash(name_alone), model), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Workloads, FailingCall, ::testing::ValuesIn(workloads()), name_of);
+INSTANTIATE_TEST_SUITE_P(Workloads, FailingCall, ::testing::ValuesIn(workloads()), workload_name);
 
 }  // namespace
 }  // namespace writeahead::testing

@@ -16,8 +16,6 @@ namespace {
 
 class PowerCut : public ::testing::TestWithParam<Workload> {};
 
-std::string name_of(const ::testing::TestParamInfo<Workload>& info) { return info.param.name; }
-
 TEST_P(PowerCut, leaves_the_acknowledged_records_at_whatever_call_it_comes) {
   const Workload& workload = GetParam();
   const uint64_t calls = Script(workload, {}).calls();
@@ -71,7 +69,7 @@ TEST_P(PowerCut, in_a_recovery_leaves_the_acknowledged_records) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Workloads, PowerCut, ::testing::ValuesIn(workloads()), name_of);
+INSTANTIATE_TEST_SUITE_P(Workloads, PowerCut, ::testing::ValuesIn(workloads()), workload_name);
 
 TEST(PowerCutReplay, follows_the_line_in_the_environment) {
   const char* const line = std::getenv("WRITEAHEAD_REPLAY");

@@ -12,8 +12,6 @@ namespace {
 
 class ProcessKill : public ::testing::TestWithParam<Workload> {};
 
-std::string name_of(const ::testing::TestParamInfo<Workload>& info) { return info.param.name; }
-
 TEST_P(ProcessKill, leaves_what_was_written_to_the_next_process) {
   const Workload& workload = GetParam();
   const uint64_t calls = Script(workload, {}).calls();
@@ -60,7 +58,7 @@ TEST_P(ProcessKill, followed_by_a_power_cut_in_the_recovery_leaves_the_acknowled
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Workloads, ProcessKill, ::testing::ValuesIn(workloads()), name_of);
+INSTANTIATE_TEST_SUITE_P(Workloads, ProcessKill, ::testing::ValuesIn(workloads()), workload_name);
 
 }  // namespace
 }  // namespace writeahead::testing

@@ -68,7 +68,7 @@ TEST_P(RandomCourse, survives_power_cuts_in_it_and_in_its_recovery) {
 }
 
 TEST_P(RandomCourse, survives_a_failing_call) {
-  constexpr std::array kErrors = {EIO, ENOSPC, EIO, ENOMEM};
+  constexpr std::array kCourseErrors = {EIO, ENOSPC, EIO, ENOMEM};
   for (const uint64_t seed : seeds()) {
     const Workload workload = random_course(seed);
     const uint64_t calls = Script(workload, {}).calls();
@@ -76,7 +76,7 @@ TEST_P(RandomCourse, survives_a_failing_call) {
     for (uint64_t i = 0; i < 8; ++i) {
       // Behind the creation, whose limits failing_call_test.cc states.
       const Fault fault{.k = 20 + (seed * 7919 + i * 104729) % calls,
-                        .error = kErrors[i % kErrors.size()],
+                        .error = kCourseErrors[i % kCourseErrors.size()],
                         .span = i % 3 == 0 ? FaultSpan::for_ever : FaultSpan::once};
       Script script(workload, {.fault = fault});
       const auto what = [&] {

@@ -11,8 +11,6 @@ namespace {
 
 class ShortTransfer : public ::testing::TestWithParam<Workload> {};
 
-std::string name_of(const ::testing::TestParamInfo<Workload>& info) { return info.param.name; }
-
 void run_with(const Workload& workload, Interference interference, bool must_succeed) {
   Script script(workload, interference);
   interference.trace_calls = 1000;
@@ -46,7 +44,7 @@ TEST_P(ShortTransfer, of_all_calls_is_survived) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Workloads, ShortTransfer, ::testing::ValuesIn(workloads()), name_of);
+INSTANTIATE_TEST_SUITE_P(Workloads, ShortTransfer, ::testing::ValuesIn(workloads()), workload_name);
 
 }  // namespace
 }  // namespace writeahead::testing

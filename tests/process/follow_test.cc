@@ -30,7 +30,7 @@ using namespace std::chrono_literals;
 constexpr Options kTinySegments{.segment_bytes = 4608};
 constexpr size_t kFollowers = kIsSanitized ? 2 : 10;
 
-struct Shared {
+struct Progress {
   std::atomic<uint64_t> records;  // how many there will be; 0: not known yet
   struct Follower {
     std::atomic<uint64_t> records;
@@ -50,7 +50,7 @@ class FollowProcessTest : public ::testing::Test {
   int follow(size_t index) {
     auto log = ReadOnlyLog::open(path_);
     if (!log) return 10;
-    Shared::Follower& self = shared_->followers[index];
+    Progress::Follower& self = shared_->followers[index];
     Reader reader = log->reader(log->first_lsn());
     for (uint64_t next = 0; shared_->records == 0 || next < shared_->records;) {
       const auto record = reader.wait_next({}, 20ms);
@@ -85,7 +85,7 @@ class FollowProcessTest : public ::testing::Test {
 
   const ScratchDirectory scratch_;
   const std::string path_ = scratch_.path("log");
-  SharedMemory<Shared> shared_;
+  SharedMemory<Progress> shared_;
   std::vector<std::unique_ptr<ForkedProcess>> followers_;
 };
 

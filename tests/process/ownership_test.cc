@@ -28,7 +28,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Options kSmallSegments{.segment_bytes = 65'536, .standby_segments = 1};
+constexpr Options kOwnedLog{.segment_bytes = 65'536, .standby_segments = 1};
 
 /// The body of a process that is to be killed.
 int wait_for_the_end() {
@@ -53,9 +53,9 @@ class OwnershipTest : public ::testing::Test {
     std::atomic<pid_t> grandchild;
   };
 
-  [[nodiscard]] Log open() const { return Log::open(path_, kSmallSegments).value(); }
+  [[nodiscard]] Log open() const { return Log::open(path_, kOwnedLog).value(); }
   [[nodiscard]] std::optional<Error> refusal() const {
-    auto log = Log::open(path_, kSmallSegments);
+    auto log = Log::open(path_, kOwnedLog);
     return log ? std::nullopt : std::optional(log.error());
   }
   /// Waits until the child has come so far; false if it ended before.
@@ -195,7 +195,7 @@ TEST_F(OwnershipTest, destroying_the_log_in_a_child_leaves_the_lock_with_the_par
 TEST_F(OwnershipTest, open_and_destruction_alternate_between_processes) {
   for (uint64_t round = 0; round < 6; ++round) {
     const auto append_one = [&] {
-      auto log = Log::open(path_, kSmallSegments);
+      auto log = Log::open(path_, kOwnedLog);
       if (!log || log->recovery_report().records != round || !log->append("x")) return 1;
       return 0;
     };

@@ -29,7 +29,7 @@ namespace {
 using Verdict = VerifyReport::Verdict;
 
 constexpr Options kSmallSegments{.segment_bytes = 8192};
-constexpr size_t kThreads = 2;
+constexpr size_t kWriterThreads = 2;
 
 /// Names with size and time of the last change.
 std::map<std::string, std::string> state_of(const std::string& path) {
@@ -51,7 +51,7 @@ class Beside {
     auto log = Log::open(path_, kSmallSegments);
     if (!log) return 3;
     std::vector<std::thread> threads;
-    for (size_t i = 0; i < kThreads; ++i) {
+    for (size_t i = 0; i < kWriterThreads; ++i) {
       threads.emplace_back([&, i] {
         std::mt19937_64 random(i);
         while (history_->append_next(*log, i, random)) {

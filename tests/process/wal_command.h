@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "support/child_process.h"
+#include "support/paths.h"
 
 namespace writeahead::test {
 
@@ -39,7 +40,7 @@ class WalCommandTest : public ::testing::Test {
   WalCommandTest& operator=(const WalCommandTest&) = delete;
 
   static std::vector<std::string> command(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), WAL_BINARY);
+    arguments.insert(arguments.begin(), wal_binary());
     return arguments;
   }
 

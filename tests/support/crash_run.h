@@ -2,6 +2,8 @@
 // CrashTally: what a sweep over many of them has seen.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -15,6 +17,11 @@
 #include "writeahead/testing/crash_sampler.h"
 
 namespace writeahead::testing {
+
+/// The name of a test that is run once for each workload.
+inline std::string workload_name(const ::testing::TestParamInfo<Workload>& info) {
+  return info.param.name;
+}
 
 // Sanitizers slow everything down by so much: fewer states are tried then.
 #if defined(__has_feature)

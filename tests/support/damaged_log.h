@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/log_path.h"
 #include "writeahead/log.h"
 #include "writeahead/read_only_log.h"
 #include "writeahead/testing/sim_env.h"
@@ -23,7 +24,6 @@ namespace writeahead::testing {
 /// The library's private parts; `internal` is the simulator's here.
 namespace format = ::writeahead::internal;
 
-inline constexpr std::string_view kLogPath = "/log";
 inline constexpr std::string_view kRootPath = "/log/log.root";
 
 /// A record as it was appended.

@@ -83,10 +83,10 @@ void take_course(Script& script, uint64_t seed) {
 
 Workload random_course(uint64_t seed) {
   Chance chance(~seed);
-  constexpr std::array kSegmentBytes = {4608, 8192, 12288, 20480};
+  constexpr std::array kSegmentSizes = {4608, 8192, 12288, 20480};
   Workload workload{
       .name = "random_" + std::to_string(seed),
-      .segment_bytes = static_cast<uint64_t>(kSegmentBytes[chance.below(kSegmentBytes.size())]),
+      .segment_bytes = static_cast<uint64_t>(kSegmentSizes[chance.below(kSegmentSizes.size())]),
       .steps = [seed](Script& script) { take_course(script, seed); }};
   const uint64_t method = chance.below(8);
   workload.refuses_direct = method == 0 || method == 1;

@@ -17,12 +17,11 @@
 #include <vector>
 
 #include "support/log_model.h"
+#include "support/log_path.h"
 #include "writeahead/log.h"
 #include "writeahead/testing/sim_env.h"
 
 namespace writeahead::testing {
-
-inline constexpr const char* kLogPath = "/log";
 
 /// A call that fails.
 struct Fault {

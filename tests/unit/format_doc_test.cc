@@ -21,12 +21,13 @@
 #include "format/seal.h"
 #include "format/segment_header.h"
 #include "support/damaged_log.h"
+#include "support/paths.h"
 
 namespace writeahead::testing {
 namespace {
 
 using format::FieldDescription;
-using Bytes = std::span<const std::byte>;
+using ByteView = std::span<const std::byte>;
 
 /// A structure of the format, under the heading that its table stands below.
 struct Structure {
@@ -38,16 +39,16 @@ struct Structure {
 const Structure kRoot{"Root slot", format::kRootFields, format::kRootSlotBytes};
 const Structure kHold{"Hold", format::kHoldFields, format::kHoldBytes};
 const Structure kSegment{"Segment header", format::kSegmentFields, format::kSegmentHeaderBytes};
-const Structure kFrame{"Frame header", format::kFrameFields, format::kFrameHeaderBytes};
+const Structure kFrameTable{"Frame header", format::kFrameFields, format::kFrameHeaderBytes};
 const Structure kRecord{"Record header", format::kRecordFields, format::kRecordHeaderBytes};
 const Structure kSeal{"Seal body", format::kSealFields, format::kSealBodyBytes};
 const Structure kIndex{"Seal index entry", format::kSealIndexFields, format::kSealIndexEntryBytes};
 const Structure kControl{"Control page", format::kControlFields, format::kControlBytes};
-const std::vector<Structure> kStructures = {kRoot,   kHold, kSegment, kFrame,
+const std::vector<Structure> kStructures = {kRoot,   kHold, kSegment, kFrameTable,
                                             kRecord, kSeal, kIndex,   kControl};
 
 std::vector<std::string> lines_of_document() {
-  std::ifstream file(WRITEAHEAD_SOURCE_DIR "/docs/format.md");
+  std::ifstream file(test::source_directory() + "/docs/format.md");
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(line);
   EXPECT_FALSE(lines.empty());
@@ -154,7 +155,7 @@ TEST(FormatDocument, fields_of_the_code_neither_overlap_nor_leave_their_structur
 
 // The dumps.
 
-std::string hex_of(Bytes bytes) {
+std::string hex_of(ByteView bytes) {
   std::string text;
   for (const std::byte byte : bytes) text += fmt::format("{:02x} ", std::to_integer<int>(byte));
   text.pop_back();
@@ -162,7 +163,7 @@ std::string hex_of(Bytes bytes) {
 }
 
 /// Lines of up to 16 bytes at `offset`; the note stands at the first.
-void dump_bytes(std::string& out, Bytes bytes, uint64_t offset, const std::string& note) {
+void dump_bytes(std::string& out, ByteView bytes, uint64_t offset, const std::string& note) {
   if (bytes.size() > 16 && format::is_zero(bytes)) {
     const std::string zeros = fmt::format("({} zero bytes)", bytes.size());
     out += fmt::format("{:06x}  {:47}  {}", offset, zeros, note);
@@ -179,7 +180,7 @@ void dump_bytes(std::string& out, Bytes bytes, uint64_t offset, const std::strin
 }
 
 /// The field's name, with its value where that is a number that means something.
-std::string note_of(const FieldDescription& field, Bytes bytes) {
+std::string note_of(const FieldDescription& field, ByteView bytes) {
   const bool is_number = field.bytes <= 8 && field.name != "magic" &&
                          !field.name.ends_with("checksum") && !field.name.ends_with("digest");
   if (!is_number) return std::string(field.name);
@@ -190,7 +191,7 @@ std::string note_of(const FieldDescription& field, Bytes bytes) {
   return fmt::format("{} = {}", field.name, value);
 }
 
-void dump_structure(std::string& out, const Structure& structure, Bytes file, uint64_t offset) {
+void dump_structure(std::string& out, const Structure& structure, ByteView file, uint64_t offset) {
   out += fmt::format("-- {}\n", structure.heading);
   uint64_t end = 0;
   const auto zeros_to = [&](uint64_t to) {
@@ -198,7 +199,7 @@ void dump_structure(std::string& out, const Structure& structure, Bytes file, ui
   };
   for (const FieldDescription& field : structure.fields) {
     zeros_to(field.offset);
-    const Bytes bytes = file.subspan(offset + field.offset, field.bytes);
+    const ByteView bytes = file.subspan(offset + field.offset, field.bytes);
     dump_bytes(out, bytes, offset + field.offset, note_of(field, bytes));
     end = field.offset + uint64_t{field.bytes};
   }
@@ -231,26 +232,26 @@ std::string dump_of_segment() {
   std::string out;
   dump_structure(out, kSegment, file, 0);
   uint64_t offset = format::kSegmentHeaderBytes;
-  dump_structure(out, kFrame, file, offset);
+  dump_structure(out, kFrameTable, file, offset);
   const uint64_t frame_end =
       offset + format::frame_field::length.load(std::span(file).subspan(offset));
   for (offset += format::kFrameHeaderBytes; offset < frame_end;) {
     dump_structure(out, kRecord, file, offset);
     const uint64_t length = format::record_field::length.load(std::span(file).subspan(offset));
     offset += format::kRecordHeaderBytes;
-    dump_bytes(out, Bytes(file).subspan(offset, length), offset, "payload");
+    dump_bytes(out, ByteView(file).subspan(offset, length), offset, "payload");
     offset += length;
     const uint64_t padding = format::round_up(length, format::kRecordAlignment) - length;
-    if (padding != 0) dump_bytes(out, Bytes(file).subspan(offset, padding), offset, "padding");
+    if (padding != 0) dump_bytes(out, ByteView(file).subspan(offset, padding), offset, "padding");
     offset += padding;
   }
-  dump_structure(out, kFrame, file, offset);
+  dump_structure(out, kFrameTable, file, offset);
   offset += format::kFrameHeaderBytes;
   dump_structure(out, kSeal, file, offset);
   offset += format::kSealBodyBytes;
   dump_structure(out, kIndex, file, offset);
   offset += format::kSealIndexEntryBytes;
-  dump_bytes(out, Bytes(file).subspan(offset), offset, "");
+  dump_bytes(out, ByteView(file).subspan(offset), offset, "");
   return out;
 }
 

@@ -24,7 +24,7 @@ Identifier log_id(uint8_t fill) {
 const SegmentBinding kBinding = SegmentBinding::of(log_id(7), 3);
 constexpr Lsn kLsn{4096};
 
-FrameHeader sample_header() {
+FrameHeader sample_frame_header() {
   return {.kind = FrameKind::data,
           .length = 4000,
           .epoch = 5,
@@ -37,7 +37,7 @@ FrameHeader sample_header() {
           .body_checksum = 0x0123456789abcdef};
 }
 
-Bytes encoded_header(const FrameHeader& header = sample_header()) {
+Bytes encoded_header(const FrameHeader& header = sample_frame_header()) {
   Bytes bytes(kFrameHeaderBytes);
   encode_frame_header(header, kBinding, bytes);
   return bytes;
@@ -62,7 +62,7 @@ void append_record(Bytes& out, std::string_view payload, Lsn frame_lsn, uint16_t
 /// A frame with these payloads and so much zero padding behind them.
 Bytes frame_of(const std::vector<std::string>& payloads, uint64_t padding = 0) {
   Bytes frame(kFrameHeaderBytes);
-  FrameHeader header = sample_header();
+  FrameHeader header = sample_frame_header();
   header.body_checksum = 0;
   for (const std::string& payload : payloads) {
     const size_t at = frame.size();
@@ -86,7 +86,7 @@ bool is_whole(const Bytes& frame, const SegmentBinding& binding = kBinding, Lsn 
 }
 
 TEST(FrameFormat, header_round_trip_keeps_every_field) {
-  const FrameHeader header = sample_header();
+  const FrameHeader header = sample_frame_header();
   const auto decoded = decode_frame_header(encoded_header(), kLsn, kBinding);
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->kind, header.kind);

@@ -15,7 +15,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-const SegmentBinding kBinding = SegmentBinding::of(Identifier{std::byte{1}}, 3);
+const SegmentBinding kSealBinding = SegmentBinding::of(Identifier{std::byte{1}}, 3);
 
 Seal sample_seal(size_t entries) {
   Seal seal{.end_lsn = Lsn(1 << 20),
@@ -35,11 +35,11 @@ Bytes encoded(const Seal& seal) {
   header.epoch = 2;
   header.segment_number = 3;
   header.first_ordinal = 99;
-  return encode_seal(seal, header, kBinding);
+  return encode_seal(seal, header, kSealBinding);
 }
 
 std::optional<Seal> decoded(const Bytes& frame) {
-  const auto header = decode_frame_header(frame, Lsn(1 << 20), kBinding);
+  const auto header = decode_frame_header(frame, Lsn(1 << 20), kSealBinding);
   if (!header || header->length > frame.size()) return std::nullopt;
   return decode_seal(*header, std::span(frame).first(header->length));
 }
@@ -48,7 +48,7 @@ std::optional<Seal> decoded(const Bytes& frame) {
 void fix_checksums(Bytes& frame) {
   frame_field::body_checksum.store(frame, checksum(std::span(frame).subspan(kFrameHeaderBytes), 0));
   const auto covered = std::span(frame).first(frame_field::header_checksum.offset);
-  frame_field::header_checksum.store(frame, checksum(covered, kBinding.log_seed));
+  frame_field::header_checksum.store(frame, checksum(covered, kSealBinding.log_seed));
 }
 
 TEST(SealFormat, round_trip_keeps_everything) {

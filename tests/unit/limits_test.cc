@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/error_of.h"
 #include "support/script.h"
 #include "writeahead/log.h"
 #include "writeahead/testing/sim_env.h"
@@ -19,7 +20,7 @@ constexpr uint64_t kSegmentBytes = 8192;
 constexpr uint64_t kPreparedBytes = 12288;  // with the reserve for the seal
 constexpr uint64_t kSecond = 1'000'000'000;
 
-Options options(SimEnv& env) {
+Options limits_options(SimEnv& env) {
   return {.segment_bytes = kSegmentBytes,
           .standby_segments = 0,
           .env = &env,
@@ -44,11 +45,9 @@ uint64_t bytes_of(const Log& log) {
   return bytes;
 }
 
-ErrorCode code_of(const Result<Lsn>& result) { return result.error().code(); }
-
 TEST(Limits, segments_above_the_count_are_dropped) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.retain_segments = 3;
   auto log = Log::open(kLogPath, chosen).value();
   append(log, 3);
@@ -64,7 +63,7 @@ TEST(Limits, segments_above_the_count_are_dropped) {
 
 TEST(Limits, bytes_above_the_limit_are_dropped_but_never_the_last_segment) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.retain_bytes = 2 * kPreparedBytes;
   auto log = Log::open(kLogPath, chosen).value();
   append(log, 6);
@@ -81,7 +80,7 @@ TEST(Limits, bytes_above_the_limit_are_dropped_but_never_the_last_segment) {
 
 TEST(Limits, age_drops_segments_of_an_idle_log_and_at_last_the_last_one) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.retain_seconds = 60;
   auto log = Log::open(kLogPath, chosen).value();
   append(log, 2);
@@ -106,7 +105,7 @@ TEST(Limits, age_drops_segments_of_an_idle_log_and_at_last_the_last_one) {
 
 TEST(Limits, a_wall_clock_that_jumps_drops_nothing) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.retain_seconds = 60;
   auto log = Log::open(kLogPath, chosen).value();
   append(log, 3);
@@ -119,7 +118,7 @@ TEST(Limits, a_wall_clock_that_jumps_drops_nothing) {
 
 TEST(Limits, age_goes_on_across_a_reopening) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.retain_seconds = 60;
   auto log = Log::open(kLogPath, chosen).value();
   append(log, 3);
@@ -135,7 +134,7 @@ TEST(Limits, age_goes_on_across_a_reopening) {
 
 TEST(Limits, holds_are_obeyed_until_they_are_advanced) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.retain_segments = 1;
   auto log = Log::open(kLogPath, chosen).value();
   append(log, 4);
@@ -149,7 +148,7 @@ TEST(Limits, holds_are_obeyed_until_they_are_advanced) {
 
 TEST(Quota, appends_are_refused_above_it_and_go_on_after_a_trim) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.quota_bytes = 3 * kPreparedBytes;
   auto log = Log::open(kLogPath, chosen).value();
   append(log, 3);
@@ -170,7 +169,7 @@ TEST(Quota, appends_are_refused_above_it_and_go_on_after_a_trim) {
 
 TEST(Quota, standbys_count_and_are_not_made_above_it) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.quota_bytes = 4 * kPreparedBytes;
   chosen.standby_segments = 8;
   auto log = Log::open(kLogPath, chosen).value();
@@ -183,7 +182,7 @@ TEST(Quota, standbys_count_and_are_not_made_above_it) {
 
 TEST(Quota, a_record_that_it_can_never_hold_is_refused_and_not_waited_for) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.quota_bytes = 3 * kPreparedBytes;
   chosen.quota_policy = QuotaPolicy::wait;
   auto log = Log::open(kLogPath, chosen).value();
@@ -193,7 +192,7 @@ TEST(Quota, a_record_that_it_can_never_hold_is_refused_and_not_waited_for) {
 
 TEST(Quota, waiting_appends_go_on_when_a_limit_gives_space_back) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.quota_bytes = 4 * kPreparedBytes;
   chosen.quota_policy = QuotaPolicy::wait;
   auto log = Log::open(kLogPath, chosen).value();
@@ -212,7 +211,7 @@ TEST(Quota, waiting_appends_go_on_when_a_limit_gives_space_back) {
 
 TEST(Quota, closing_ends_the_wait) {
   SimEnv env{SimDisk{}};
-  Options chosen = options(env);
+  Options chosen = limits_options(env);
   chosen.quota_bytes = 2 * kPreparedBytes;
   chosen.quota_policy = QuotaPolicy::wait;
   auto log = Log::open(kLogPath, chosen).value();

@@ -21,6 +21,7 @@
 
 #include "env/posix_directory.h"
 #include "env/posix_file.h"
+#include "support/error_of.h"
 
 namespace writeahead {
 namespace {
@@ -36,10 +37,7 @@ std::string read_all(File& file) {
   return text;
 }
 
-template <class T>
-int error_of(const SystemResult<T>& result) {
-  return result ? 0 : result.error().number;
-}
+using testing::error_of;
 
 class PosixEnvTest : public ::testing::Test {
  protected:

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "env/posix_env.h"
+#include "support/error_of.h"
 #include "support/forked_process.h"
 #include "support/scratch_directory.h"
 
@@ -21,10 +22,7 @@ namespace {
 
 constexpr uint64_t kLongNs = 60'000'000'000;
 
-template <class T>
-int error_of(const SystemResult<T>& result) {
-  return result ? 0 : result.error().number;
-}
+using testing::error_of;
 
 std::atomic_ref<uint32_t> word_of(MappedRegion& region, size_t offset) {
   return std::atomic_ref(*reinterpret_cast<uint32_t*>(&region.bytes()[offset]));

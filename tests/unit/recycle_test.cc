@@ -14,6 +14,7 @@
 #include "format/record.h"
 #include "format/segment_header.h"
 #include "format/segment_name.h"
+#include "support/log_path.h"
 #include "writeahead/log.h"
 #include "writeahead/read_only_log.h"
 #include "writeahead/testing/sim_env.h"
@@ -21,34 +22,33 @@
 namespace writeahead::testing {
 namespace {
 
-namespace format = writeahead::internal;
+namespace format = ::writeahead::internal;
 
-constexpr const char* kLogPath = "/log";
-constexpr uint64_t kPreparedBytes = 12288;
+constexpr uint64_t kFileBytes = 12288;
 
-Options options(SimEnv& env) {
+Options recycling_options(SimEnv& env) {
   return {.segment_bytes = 8192,
           .standby_segments = 2,
           .env = &env,
           .background = BackgroundWork::stepped};
 }
 
-void do_background_work(Log& log) {
+void work_in_background(Log& log) {
   while (log.step_background()) {
   }
 }
 
 /// Appends records that take a segment each, and lets standbys be made.
-std::vector<Lsn> append_segments(Log& log, size_t count, size_t bytes = 3000) {
+std::vector<Lsn> append_and_work(Log& log, size_t count, size_t bytes = 3000) {
   std::vector<Lsn> lsns;
   for (size_t i = 0; i < count; ++i) {
     lsns.push_back(log.append(std::string(bytes, static_cast<char>('a' + i))).value());
-    do_background_work(log);
+    work_in_background(log);
   }
   return lsns;
 }
 
-uint64_t disk_bytes(const SimEnv& env) {
+uint64_t bytes_of_segments(const SimEnv& env) {
   uint64_t bytes = 0;
   for (const std::string& path : env.disk().files()) {
     if (path.ends_with(".wal")) bytes += env.disk().contents(path)->size();
@@ -56,7 +56,7 @@ uint64_t disk_bytes(const SimEnv& env) {
   return bytes;
 }
 
-std::string payload_of(const RecordView& record) {
+std::string text_of(const RecordView& record) {
   return {reinterpret_cast<const char*>(record.payload.data()), record.payload.size()};
 }
 
@@ -64,12 +64,12 @@ std::string payload_of(const RecordView& record) {
 /// records reached into the third block of the frames.
 SimDisk disk_of_recycled(size_t bytes, std::string* path = nullptr) {
   SimEnv env{SimDisk{}};
-  auto larger = options(env);
+  auto larger = recycling_options(env);
   larger.segment_bytes = 16384;
   auto log = Log::open(kLogPath, larger).value();
   // The standbys that were made before the first trim are used up first.
   while (log.stats().recycled < 3) {
-    append_segments(log, 1, 10000);
+    append_and_work(log, 1, 10000);
     EXPECT_TRUE(log.trim_before(log.end_lsn()));
   }
   log.append(std::string(bytes, 'z')).value();
@@ -82,20 +82,20 @@ SimDisk disk_of_recycled(size_t bytes, std::string* path = nullptr) {
 
 TEST(Recycle, disk_use_stays_flat_and_no_zeros_are_written_while_a_log_is_appended_and_trimmed) {
   SimEnv env{SimDisk{}, {.trace_calls = 0}};
-  auto log = Log::open(kLogPath, options(env)).value();
-  append_segments(log, 4);
+  auto log = Log::open(kLogPath, recycling_options(env)).value();
+  append_and_work(log, 4);
   for (int i = 0; i < 4; ++i) {
-    append_segments(log, 1);
+    append_and_work(log, 1);
     ASSERT_TRUE(log.trim_before(log.segments().back().base_lsn));
   }
-  const uint64_t bytes = disk_bytes(env);
+  const uint64_t bytes = bytes_of_segments(env);
   const uint64_t created = env.calls(CallKind::create);
   const uint64_t recycled = log.stats().recycled;
   for (int i = 0; i < 200; ++i) {
-    const auto lsn = append_segments(log, 1).front();
+    const auto lsn = append_and_work(log, 1).front();
     ASSERT_TRUE(log.trim_before(log.segments().back().base_lsn));
-    ASSERT_EQ(payload_of(log.read(lsn).value()), std::string(3000, 'a'));
-    ASSERT_LE(disk_bytes(env), bytes + kPreparedBytes) << i;
+    ASSERT_EQ(text_of(log.read(lsn).value()), std::string(3000, 'a'));
+    ASSERT_LE(bytes_of_segments(env), bytes + kFileBytes) << i;
   }
   EXPECT_EQ(env.calls(CallKind::create), created);
   EXPECT_GE(log.stats().recycled, recycled + 199);
@@ -106,47 +106,47 @@ TEST(Recycle, disk_use_stays_flat_and_no_zeros_are_written_while_a_log_is_append
 
 TEST(Recycle, what_was_kept_for_it_goes_when_the_log_is_closed) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
-  append_segments(log, 5);
+  auto log = Log::open(kLogPath, recycling_options(env)).value();
+  append_and_work(log, 5);
   ASSERT_TRUE(log.trim_before(log.segments().back().base_lsn));
   const uint64_t standbys = log.stats().standbys;
-  EXPECT_EQ(disk_bytes(env), (1 + standbys + 2) * kPreparedBytes);
+  EXPECT_EQ(bytes_of_segments(env), (1 + standbys + 2) * kFileBytes);
   ASSERT_TRUE(log.close());
-  EXPECT_EQ(disk_bytes(env), (1 + standbys) * kPreparedBytes);
+  EXPECT_EQ(bytes_of_segments(env), (1 + standbys) * kFileBytes);
 }
 
 TEST(Recycle, views_and_readers_keep_their_bytes) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, recycling_options(env)).value();
   const Lsn first = log.append(std::string(1400, 'a')).value();
   log.append(std::string(1400, 'b')).value();
-  append_segments(log, 3);
+  append_and_work(log, 3);
   const RecordView view = log.read(first).value();
   auto reader = log.reader(first);
   ASSERT_TRUE(reader.next().value());
   ASSERT_TRUE(log.trim_before(log.segments().back().base_lsn));
   for (int i = 0; i < 8; ++i) {
-    append_segments(log, 1);
+    append_and_work(log, 1);
     ASSERT_TRUE(log.trim_before(log.segments().back().base_lsn));
   }
   EXPECT_GT(log.stats().recycled, 0U);
-  EXPECT_EQ(payload_of(view), std::string(1400, 'a'));
+  EXPECT_EQ(text_of(view), std::string(1400, 'a'));
   // To the end of its segment; what follows was trimmed.
   const auto second = reader.next();
   ASSERT_TRUE(second && *second) << (*second).error().message();
-  EXPECT_EQ(payload_of(**second), std::string(1400, 'b'));
+  EXPECT_EQ(text_of(**second), std::string(1400, 'b'));
   EXPECT_EQ(reader.next().value().error().code(), ErrorCode::trimmed);
 }
 
 /// Trims the first of some segments, whose file somebody has, and returns its path.
 std::string trim_first_and_go_on(SimEnv& env, const std::function<void(const std::string&)>& take) {
-  auto log = Log::open(kLogPath, options(env)).value();
-  append_segments(log, 4);
+  auto log = Log::open(kLogPath, recycling_options(env)).value();
+  append_and_work(log, 4);
   const std::string path =
       std::string(kLogPath) + "/" + format::segment_name(log.segments().front().number);
   take(path);
   EXPECT_TRUE(log.trim_before(log.segments()[1].base_lsn));
-  append_segments(log, 4);
+  append_and_work(log, 4);
   EXPECT_EQ(log.stats().recycled, 0U);
   EXPECT_FALSE(env.disk().contents(path)) << "it was to be removed instead";
   return path;
@@ -168,8 +168,8 @@ TEST(Recycle, file_that_another_process_reads_is_removed_instead) {
 
 TEST(Recycle, file_that_a_hard_link_shares_is_removed_instead) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
-  append_segments(log, 4);
+  auto log = Log::open(kLogPath, recycling_options(env)).value();
+  append_and_work(log, 4);
   ASSERT_TRUE(log.close());
   SimDisk linked = env.disk().shut_down();
   linked.make_directory("/backup");
@@ -177,9 +177,9 @@ TEST(Recycle, file_that_a_hard_link_shares_is_removed_instead) {
   ASSERT_TRUE(linked.link(path, "/backup/1.wal"));
   const auto before = linked.contents("/backup/1.wal").value();
   SimEnv again(linked);
-  auto reopened = Log::open(kLogPath, options(again)).value();
+  auto reopened = Log::open(kLogPath, recycling_options(again)).value();
   ASSERT_TRUE(reopened.trim_before(reopened.segments()[1].base_lsn));
-  append_segments(reopened, 4);
+  append_and_work(reopened, 4);
   EXPECT_EQ(reopened.stats().recycled, 0U);
   EXPECT_FALSE(again.disk().contents(path));
   EXPECT_EQ(again.disk().contents("/backup/1.wal").value(), before);
@@ -187,22 +187,22 @@ TEST(Recycle, file_that_a_hard_link_shares_is_removed_instead) {
 
 TEST(Recycle, segment_that_a_truncation_made_void_is_removed) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
-  const auto lsns = append_segments(log, 4);
+  auto log = Log::open(kLogPath, recycling_options(env)).value();
+  const auto lsns = append_and_work(log, 4);
   ASSERT_TRUE(log.truncate_from(lsns[1]));
-  append_segments(log, 4);
+  append_and_work(log, 4);
   EXPECT_EQ(log.stats().recycled, 0U);
 }
 
 TEST(Recycle, quota_counts_a_recycled_file_once) {
   SimEnv env{SimDisk{}};
-  auto limited = options(env);
-  limited.quota_bytes = 5 * kPreparedBytes;
+  auto limited = recycling_options(env);
+  limited.quota_bytes = 5 * kFileBytes;
   auto log = Log::open(kLogPath, limited).value();
   for (int i = 0; i < 50; ++i) {
-    append_segments(log, 1);
+    append_and_work(log, 1);
     ASSERT_TRUE(log.trim_before(log.segments().back().base_lsn)) << i;
-    ASSERT_LE(disk_bytes(env), limited.quota_bytes);
+    ASSERT_LE(bytes_of_segments(env), limited.quota_bytes);
   }
   EXPECT_GT(log.stats().recycled, 40U);
 }
@@ -210,20 +210,20 @@ TEST(Recycle, quota_counts_a_recycled_file_once) {
 TEST(Recycle, file_of_another_length_is_made_longer_or_removed) {
   for (const auto& [bytes, record_bytes] : {std::pair{4608, 400}, std::pair{65536, 60000}}) {
     SimEnv env{SimDisk{}};
-    auto other = options(env);
+    auto other = recycling_options(env);
     other.segment_bytes = static_cast<uint64_t>(bytes);
     {
       auto log = Log::open(kLogPath, other).value();
-      append_segments(log, 3, static_cast<size_t>(record_bytes));
+      append_and_work(log, 3, static_cast<size_t>(record_bytes));
       ASSERT_TRUE(log.close());
     }
-    auto log = Log::open(kLogPath, options(env)).value();
-    append_segments(log, 3);
+    auto log = Log::open(kLogPath, recycling_options(env)).value();
+    append_and_work(log, 3);
     ASSERT_TRUE(log.trim_before(log.segments().back().base_lsn));
-    const auto lsns = append_segments(log, 6);
+    const auto lsns = append_and_work(log, 6);
     EXPECT_EQ(log.stats().recycled > 0, bytes < 8192);
-    EXPECT_EQ(payload_of(log.read(lsns.back()).value()), std::string(3000, 'f'));
-    EXPECT_EQ(log.segments().back().bytes, kPreparedBytes);
+    EXPECT_EQ(text_of(log.read(lsns.back()).value()), std::string(3000, 'f'));
+    EXPECT_EQ(log.segments().back().bytes, kFileBytes);
   }
 }
 
@@ -234,11 +234,11 @@ TEST(RecycledTail, end_in_front_of_earlier_bytes_is_no_torn_tail) {
     SimEnv env(disk_of_recycled(bytes));
     const auto verified = ReadOnlyLog::verify(kLogPath, {.env = &env}).value();
     EXPECT_EQ(verified.verdict, VerifyReport::Verdict::ok) << bytes;
-    auto log = Log::open(kLogPath, options(env)).value();
+    auto log = Log::open(kLogPath, recycling_options(env)).value();
     EXPECT_EQ(log.recovery_report().outcome, RecoveryReport::Outcome::unclean) << bytes;
-    EXPECT_EQ(payload_of(log.last().value()), std::string(bytes, 'z'));
+    EXPECT_EQ(text_of(log.last().value()), std::string(bytes, 'z'));
     const Lsn next = log.append("next").value();
-    EXPECT_EQ(payload_of(log.read(next).value()), "next");
+    EXPECT_EQ(text_of(log.read(next).value()), "next");
   }
 }
 
@@ -252,7 +252,7 @@ TEST(RecycledTail, damaged_newest_frame_is_saved_and_reported_as_in_any_segment)
     bytes[offset] ^= std::byte{1};
     disk.put(path, bytes);
     SimEnv env(disk);
-    auto log = Log::open(kLogPath, options(env)).value();
+    auto log = Log::open(kLogPath, recycling_options(env)).value();
     const RecoveryReport& report = log.recovery_report();
     EXPECT_EQ(report.outcome, RecoveryReport::Outcome::torn_tail) << offset;
     EXPECT_EQ(report.cut_offset, 4096U);

@@ -1,5 +1,5 @@
 // What the tests of the simulator share: aligned blocks of one byte, and a log directory's worth of
-// shorthand. Errors of calls come back as errno, 0 for success.
+// shorthand.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,17 +15,13 @@
 #include <string_view>
 #include <vector>
 
+#include "support/error_of.h"
 #include "writeahead/testing/crash_sampler.h"
 #include "writeahead/testing/sim_env.h"
 
 namespace writeahead::testing {
 
 inline constexpr size_t kSectorBytes = 512;
-
-template <class T>
-int error_of(const SystemResult<T>& result) {
-  return result ? 0 : result.error().number;
-}
 
 inline std::vector<std::byte> filled(size_t count, char fill) {
   return std::vector<std::byte>(count, static_cast<std::byte>(fill));

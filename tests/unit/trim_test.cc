@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/error_of.h"
 #include "support/script.h"
 #include "writeahead/log.h"
 #include "writeahead/read_only_log.h"
@@ -16,7 +17,7 @@
 namespace writeahead::testing {
 namespace {
 
-Options options(SimEnv& env) {
+Options trim_options(SimEnv& env) {
   // Nothing is kept to be recycled.
   return {.segment_bytes = 8192,
           .standby_segments = 0,
@@ -43,13 +44,9 @@ std::string payload_of(const RecordView& record) {
   return {reinterpret_cast<const char*>(record.payload.data()), record.payload.size()};
 }
 
-std::optional<ErrorCode> code_of(const auto& result) {
-  return result ? std::nullopt : std::optional(result.error().code());
-}
-
 TEST(Trim, drops_whole_segments_below_the_position_and_gives_their_space_back) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   const auto lsns = append_segments(log, 5);
   ASSERT_EQ(segment_files(env), 5U);
   ASSERT_TRUE(log.trim_before(lsns[3]));
@@ -64,7 +61,7 @@ TEST(Trim, drops_whole_segments_below_the_position_and_gives_their_space_back) {
   EXPECT_EQ(code_of(*log.reader(lsns[0]).next()), ErrorCode::trimmed);
   ASSERT_TRUE(log.close());
 
-  auto again = Log::open(kLogPath, options(env)).value();
+  auto again = Log::open(kLogPath, trim_options(env)).value();
   EXPECT_EQ(again.recovery_report().outcome, RecoveryReport::Outcome::clean);
   EXPECT_EQ(again.recovery_report().records, 2U);
   EXPECT_EQ(again.reader(again.first_lsn()).next()->value().lsn, lsns[3]);
@@ -72,7 +69,7 @@ TEST(Trim, drops_whole_segments_below_the_position_and_gives_their_space_back) {
 
 TEST(Trim, below_or_inside_the_first_segment_drops_nothing_and_writes_nothing) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   const auto lsns = append_segments(log, 3);
   ASSERT_TRUE(log.trim_before(lsns[1]));
   const uint64_t calls = env.calls();
@@ -86,7 +83,7 @@ TEST(Trim, below_or_inside_the_first_segment_drops_nothing_and_writes_nothing) {
 TEST(Trim, at_the_end_empties_the_log_which_goes_on_at_the_same_place) {
   for (const bool reopens : {false, true}) {
     SimEnv env{SimDisk{}};
-    std::optional<Log> log = Log::open(kLogPath, options(env)).value();
+    std::optional<Log> log = Log::open(kLogPath, trim_options(env)).value();
     append_segments(*log, 3);
     const Lsn end = log->end_lsn();
     const uint64_t epoch = log->epoch();
@@ -103,7 +100,7 @@ TEST(Trim, at_the_end_empties_the_log_which_goes_on_at_the_same_place) {
     EXPECT_EQ(log->epoch(), epoch);
     if (reopens) {
       ASSERT_TRUE(log->close());
-      log = Log::open(kLogPath, options(env)).value();
+      log = Log::open(kLogPath, trim_options(env)).value();
       check_empty();
     }
     auto reader = log->reader(end);
@@ -122,7 +119,7 @@ TEST(Trim, at_the_end_empties_the_log_which_goes_on_at_the_same_place) {
 
 TEST(Trim, leaves_views_and_readers_what_they_have) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   for (int i = 0; i < 9; ++i)
     ASSERT_TRUE(log.append(std::string(1000, static_cast<char>('a' + i))));
   auto reader = log.reader(log.first_lsn());
@@ -143,7 +140,7 @@ TEST(Trim, leaves_views_and_readers_what_they_have) {
 
 TEST(Trim, tells_a_reader_that_the_next_segment_is_gone) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   const auto lsns = append_segments(log, 4);
   auto reader = log.reader(lsns[0]);
   ASSERT_TRUE(*reader.next());
@@ -154,7 +151,7 @@ TEST(Trim, tells_a_reader_that_the_next_segment_is_gone) {
 
 TEST(Trim, works_on_a_full_disk_and_makes_room_for_appends) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   const auto lsns = append_segments(log, 3);
   env.set_free_bytes(0);
   ASSERT_EQ(code_of(log.append(std::string(3000, 'x'))), ErrorCode::no_space);
@@ -164,7 +161,7 @@ TEST(Trim, works_on_a_full_disk_and_makes_room_for_appends) {
 
 TEST(Trim, keeps_a_file_that_cannot_be_removed_for_the_next_time) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   const auto lsns = append_segments(log, 4);
   env.fail_call(env.calls(CallKind::remove) + 1, EACCES, FaultSpan::once, CallKind::remove);
   ASSERT_TRUE(log.trim_before(lsns[2]));
@@ -177,11 +174,11 @@ TEST(Trim, keeps_a_file_that_cannot_be_removed_for_the_next_time) {
 
 TEST(Trim, whose_root_cannot_be_written_fails_the_log_and_removes_nothing) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   const auto lsns = append_segments(log, 3);
   for (const uint64_t slot : {1, 2}) {
     SimEnv copy(env.disk());
-    auto victim = Log::open(kLogPath, options(copy)).value();
+    auto victim = Log::open(kLogPath, trim_options(copy)).value();
     copy.fail_call(copy.calls(CallKind::dsync_write) + slot, EIO, FaultSpan::once,
                    CallKind::dsync_write);
     EXPECT_EQ(code_of(victim.trim_before(lsns[2])), ErrorCode::failed);
@@ -194,7 +191,7 @@ TEST(Trim, whose_root_cannot_be_written_fails_the_log_and_removes_nothing) {
 
 TEST(Trim, after_close_answers_closed) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   append_segments(log, 2);
   ASSERT_TRUE(log.close());
   EXPECT_EQ(code_of(log.trim_before(Lsn(UINT64_MAX))), ErrorCode::closed);
@@ -202,7 +199,7 @@ TEST(Trim, after_close_answers_closed) {
 
 TEST(Trim, to_empty_beside_appends_loses_none_of_them) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   std::atomic<bool> is_done = false;
   std::thread trimmer([&] {
     while (!is_done) EXPECT_TRUE(log.trim_before(log.durable_lsn()));
@@ -222,7 +219,7 @@ TEST(Trim, to_empty_beside_appends_loses_none_of_them) {
 
 TEST(Hold, keeps_a_trim_from_passing_it_until_it_is_advanced_or_released) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   const auto lsns = append_segments(log, 5);
   auto slow = log.hold("slow", lsns[1]).value();
   auto fast = log.hold("fast", lsns[3]).value();
@@ -247,7 +244,7 @@ TEST(Hold, is_found_by_name_after_a_power_cut) {
   SimEnv env{SimDisk{}};
   std::vector<Lsn> lsns;
   {
-    auto log = Log::open(kLogPath, options(env)).value();
+    auto log = Log::open(kLogPath, trim_options(env)).value();
     lsns = append_segments(log, 4);
     auto hold = log.hold("replica-2", lsns[2]).value();
     ASSERT_TRUE(log.hold("replica-2", lsns[1]));
@@ -255,7 +252,7 @@ TEST(Hold, is_found_by_name_after_a_power_cut) {
     env.crash_now();
   }
   SimEnv next(env.crashed_disk().crash({}));
-  auto log = Log::open(kLogPath, options(next)).value();
+  auto log = Log::open(kLogPath, trim_options(next)).value();
   ASSERT_EQ(log.holds().size(), 1U);
   EXPECT_EQ(log.holds()[0].name, "replica-2");
   EXPECT_EQ(log.holds()[0].lsn, lsns[1]);
@@ -266,7 +263,7 @@ TEST(Hold, is_found_by_name_after_a_power_cut) {
 TEST(Hold, that_was_advanced_is_written_when_the_log_is_idle_and_when_it_is_closed) {
   for (const bool closes : {true, false}) {
     SimEnv env{SimDisk{}};
-    auto log = Log::open(kLogPath, options(env)).value();
+    auto log = Log::open(kLogPath, trim_options(env)).value();
     const auto lsns = append_segments(log, 3);
     auto first = log.hold("first", lsns[0]).value();
     auto second = log.hold("second", lsns[0]).value();
@@ -285,7 +282,7 @@ TEST(Hold, that_was_advanced_is_written_when_the_log_is_idle_and_when_it_is_clos
     }
     env.crash_now();
     SimEnv next(env.crashed_disk().crash({}));
-    auto again = Log::open(kLogPath, options(next)).value();
+    auto again = Log::open(kLogPath, trim_options(next)).value();
     ASSERT_EQ(again.holds().size(), 1U);
     EXPECT_EQ(again.holds()[0].lsn, lsns[2]);
   }
@@ -293,7 +290,7 @@ TEST(Hold, that_was_advanced_is_written_when_the_log_is_idle_and_when_it_is_clos
 
 TEST(Hold, refuses_what_it_cannot_keep) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, trim_options(env)).value();
   const auto lsns = append_segments(log, 3);
   ASSERT_TRUE(log.trim_before(lsns[1]));
   EXPECT_EQ(code_of(log.hold("", lsns[1])), ErrorCode::invalid_argument);
@@ -315,7 +312,7 @@ TEST(Hold, outlives_the_log_without_harm) {
   SimEnv env{SimDisk{}};
   std::optional<Hold> hold;
   {
-    auto log = Log::open(kLogPath, options(env)).value();
+    auto log = Log::open(kLogPath, trim_options(env)).value();
     hold = log.hold("consumer", Lsn{}).value();
   }
   EXPECT_EQ(hold->name(), "consumer");

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/error_of.h"
 #include "support/log_model.h"
 #include "support/script.h"
 #include "writeahead/log.h"
@@ -20,12 +21,8 @@
 namespace writeahead::testing {
 namespace {
 
-Options options(SimEnv& env) {
+Options truncate_options(SimEnv& env) {
   return {.segment_bytes = 4608, .env = &env, .background = BackgroundWork::stepped};
-}
-
-std::optional<ErrorCode> code_of(const auto& result) {
-  return result ? std::nullopt : std::optional(result.error().code());
 }
 
 struct Reference {
@@ -51,7 +48,7 @@ struct Reference {
 Reference make_reference(bool closes) {
   Reference made;
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, truncate_options(env)).value();
   const auto append = [&](const std::vector<size_t>& sizes) {
     Batch batch;
     for (const size_t size : sizes)
@@ -92,7 +89,7 @@ TEST(Truncate, at_every_position_of_a_log_cuts_there_or_refuses_and_changes_noth
   const Reference reference = make_reference(false);
   for (Lsn lsn; lsn <= reference.end + 8; lsn = lsn + 1) {
     SimEnv env(reference.disk);
-    auto log = Log::open(kLogPath, options(env)).value();
+    auto log = Log::open(kLogPath, truncate_options(env)).value();
     const uint64_t epoch = log.epoch();
     const uint64_t calls_that_write = env.calls(CallKind::dsync_write);
     const auto done = log.truncate_from(lsn);
@@ -120,7 +117,7 @@ TEST(Truncate, at_every_position_of_a_log_cuts_there_or_refuses_and_changes_noth
     env.crash_now();
     SimEnv after(env.crashed_disk().crash({}));
     {
-      auto opened = Log::open(kLogPath, options(after));
+      auto opened = Log::open(kLogPath, truncate_options(after));
       ASSERT_TRUE(opened) << lsn.value() << ": " << opened.error().message();
       EXPECT_EQ(opened->recovery_report().records, kept + 2) << lsn.value();
       expect_records(reference, kept, *opened, lsn);
@@ -140,7 +137,7 @@ TEST(Truncate, of_a_closed_log_twice_and_again_after_reopening_keeps_what_lies_b
   for (size_t first = 0; first < reference.records.size(); ++first) {
     for (size_t second = 0; second <= first; ++second) {
       SimEnv env(reference.disk);
-      auto log = std::optional(Log::open(kLogPath, options(env)).value());
+      auto log = std::optional(Log::open(kLogPath, truncate_options(env)).value());
       const Lsn higher = reference.records[first].lsn;
       const Lsn lower = reference.records[second].lsn;
       ASSERT_TRUE(log->truncate_from(higher)) << first;
@@ -149,14 +146,14 @@ TEST(Truncate, of_a_closed_log_twice_and_again_after_reopening_keeps_what_lies_b
       }
       if ((first + second) % 3 == 0) {
         ASSERT_TRUE(log->close());
-        log = Log::open(kLogPath, options(env)).value();
+        log = Log::open(kLogPath, truncate_options(env)).value();
       }
       ASSERT_TRUE(log->truncate_from(lower)) << first << " " << second;
       expect_records(reference, second, *log, lower);
       EXPECT_EQ(log->end_lsn(), lower);
       const Lsn next = log->append("behind").value();
       ASSERT_TRUE(log->close());
-      log = Log::open(kLogPath, options(env)).value();
+      log = Log::open(kLogPath, truncate_options(env)).value();
       expect_records(reference, second, *log, lower);
       EXPECT_EQ(log->last()->lsn, next);
       EXPECT_EQ(log->recovery_report().records, second + 1);
@@ -170,7 +167,7 @@ TEST(Truncate, of_a_closed_log_twice_and_again_after_reopening_keeps_what_lies_b
 
 TEST(Truncate, to_the_first_position_of_a_trimmed_log_empties_it) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, truncate_options(env)).value();
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(log.append(std::string(3000, 'a')));
   ASSERT_TRUE(log.trim_before(log.segments()[2].base_lsn));
   const Lsn first = log.first_lsn();
@@ -186,7 +183,7 @@ TEST(Truncate, to_the_first_position_of_a_trimmed_log_empties_it) {
   ASSERT_TRUE(log.trim_before(log.end_lsn()));
   ASSERT_TRUE(log.truncate_from(log.end_lsn()));
   ASSERT_TRUE(log.close());
-  auto again = Log::open(kLogPath, options(env)).value();
+  auto again = Log::open(kLogPath, truncate_options(env)).value();
   EXPECT_TRUE(again.is_empty());
   ASSERT_TRUE(again.append("more"));
   EXPECT_EQ(again.last()->ordinal, 3U);
@@ -196,7 +193,7 @@ TEST(Truncate, tells_readers_above_and_lets_those_below_go_on) {
   const Reference reference = make_reference(false);
   for (size_t target = 0; target < reference.records.size(); ++target) {
     SimEnv env(reference.disk);
-    auto log = Log::open(kLogPath, options(env)).value();
+    auto log = Log::open(kLogPath, truncate_options(env)).value();
     std::vector<Reader> readers;
     std::vector<RecordView> views;
     for (size_t i = 0; i <= reference.records.size(); ++i) {
@@ -235,7 +232,7 @@ TEST(Truncate, moves_holds_above_the_end_there_for_good) {
   SimEnv env(reference.disk);
   const Lsn lsn = reference.records[4].lsn;
   {
-    auto log = Log::open(kLogPath, options(env)).value();
+    auto log = Log::open(kLogPath, truncate_options(env)).value();
     auto low = log.hold("low", reference.records[1].lsn).value();
     auto high = log.hold("high", reference.records[8].lsn).value();
     ASSERT_TRUE(log.truncate_from(lsn));
@@ -244,7 +241,7 @@ TEST(Truncate, moves_holds_above_the_end_there_for_good) {
     env.crash_now();
   }
   SimEnv next(env.crashed_disk().crash({}));
-  auto log = Log::open(kLogPath, options(next)).value();
+  auto log = Log::open(kLogPath, truncate_options(next)).value();
   ASSERT_EQ(log.holds().size(), 2U);
   EXPECT_EQ(log.holds()[0].lsn, reference.records[1].lsn);
   EXPECT_EQ(log.holds()[1].lsn, lsn);
@@ -253,7 +250,7 @@ TEST(Truncate, moves_holds_above_the_end_there_for_good) {
 TEST(Truncate, without_space_for_a_segment_changes_nothing_and_works_later) {
   const Reference reference = make_reference(false);
   SimEnv env(reference.disk);
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, truncate_options(env)).value();
   const Lsn lsn = reference.records[3].lsn;
   env.set_free_bytes(0);
   EXPECT_EQ(code_of(log.truncate_from(lsn)), ErrorCode::no_space);
@@ -270,14 +267,14 @@ TEST(Truncate, that_fails_in_a_write_fails_the_log_which_reopens_at_either_end) 
   for (uint64_t write = 1; write <= 3; ++write) {
     SimEnv env(reference.disk);
     {
-      auto log = Log::open(kLogPath, options(env)).value();
+      auto log = Log::open(kLogPath, truncate_options(env)).value();
       env.fail_call(env.calls(CallKind::dsync_write) + write, EIO, FaultSpan::once,
                     CallKind::dsync_write);
       EXPECT_EQ(code_of(log.truncate_from(lsn)), ErrorCode::failed) << write;
       EXPECT_EQ(code_of(log.append("x")), ErrorCode::failed);
       EXPECT_EQ(code_of(log.truncate_from(lsn)), ErrorCode::failed);
     }
-    auto log = Log::open(kLogPath, options(env)).value();
+    auto log = Log::open(kLogPath, truncate_options(env)).value();
     const uint64_t records = log.recovery_report().records;
     EXPECT_TRUE(records == 3 || (write == 1 && records == reference.records.size())) << write;
     expect_records(reference, records, log, lsn);
@@ -290,7 +287,7 @@ TEST(Truncate, of_a_damaged_segment_is_corruption_and_changes_nothing) {
   bytes[4096 + 88 + 20] ^= std::byte{1};
   reference.disk.put("/log/00000000000000000001.wal", bytes);
   SimEnv env(reference.disk);
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, truncate_options(env)).value();
   EXPECT_EQ(code_of(log.truncate_from(reference.records[2].lsn)), ErrorCode::corruption);
   EXPECT_EQ(log.end_lsn(), reference.end);
   EXPECT_TRUE(log.append("goes on"));
@@ -298,7 +295,7 @@ TEST(Truncate, of_a_damaged_segment_is_corruption_and_changes_nothing) {
 
 TEST(Truncate, beside_appends_gives_each_of_them_an_address_that_was_true) {
   SimEnv env{SimDisk{}};
-  auto log = Log::open(kLogPath, options(env)).value();
+  auto log = Log::open(kLogPath, truncate_options(env)).value();
   std::atomic<bool> is_done = false;
   std::thread truncater([&] {
     while (!is_done) {
