@@ -285,7 +285,10 @@ Result<BackgroundThread::Pause> LogState::seal() {
 
 /// What cannot be made now is tried again later; an append that needs it says what is wrong.
 Result<BackgroundThread::Pause> LogState::prepare_standby() {
-  if (committer_->last_commit_ns() == 0) return BackgroundThread::kForEver;
+  // A log that nobody appends to needs none.
+  if (committer_->last_commit_ns() == 0 && !standbys_.is_wanted()) {
+    return BackgroundThread::kForEver;
+  }
   const uint64_t now = env_.monotonic_ns();
   if (now < standby_retry_ns_) return std::chrono::nanoseconds(standby_retry_ns_ - now);
   auto made = standbys_.step();
