@@ -99,7 +99,8 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
       segment_bytes_(options.segment_bytes),
       store_(std::move(store)),
       report_(std::move(recovered.report)),
-      progress_(std::make_shared<OwnProgress>(env, store_->path())),
+      progress_(std::make_shared<OwnProgress>(env, store_->path(),
+                                              std::make_shared<OwnProgress>(env, store_->path()))),
       quota_(options.quota_bytes),
       standbys_(
           *store_, quota_, options,

@@ -220,6 +220,7 @@ Result<void> Committer::write(PendingFrame& frame) {
 /// Answers all frames that are done now, in their order.
 void Committer::complete(PendingFrame& frame, const Result<void>& written, bool leads) {
   Done done;
+  bool has_settled = false;
   {
     MutexLock lock(mutex_);
     // Set before any later frame is acknowledged.
@@ -235,6 +236,7 @@ void Committer::complete(PendingFrame& frame, const Result<void>& written, bool 
         give_up(*front);
       } else {
         settle(*front);
+        has_settled = true;
       }
       retire(std::move(front), done);
     }
@@ -244,16 +246,17 @@ void Committer::complete(PendingFrame& frame, const Result<void>& written, bool 
     start_leader();
   }
   // Followers hear of it before the appenders do.
-  tell_followers();
+  if (!tell_followers() && has_settled) progress_.move_on_written();
   wake(done);
 }
 
-/// Those who wait for records, if more is durable than when they were told last.
-void Committer::tell_followers() {
+/// Those who wait for records, if more is durable than when they were told last; else false.
+bool Committer::tell_followers() {
   const uint64_t durable = durable_lsn_.load(std::memory_order_acquire);
-  if (told_lsn_.exchange(durable) == durable) return;
+  if (told_lsn_.exchange(durable) == durable) return false;
   store_.wake_followers();
   progress_.move_on();
+  return true;
 }
 
 /// The frame was written.

@@ -97,8 +97,8 @@ Result<RecordView> ReadView::read(Lsn lsn) {
   return std::move(**record);
 }
 
-Reader ReadView::reader(Lsn from) {
-  return Reader(std::make_unique<Cursor>(shared_from_this(), from));
+Reader ReadView::reader(Lsn from, ReaderOptions options) {
+  return Reader(std::make_unique<Cursor>(shared_from_this(), from, options));
 }
 
 Result<RecordView> ReadView::record_at_ordinal(uint64_t ordinal) {

@@ -288,6 +288,15 @@ IndexEntry SegmentTable::search_start_time(uint64_t number, uint64_t time_ns) co
   return *std::prev(above);
 }
 
+Lsn SegmentTable::written_end(const SegmentView& segment) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(segment.header.number);
+  if (found == entries_.end()) return segment.end_lsn;
+  // Only the last segment holds what is not durable; the contents of a closed one may be unknown.
+  const Entry& entry = found->second;
+  return entry.view.is_closed ? entry.view.end_lsn : entry.contents.end_lsn;
+}
+
 std::optional<SegmentContents> SegmentTable::contents(uint64_t number) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(number);

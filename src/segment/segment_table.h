@@ -131,6 +131,8 @@ class SegmentTable {
   /// The same for the last known frame of an earlier time.
   [[nodiscard]] IndexEntry search_start_time(uint64_t number, uint64_t time_ns) const
       WRITEAHEAD_EXCLUDES(mutex_);
+  /// The end of what was written to a segment; that of what is durable if it left the table.
+  [[nodiscard]] Lsn written_end(const SegmentView& segment) const WRITEAHEAD_EXCLUDES(mutex_);
   /// The contents of a verified segment, for its seal.
   [[nodiscard]] std::optional<SegmentContents> contents(uint64_t number) const
       WRITEAHEAD_EXCLUDES(mutex_);

@@ -194,6 +194,19 @@ void Script::append_at(Durability durability, size_t size) {
   if (!lsn) return settle_failure(lsn.error());
   if (is_log_failed_) complain("an append succeeded on a failed log");
   complain(model_.place({{*lsn}}, ordinal, durability == Durability::written));
+  if (durability == Durability::written) check_unsynced(*lsn, payloads[0]);
+}
+
+void Script::check_unsynced(Lsn lsn, const Bytes& payload) {
+  Reader reader = log_->reader(lsn, {.include_unsynced = true});
+  const auto record = reader.next();
+  if (is_over()) return;
+  if (!record) return complain("a written record is not shown");
+  if (*record) {
+    if (!std::ranges::equal((*record)->payload, payload)) complain("a written record differs");
+  } else if (!is_disturbed() || record->error().code() != ErrorCode::io) {
+    complain(describe("read a written record", record->error()));
+  }
 }
 
 void Script::sync() {

@@ -130,6 +130,7 @@ class Script {
   void complain(Complaint complaint);
   void settle_failure(const Error& error);
   void check_reads();
+  void check_unsynced(Lsn lsn, const Bytes& payload);
   [[nodiscard]] std::optional<Lsn> address_of(size_t ordinal) const;
   [[nodiscard]] std::vector<Bytes> make_payloads(const std::vector<size_t>& sizes);
 
