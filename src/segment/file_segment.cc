@@ -15,10 +15,10 @@ constexpr uint64_t kSliceBytes = 1ULL << 20;
 }
 
 FileSegment::FileSegment(std::unique_ptr<BlockFile> file, std::string path, FileInfo info,
-                         SyncMethod method, uint64_t end)
+                         std::shared_ptr<const WriteManner> manner, uint64_t end)
     : file_(std::move(file)),
       path_(std::move(path)),
-      method_(method),
+      manner_(std::move(manner)),
       is_shared_(info.links != 1),
       bytes_(info.bytes),
       end_(end),
@@ -122,7 +122,7 @@ Result<void> FileSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode mod
   // are written as they already stand.
   SystemResult<void> written{};
   if (mode == WriteMode::barrier) {
-    written = file_->write_durable(offset, blocks, method_);
+    written = file_->write_durable(offset, blocks, manner_->method);
   } else {
     written = file_->write(offset, blocks);
     if (written && mode == WriteMode::synced) written = file_->sync();

@@ -48,7 +48,7 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& 
   }
   std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory)));
   store->file_mode_ = options.file_mode;
-  store->method_ = options.sync_method;
+  store->manner_->method = options.sync_method;
   if (auto opened = store->open_root(options); !opened) return std::unexpected(opened.error());
   return store;
 }
@@ -155,20 +155,21 @@ Result<void> FileStore::claim(const RootState& root) {
   if (auto synced = env_.sync_parent(path_); !synced) {
     return std::unexpected(io_error("sync parent directory", synced.error(), {.path = path_}));
   }
-  const bool is_automatic = method_ == SyncMethod::automatic;
+  SyncMethod& method = manner_->method;
+  const bool is_automatic = method == SyncMethod::automatic;
   if (is_automatic) {
-    method_ = root_->reads_device() ? SyncMethod::direct_dsync : SyncMethod::dsync;
+    method = root_->reads_device() ? SyncMethod::direct_dsync : SyncMethod::dsync;
   }
   // The first slot's write shows whether the file system takes the method.
-  auto written = root_->write_one(root, method_);
+  auto written = root_->write_one(root, method);
   while (!written && is_refused(SystemError{written.error().system_error()})) {
     if (!is_automatic)
       return std::unexpected(with_code(written.error(), ErrorCode::invalid_argument));
-    if (method_ == SyncMethod::fdatasync) break;
-    method_ = method_ == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
-    written = root_->write_one(root, method_);
+    if (method == SyncMethod::fdatasync) break;
+    method = method == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
+    written = root_->write_one(root, method);
   }
-  if (written) written = root_->write_one(root, method_);
+  if (written) written = root_->write_one(root, method);
   if (!written) {
     const bool is_full = is_out_of_space(SystemError{written.error().system_error()});
     return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
@@ -180,7 +181,7 @@ Result<void> FileStore::claim(const RootState& root) {
 }
 
 Result<void> FileStore::write_root(const RootState& root) {
-  return root_->write_both(root, method_);
+  return root_->write_both(root, manner_->method);
 }
 
 Result<std::vector<uint64_t>> FileStore::list() {
@@ -206,7 +207,7 @@ Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, Op
     return std::unexpected(
         make_error(ErrorCode::io, "open segment", "it belongs to another user", {.path = path}));
   }
-  return std::make_shared<FileSegment>(std::move(*file), std::move(path), *info, method_, end);
+  return std::make_shared<FileSegment>(std::move(*file), std::move(path), *info, manner_, end);
 }
 
 Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
@@ -282,7 +283,7 @@ Result<std::shared_ptr<SegmentWriter>> FileStore::create(uint64_t number) {
     discard(number);  // The name may be there, if only the second descriptor was refused.
     return std::unexpected(shortage_error("create segment", file.error(), {.path = path}));
   }
-  return std::make_shared<FileSegment>(std::move(*file), std::move(path), FileInfo{}, method_,
+  return std::make_shared<FileSegment>(std::move(*file), std::move(path), FileInfo{}, manner_,
                                        kSegmentHeaderBytes);
 }
 

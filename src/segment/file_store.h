@@ -67,7 +67,7 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState& state) override;
   void release() override;
-  [[nodiscard]] SyncMethod sync_method() const override { return method_; }
+  [[nodiscard]] SyncMethod sync_method() const override { return manner_->method; }
   [[nodiscard]] bool reads_device() const override { return reads_device_; }
 
  private:
@@ -85,7 +85,7 @@ class FileStore final : public SegmentStore {
   const std::string path_;
   const std::unique_ptr<Directory> directory_;
   uint32_t file_mode_ = 0600;
-  SyncMethod method_ = SyncMethod::automatic;
+  const std::shared_ptr<WriteManner> manner_ = std::make_shared<WriteManner>();
   bool reads_device_ = false;
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;
