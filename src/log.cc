@@ -128,11 +128,11 @@ Result<RecordView> Log::read(Lsn lsn) const {
   return state_->view().read(lsn);
 }
 
-Reader Log::reader(Lsn from) const {
+Reader Log::reader(Lsn from, ReaderOptions options) const {
   if (auto refusal = state_->read_refusal()) {
     return Reader(std::make_unique<internal::Cursor>(*refusal));
   }
-  return state_->view().reader(from);
+  return state_->view().reader(from, options);
 }
 
 Result<Lsn> Log::find_ordinal(uint64_t ordinal) const {

@@ -119,8 +119,9 @@ class WRITEAHEAD_EXPORT Log {
   [[nodiscard]] Result<RecordView> read(Lsn lsn) const;
 
   /// A cursor from `from` on: a record's address, the position behind one, or first_lsn(). A
-  /// position that is none of these shows as the range's first element, an error.
-  [[nodiscard]] Reader reader(Lsn from) const;
+  /// position that is none of these shows as the range's first element, an error. It shows what is
+  /// durable, unless `options` ask for more.
+  [[nodiscard]] Reader reader(Lsn from, ReaderOptions options = {}) const;
 
   /// The address of record number `ordinal`. `trimmed` or `not_found` outside of what is there.
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal) const;

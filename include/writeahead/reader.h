@@ -32,6 +32,16 @@ struct RecordView {
   std::shared_ptr<const void> pin;     ///< Keeps `payload` in place.
 };
 
+/// What a reader of one's own log shows.
+struct ReaderOptions {
+  /// Also records that are not durable yet, as soon as their frame was written: those of level
+  /// `written` once their append returned, those that are buffered or on their way some time later.
+  /// Such a record may be gone after a crash. Once the log failed, nothing is shown any more that
+  /// is not durable, and the reader ends with `failed`; next(), too. Reading them makes the system
+  /// write them out of its cache. Default false.
+  bool include_unsynced = false;
+};
+
 /// A forward cursor over what was durable when it was asked. An input range:
 ///
 ///     for (auto& record : log.reader(log.first_lsn())) {

@@ -132,7 +132,9 @@ void Committer::begin_segment(Standby standby, uint64_t bytes) {
 /// The next segment is not ready: makes it in this thread, or waits for whoever does. A shortage is
 /// answered to all who waited, so that none of them passes an earlier one that was refused.
 Result<void> Committer::make_standby(uint64_t needed, bool can_wait) {
-  if (!can_wait && needed <= standbys_.standby_bytes()) {
+  // One of a size of its own is made by nobody else.
+  if (!can_wait && (is_making_room_ || needed <= standbys_.standby_bytes())) {
+    standbys_.want();
     wake_background_();
     return std::unexpected(would_block());
   }
@@ -158,6 +160,7 @@ Result<void> Committer::make_standby(uint64_t needed, bool can_wait) {
   idle_.notify_all();
   if (made && !*made) {
     if (waits_for_quota_ && standbys_.may_fit_later(needed)) {
+      if (!can_wait) return std::unexpected(would_block());
       // Space that was given back since the attempt began is not waited for.
       if (retries == retries_ && !refusal()) admission_.wait(mutex_);
       return {};

@@ -221,6 +221,7 @@ Result<void> Committer::write(PendingFrame& frame) {
 /// Answers all frames that are done now, in their order.
 void Committer::complete(PendingFrame& frame, const Result<void>& written, bool leads) {
   Done done;
+  bool has_settled = false;
   {
     MutexLock lock(mutex_);
     // Set before any later frame is acknowledged.
@@ -236,6 +237,7 @@ void Committer::complete(PendingFrame& frame, const Result<void>& written, bool 
         give_up(*front);
       } else {
         settle(*front);
+        has_settled = true;
       }
       retire(std::move(front), done);
     }
@@ -245,16 +247,17 @@ void Committer::complete(PendingFrame& frame, const Result<void>& written, bool 
     start_leader();
   }
   // Followers hear of it before the appenders do.
-  tell_followers();
+  if (!tell_followers() && has_settled) progress_.move_on_written();
   wake(done);
 }
 
-/// Those who wait for records, if more is durable than when they were told last.
-void Committer::tell_followers() {
+/// Those who wait for records, if more is durable than when they were told last; else false.
+bool Committer::tell_followers() {
   const uint64_t durable = durable_lsn_.load(std::memory_order_acquire);
-  if (told_lsn_.exchange(durable) == durable) return;
+  if (told_lsn_.exchange(durable) == durable) return false;
   store_.wake_followers();
   progress_.move_on();
+  return true;
 }
 
 /// The frame was written.
@@ -279,12 +282,12 @@ void Committer::settle(PendingFrame& frame) {
 }
 
 void Committer::count(const PendingFrame& frame) {
-  const uint64_t prefix = frame.offset() % kBlockBytes;
+  const uint64_t begin = round_down(frame.offset(), store_.write_unit());
   stats_.records += frame.records();
   stats_.payload_bytes += frame.payload_bytes();
   stats_.frames += 1;
   stats_.frame_bytes += frame.length();
-  stats_.written_bytes += round_up(prefix + frame.length(), kBlockBytes) +
+  stats_.written_bytes += round_up(frame.offset() + frame.length(), kBlockBytes) - begin +
                           (frame.begins_segment ? kSegmentHeaderBytes : 0);
   stats_.largest_group = std::max(stats_.largest_group, frame.appends());
   last_group_.store(frame.waiters(), std::memory_order_relaxed);

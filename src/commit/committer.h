@@ -192,7 +192,7 @@ class Committer {
   void give_up(PendingFrame& frame) WRITEAHEAD_REQUIRES(mutex_);
   void give_up_all(Done& done) WRITEAHEAD_REQUIRES(mutex_);
   void retire(Frame frame, Done& done) WRITEAHEAD_REQUIRES(mutex_);
-  void tell_followers() WRITEAHEAD_EXCLUDES(mutex_);
+  bool tell_followers() WRITEAHEAD_EXCLUDES(mutex_);
   static void wake(const Done& done);
 
   // The log's life (lifecycle.cc).

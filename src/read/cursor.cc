@@ -13,8 +13,11 @@ namespace {
 constexpr int kAttempts = 3;  // at a log whose writer takes away what is to be read
 }
 
-Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from)
-    : view_(std::move(view)), truncations_(view_->table().truncations()), position_(from) {}
+Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from, ReaderOptions options)
+    : view_(std::move(view)),
+      includes_unsynced_(options.include_unsynced),
+      truncations_(view_->table().truncations()),
+      position_(from) {}
 
 Cursor::Cursor(const Error& refusal) : refusal_(refusal) {}
 
@@ -43,7 +46,7 @@ std::optional<Result<RecordView>> Cursor::wait_next(const std::stop_token& stop,
     if (auto record = next(); record || refusal_) return record;
     // Both are asked before the look: whatever becomes durable behind it changes the count, and
     // nothing does once there is an ending.
-    Progress& progress = view_->progress();
+    Progress& progress = this->progress();
     const uint64_t seen = progress.changes();
     const auto refreshed = progress.refresh();
     const auto ending = refreshed ? progress.ending() : std::optional(refreshed.error());
@@ -58,10 +61,34 @@ std::optional<Result<RecordView>> Cursor::wait_next(const std::stop_token& stop,
   return std::nullopt;
 }
 
+Progress& Cursor::progress() const {
+  return includes_unsynced_ ? view_->progress().written() : view_->progress();
+}
+
+/// A segment with the end that this cursor goes to.
+std::optional<SegmentView> Cursor::as_far_as_shown(std::optional<SegmentView> view) const {
+  if (view && includes_unsynced_) view->end_lsn = view_->table().written_end(*view);
+  return view;
+}
+
+/// What is not durable is shown only as long as the log has not failed: then nobody knows what will
+/// be left of it. And nobody was promised that it is there, so that it cannot be damaged.
+Result<std::optional<RecordView>> Cursor::step_unsynced() {
+  auto record = step();
+  const Lsn durable = view_->durable_lsn();
+  const bool is_durable = record ? *record && position_ <= durable : frame_lsn_ < durable;
+  if (is_durable) return record;
+  if (auto ending = progress().ending(); ending && ending->code() == ErrorCode::failed) {
+    return std::unexpected(*ending);
+  }
+  if (record || record.error().code() != ErrorCode::corruption) return record;
+  return std::unexpected(with_code(record.error(), ErrorCode::io));
+}
+
 /// In another process than the writer's, bytes may be taken away at any time: that is found out
 /// before a record is handed out, and before anything is called damage.
 Result<std::optional<RecordView>> Cursor::step_beside_writer() {
-  if (view_->is_own()) return step();
+  if (view_->is_own()) return includes_unsynced_ ? step_unsynced() : step();
   Progress& progress = view_->progress();
   const Lsn before = position_;
   for (int attempt = 1;; ++attempt) {
@@ -148,8 +175,8 @@ Result<bool> Cursor::advance_segment() {
   const uint64_t number = segment_.header.number;
   // The successor is looked up first: once there is one, this segment's end is final. The other way
   // round, frames that become durable between the two look-ups would be passed over.
-  const auto successor = view_->table().after(number);
-  const auto now = view_->table().at(number);
+  const auto successor = as_far_as_shown(view_->table().after(number));
+  const auto now = as_far_as_shown(view_->table().at(number));
   if (now && now->end_lsn > segment_.end_lsn) {
     segment_ = *now;
     return true;
@@ -207,7 +234,7 @@ Result<void> Cursor::place_once() {
                    {.path = view_->store().path(), .offset = std::nullopt, .lsn = from}));
   };
   // Looked up before the first Lsn is asked for: what a trim takes in between shows as trimmed.
-  const auto segment = view_->table().find(from);
+  const auto segment = as_far_as_shown(view_->table().find(from));
   if (from < view_->first_lsn()) {
     return std::unexpected(
         make_error(ErrorCode::trimmed, "read log", "the log begins behind this address",

@@ -1,7 +1,8 @@
 // Cursor: walks the records of a log from a position on. The engine below Reader and point reads.
 //
 // It goes frame by frame through a segment and from a closed segment to its successor, verifies
-// everything it hands out, and stops at what is durable. Not thread-safe.
+// everything it hands out, and stops at what is durable, or, in the writer's own process and if
+// asked to, at what was written. Not thread-safe.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,7 @@ class ReadView;
 
 class Cursor {
  public:
-  Cursor(std::shared_ptr<ReadView> view, Lsn from);
+  Cursor(std::shared_ptr<ReadView> view, Lsn from, ReaderOptions options = {});
   /// A cursor that has nothing but this error.
   explicit Cursor(const Error& refusal);
 
@@ -42,6 +43,8 @@ class Cursor {
  private:
   enum class State { unplaced, between_frames, in_frame, ended };
 
+  [[nodiscard]] Progress& progress() const;
+  [[nodiscard]] std::optional<SegmentView> as_far_as_shown(std::optional<SegmentView> view) const;
   [[nodiscard]] Result<void> follow_truncation();
   [[nodiscard]] Result<void> place();
   [[nodiscard]] Result<void> place_once();
@@ -50,10 +53,12 @@ class Cursor {
   [[nodiscard]] Result<bool> advance_segment();
   [[nodiscard]] Result<std::optional<RecordView>> step();
   [[nodiscard]] Result<std::optional<RecordView>> step_beside_writer();
+  [[nodiscard]] Result<std::optional<RecordView>> step_unsynced();
   [[nodiscard]] RecordView current();
   [[nodiscard]] Error corruption(std::string_view cause) const;
 
   std::shared_ptr<ReadView> view_;
+  bool includes_unsynced_ = false;
   std::optional<Error> refusal_;  // the error that ends the cursor
   State state_ = State::unplaced;
   uint64_t truncations_ = 0;   // of the log, as far as they were heeded

@@ -8,6 +8,7 @@
 namespace writeahead::internal {
 
 void OwnProgress::move_on() {
+  move_on_written();
   changes_.fetch_add(1);
   if (waiting_.load() == 0) return;
   MutexLock lock(mutex_);
@@ -15,6 +16,7 @@ void OwnProgress::move_on() {
 }
 
 void OwnProgress::end(const Error& reason) {
+  if (written_ != nullptr) written_->end(reason);
   {
     MutexLock lock(mutex_);
     if (!reason_) reason_ = reason;

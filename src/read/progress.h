@@ -38,6 +38,8 @@ class Progress {
   /// Why nothing will follow what is durable; nothing while something may. To be asked before
   /// looking for the last time.
   [[nodiscard]] virtual std::optional<Error> ending() = 0;
+  /// The same for who also reads what was only written.
+  [[nodiscard]] virtual Progress& written() { return *this; }
   /// Takes into the table what became durable since. Nothing to do in the writer's own process.
   [[nodiscard]] virtual Result<void> refresh() { return {}; }
   /// Whether the table surely knows of every truncation that was committed by now. Wait-free.

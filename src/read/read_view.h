@@ -36,7 +36,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
         epoch_(root.epoch) {}
 
   [[nodiscard]] Result<RecordView> read(Lsn lsn);
-  [[nodiscard]] Reader reader(Lsn from);
+  [[nodiscard]] Reader reader(Lsn from, ReaderOptions options = {});
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal);
   [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns);
   [[nodiscard]] Result<RecordView> last();

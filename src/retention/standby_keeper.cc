@@ -43,6 +43,7 @@ std::optional<Standby> StandbyKeeper::take(uint64_t needed_bytes) {
   ready_.pop_front();
   WRITEAHEAD_CHECK(standby.number == next_taken_);
   ++next_taken_;
+  is_wanted_.store(false);
   return standby;
 }
 
@@ -122,8 +123,9 @@ Result<bool> StandbyKeeper::lengthen(const Standby& standby, uint64_t bytes) {
 Result<bool> StandbyKeeper::step() {
   MutexLock work_lock(work_mutex_);
   const uint64_t ready_now = ready();
-  if (ready_now >= target_ && unfinished_.empty()) return false;
-  return work(std::max<uint64_t>(1, std::min(group_, target_ - std::min(ready_now, target_))));
+  const uint64_t target = std::max<uint64_t>(target_, is_wanted() ? 1 : 0);
+  if (ready_now >= target && unfinished_.empty()) return false;
+  return work(std::max<uint64_t>(1, std::min(group_, target - std::min(ready_now, target))));
 }
 
 /// One slice on the way to a group of `wanted` standbys; false if the quota allows none.

@@ -36,6 +36,10 @@ class StandbyKeeper {
 
   /// The next standby if it is ready and has room for so many bytes of header and frames.
   [[nodiscard]] std::optional<Standby> take(uint64_t needed_bytes) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Somebody asks for a standby and does not wait: step() makes one, if it would not otherwise.
+  void want() { is_wanted_.store(true); }
+  /// Whether nobody has taken it since.
+  [[nodiscard]] bool is_wanted() const { return is_wanted_.load(); }
   /// The number of the next one that is taken.
   [[nodiscard]] uint64_t next_number() const WRITEAHEAD_EXCLUDES(mutex_);
   /// Takes one back that was not used; the next one again.
@@ -79,6 +83,7 @@ class StandbyKeeper {
   const uint64_t standby_bytes_;  // of a standby
   const uint64_t target_;         // standbys to keep ready
   const uint64_t group_;          // standbys that share their syncs
+  std::atomic<bool> is_wanted_ = false;
 
   Mutex work_mutex_;  // held during I/O
   std::deque<Standby> unfinished_ WRITEAHEAD_GUARDED_BY(work_mutex_);

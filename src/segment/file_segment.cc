@@ -16,10 +16,10 @@ constexpr uint64_t kSliceBytes = 1ULL << 20;
 }
 
 FileSegment::FileSegment(std::unique_ptr<BlockFile> file, std::string path, FileInfo info,
-                         SyncMethod method, uint64_t end)
+                         std::shared_ptr<const WriteManner> manner, uint64_t end)
     : file_(std::move(file)),
       path_(std::move(path)),
-      method_(method),
+      manner_(std::move(manner)),
       is_shared_(info.links != 1),
       bytes_(info.bytes),
       end_(end),
@@ -117,15 +117,17 @@ void FileSegment::place(uint64_t at, AppendBuffer& buffer) {
 }
 
 Result<void> FileSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode mode) {
-  const auto blocks = buffer.has_header() ? buffer.header_and_blocks() : buffer.blocks();
-  const uint64_t offset = buffer.has_header() ? 0 : round_down(at, kBlockBytes);
+  const uint64_t unit = manner_->unit;
+  const auto blocks = buffer.has_header() ? buffer.header_and_blocks() : buffer.blocks_in(unit);
+  const uint64_t offset = buffer.has_header() ? 0 : round_down(at, unit);
   // CRASH: any part of these blocks may be there afterwards, in any order. The bytes before `at`
-  // are written as they already stand.
+  // are written as they already stand, if there are any in this unit.
   SystemResult<void> written{};
   if (mode == WriteMode::barrier) {
-    written = file_->write_durable(offset, blocks, method_);
+    written = file_->write_durable(offset, blocks, manner_->method);
   } else {
-    written = file_->write(offset, blocks);
+    written =
+        unit < kBlockBytes ? file_->write_blocks(offset, blocks) : file_->write(offset, blocks);
     if (written && mode == WriteMode::synced) written = file_->sync();
   }
   if (!written) {
@@ -134,7 +136,7 @@ Result<void> FileSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode mod
   }
   // Not before: after a failed write the block of the durable end is known from memory alone.
   const uint64_t end = at + buffer.frame().size();
-  keep_tail(end, blocks.last(kBlockBytes));
+  keep_tail(end, buffer.blocks().last(kBlockBytes));
   if (mode != WriteMode::cached) allow_cache_below(round_down(end, kBlockBytes));
   return {};
 }
@@ -169,7 +171,7 @@ Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end
   // the rest of the block of the end: a write that failed there may reach the medium at any later
   // time unless it is overwritten. Where nothing is cut they are written as they are, be they zeros
   // or of an earlier use of the file: a second recovery changes nothing.
-  const uint64_t begin = file_->reads_device() ? round_down(end, kBlockBytes) : end;
+  const uint64_t begin = file_->reads_device() ? round_down(end, manner_->unit) : end;
   const uint64_t file_end = round_down(bytes_, kBlockBytes);
   const uint64_t zeros_end =
       cut_end > end ? std::min(file_end, round_up(cut_end, kBlockBytes)) : begin;
@@ -191,21 +193,22 @@ Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end
   return {};
 }
 
-/// Zeros from end_ on. Past the page cache it has to be whole blocks; what stands before end_ in
-/// the first of them is what the device had, which the cache may not show.
+/// Zeros from end_ on. Past the page cache it has to be whole units; what stands before end_ in the
+/// first of them is what the device had, which the cache may not show.
 SystemResult<void> FileSegment::write_zeros(uint64_t begin, uint64_t zeros_end) {
   if (begin >= zeros_end) return {};
   AlignedBuffer slice(std::min(kSliceBytes, zeros_end - begin));
   std::ranges::fill(slice.span(), std::byte{0});
   if (begin < end_) {
     MutexLock lock(mutex_);
-    std::ranges::copy(tail_.span().first(end_ - begin), slice.span().begin());
+    std::ranges::copy(tail_.span().subspan(begin % kBlockBytes, end_ - begin),
+                      slice.span().begin());
   }
   SystemResult<void> done{};
   for (uint64_t offset = begin; done && offset < zeros_end; offset += kSliceBytes) {
     const auto bytes = slice.span().first(std::min(kSliceBytes, zeros_end - offset));
     done = file_->write_blocks(offset, bytes);
-    if (offset == begin) std::ranges::fill(slice.span().first(kBlockBytes), std::byte{0});
+    if (offset == begin) std::ranges::fill(bytes.first(end_ - begin), std::byte{0});
   }
   return done;
 }

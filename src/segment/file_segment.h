@@ -18,12 +18,21 @@
 
 namespace writeahead::internal {
 
+/// How the segments of a store are written: settled when the store is claimed, which may be after a
+/// segment was opened, and the same from then on.
+struct WriteManner {
+  SyncMethod method = SyncMethod::automatic;
+  /// Writes begin at its multiples: kBlockBytes, or less where sectors can be written alone. Then
+  /// nothing goes through the page cache, which knows of no sectors.
+  uint64_t unit = kBlockBytes;
+};
+
 class FileSegment final : public SegmentWriter {
  public:
   /// `file` has a shared lock. `end` is where the next append goes; 0 for a segment that is only
   /// read.
-  FileSegment(std::unique_ptr<BlockFile> file, std::string path, FileInfo info, SyncMethod method,
-              uint64_t end);
+  FileSegment(std::unique_ptr<BlockFile> file, std::string path, FileInfo info,
+              std::shared_ptr<const WriteManner> manner, uint64_t end);
 
   /// Reads the block that the next append will write again. Before the first append.
   [[nodiscard]] Result<void> load_tail();
@@ -36,7 +45,9 @@ class FileSegment final : public SegmentWriter {
   [[nodiscard]] Result<void> sync() override;
   void place(uint64_t at, AppendBuffer& buffer) override;
   [[nodiscard]] Result<void> write(uint64_t at, AppendBuffer& buffer, WriteMode mode) override;
-  [[nodiscard]] bool can_overlap() const override { return method_ == SyncMethod::direct_dsync; }
+  [[nodiscard]] bool can_overlap() const override {
+    return manner_->method == SyncMethod::direct_dsync;
+  }
   [[nodiscard]] Result<bool> fill_slice(uint64_t bytes) override;
   [[nodiscard]] Result<void> settle(uint64_t proven, uint64_t end, uint64_t cut_end) override;
   [[nodiscard]] bool is_shared() const override { return is_shared_; }
@@ -54,7 +65,7 @@ class FileSegment final : public SegmentWriter {
 
   const std::unique_ptr<BlockFile> file_;
   const std::string path_;
-  const SyncMethod method_;
+  const std::shared_ptr<const WriteManner> manner_;
   const bool is_shared_;
   bool is_recycled_ = false;
   uint64_t bytes_;

@@ -48,7 +48,8 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& 
   }
   std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory)));
   store->file_mode_ = options.file_mode;
-  store->method_ = options.sync_method;
+  store->manner_->method = options.sync_method;
+  store->frame_alignment_ = options.frame_alignment;
   if (auto opened = store->open_root(options); !opened) return std::unexpected(opened.error());
   return store;
 }
@@ -82,7 +83,25 @@ Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
   if (!locked) return std::unexpected(locked.error());
   if (!*locked) return std::unexpected(locked_error());
   is_owner_ = true;
+  choose_unit();
   return {};
+}
+
+/// Sectors are written alone where frames have some of their own, and only past the page cache:
+/// that would write its whole pages.
+void FileStore::choose_unit() {
+  if (frame_alignment_ == 0) return;
+  units_ = root_->device_units();
+  const SyncMethod method = manner_->method;
+  const bool is_direct =
+      reads_device_ && (method == SyncMethod::automatic || method == SyncMethod::direct_dsync);
+  const bool fits = is_direct && units_.direct_bytes <= frame_alignment_;
+  manner_->unit = fits ? std::min<uint64_t>(frame_alignment_, kBlockBytes) : kBlockBytes;
+}
+
+uint64_t FileStore::safe_alignment() const {
+  const uint64_t physical = units_.physical_bytes != 0 ? units_.physical_bytes : kBlockBytes;
+  return std::max(manner_->unit, physical);
 }
 
 Result<std::unique_ptr<FileStore>> FileStore::open_read_only(Env& env, const std::string& path) {
@@ -156,32 +175,34 @@ Result<void> FileStore::claim(const RootState& root) {
   if (auto synced = env_.sync_parent(path_); !synced) {
     return std::unexpected(io_error("sync parent directory", synced.error(), {.path = path_}));
   }
-  const bool is_automatic = method_ == SyncMethod::automatic;
+  SyncMethod& method = manner_->method;
+  const bool is_automatic = method == SyncMethod::automatic;
   if (is_automatic) {
-    method_ = root_->reads_device() ? SyncMethod::direct_dsync : SyncMethod::dsync;
+    method = root_->reads_device() ? SyncMethod::direct_dsync : SyncMethod::dsync;
   }
   // The first slot's write shows whether the file system takes the method.
-  auto written = root_->write_one(root, method_);
+  auto written = root_->write_one(root, method);
   while (!written && is_refused(SystemError{written.error().system_error()})) {
     if (!is_automatic)
       return std::unexpected(with_code(written.error(), ErrorCode::invalid_argument));
-    if (method_ == SyncMethod::fdatasync) break;
-    method_ = method_ == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
-    written = root_->write_one(root, method_);
+    if (method == SyncMethod::fdatasync) break;
+    method = method == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
+    written = root_->write_one(root, method);
   }
-  if (written) written = root_->write_one(root, method_);
+  if (written) written = root_->write_one(root, method);
   if (!written) {
     const bool is_full = is_out_of_space(SystemError{written.error().system_error()});
     return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
                                    : written.error());
   }
+  if (method != SyncMethod::direct_dsync) manner_->unit = kBlockBytes;
   control_writer_.emplace(std::move(*control));
   announce(root);
   return {};
 }
 
 Result<void> FileStore::write_root(const RootState& root) {
-  return root_->write_both(root, method_);
+  return root_->write_both(root, manner_->method);
 }
 
 Result<std::vector<uint64_t>> FileStore::list() {
@@ -211,7 +232,7 @@ Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, Op
   if (auto locked = (*file)->file().lock(LockKind::shared); !locked) {
     return std::unexpected(io_error("lock segment", locked.error(), {.path = path}));
   }
-  return std::make_shared<FileSegment>(std::move(*file), std::move(path), *info, method_, end);
+  return std::make_shared<FileSegment>(std::move(*file), std::move(path), *info, manner_, end);
 }
 
 Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
@@ -291,7 +312,7 @@ Result<std::shared_ptr<SegmentWriter>> FileStore::create(uint64_t number) {
     discard(number);  // The name may be there, if only the second descriptor was refused.
     return std::unexpected(shortage_error("create segment", locked.error(), {.path = path}));
   }
-  return std::make_shared<FileSegment>(std::move(*file), std::move(path), FileInfo{}, method_,
+  return std::make_shared<FileSegment>(std::move(*file), std::move(path), FileInfo{}, manner_,
                                        kSegmentHeaderBytes);
 }
 

@@ -115,7 +115,7 @@ std::shared_ptr<SegmentWriter> FileStore::recycle(uint64_t trimmed, uint64_t num
     return nullptr;
   }
   auto segment = std::make_shared<FileSegment>(std::move(*file), join_path(path_, to), *info,
-                                               method_, kSegmentHeaderBytes);
+                                               manner_, kSegmentHeaderBytes);
   segment->set_recycled();
   return segment;
 }

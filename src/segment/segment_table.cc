@@ -135,9 +135,10 @@ void SegmentTable::set_verified(uint64_t number, SegmentContents contents, bool 
   const auto found = entries_.find(number);
   if (found == entries_.end()) return;
   Entry& entry = found->second;
+  is_sealed = is_sealed || entry.view.is_sealed;
+  if (!is_sealed && number < unsealed_from_) late_unsealed_.insert(number);
   entry.view.is_verified = true;
-  entry.view.is_sealed = entry.view.is_sealed || is_sealed;
-  if (!entry.view.is_sealed) unsealed_from_ = std::min(unsealed_from_, number);
+  entry.view.is_sealed = is_sealed;
   entry.contents = std::move(contents);
 }
 
@@ -308,6 +309,15 @@ IndexEntry SegmentTable::search_start_time(uint64_t number, uint64_t time_ns) co
   return *std::prev(above);
 }
 
+Lsn SegmentTable::written_end(const SegmentView& segment) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(segment.header.number);
+  if (found == entries_.end()) return segment.end_lsn;
+  // Only the last segment holds what is not durable; the contents of a closed one may be unknown.
+  const Entry& entry = found->second;
+  return entry.view.is_closed ? entry.view.end_lsn : entry.contents.end_lsn;
+}
+
 std::optional<SegmentContents> SegmentTable::contents(uint64_t number) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(number);
@@ -315,18 +325,26 @@ std::optional<SegmentContents> SegmentTable::contents(uint64_t number) const {
   return found->second.contents;
 }
 
+/// A seal proves that the next segment has a frame: it has to be there.
+bool SegmentTable::is_due(const Entries& entries, Entries::const_iterator item) {
+  const SegmentView& view = item->second.view;
+  if (!view.is_closed || !view.is_verified || view.is_sealed || view.is_cut) return false;
+  const auto next = std::next(item);
+  return next != entries.end() && !next->second.view.is_empty();
+}
+
 std::optional<SegmentView> SegmentTable::next_unsealed() {
   MutexLock lock(mutex_);
+  while (!late_unsealed_.empty()) {
+    const auto item = entries_.find(*late_unsealed_.begin());
+    if (item != entries_.end() && is_due(entries_, item)) return item->second.view;
+    late_unsealed_.erase(late_unsealed_.begin());
+  }
+  // The last closed one may wait for a frame of its successor: the mark stays there.
   auto item = entries_.lower_bound(unsealed_from_);
   for (; item != entries_.end() && item->second.view.is_closed; ++item) {
-    const SegmentView& view = item->second.view;
-    // One that becomes due later because it is verified then lowers the mark.
-    unsealed_from_ = view.header.number;
-    if (!view.is_verified || view.is_sealed || view.is_cut) continue;
-    // A seal proves that the next segment has a frame: it has to be there. Only the last closed one
-    // can be waiting for that, and no other one is due behind it.
-    if (const auto next = std::next(item); next->second.view.is_empty()) return std::nullopt;
-    return view;
+    unsealed_from_ = item->first;
+    if (is_due(entries_, item)) return item->second.view;
   }
   return std::nullopt;
 }

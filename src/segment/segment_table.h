@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/mutex.h"
@@ -130,12 +131,15 @@ class SegmentTable {
   /// The same for the last known frame of an earlier time.
   [[nodiscard]] IndexEntry search_start_time(uint64_t number, uint64_t time_ns) const
       WRITEAHEAD_EXCLUDES(mutex_);
+  /// The end of what was written to a segment; that of what is durable if it left the table.
+  [[nodiscard]] Lsn written_end(const SegmentView& segment) const WRITEAHEAD_EXCLUDES(mutex_);
   /// The contents of a verified segment, for its seal.
   [[nodiscard]] std::optional<SegmentContents> contents(uint64_t number) const
       WRITEAHEAD_EXCLUDES(mutex_);
 
   /// A closed segment that was verified and has no seal yet; the oldest one. What was passed over
-  /// once is not looked at again, so that asking does not cost more in a long log.
+  /// once is looked at again only if it becomes due, so that asking does not cost more in a long
+  /// log.
   [[nodiscard]] std::optional<SegmentView> next_unsealed() WRITEAHEAD_EXCLUDES(mutex_);
   /// The handle through which a segment was written, while the table keeps it.
   [[nodiscard]] std::shared_ptr<SegmentWriter> writer(uint64_t number) const
@@ -176,8 +180,10 @@ class SegmentTable {
   Entries entries_ WRITEAHEAD_GUARDED_BY(mutex_);
   Bases by_base_ WRITEAHEAD_GUARDED_BY(mutex_);  // the last number at each base
   std::deque<std::shared_ptr<SegmentReader>> recent_ WRITEAHEAD_GUARDED_BY(mutex_);
-  uint64_t unsealed_from_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // none below is due to be sealed
-  uint64_t first_writer_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;   // no segment below has its writer
+  [[nodiscard]] static bool is_due(const Entries& entries, Entries::const_iterator item);
+  uint64_t unsealed_from_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;        // all below were passed over
+  std::set<uint64_t> late_unsealed_ WRITEAHEAD_GUARDED_BY(mutex_);  // of those: verified since
+  uint64_t first_writer_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // no segment below has its writer
 };
 
 }  // namespace writeahead::internal

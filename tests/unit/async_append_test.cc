@@ -130,6 +130,48 @@ TEST_F(AsyncAppendTest, callback_may_give_up_the_last_reference) {
   EXPECT_EQ(again.recovery_report().records, 1U);
 }
 
+TEST_F(AsyncAppendTest, where_a_segment_is_missing_it_would_block_until_background_work_made_one) {
+  Log log = open_stepped({.segment_bytes = 8192});
+  std::vector<Lsn> told;
+  const auto try_append = [&] {
+    return log.try_append_async(std::string(3000, 'x'), {},
+                                [&](Result<Lsn> lsn) { told.push_back(lsn.value()); });
+  };
+  for (size_t i = 0; i < 3; ++i) {
+    // Neither before the first segment nor at a rotation does the caller make one.
+    const uint64_t calls = env_.calls();
+    const auto refused = try_append();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::would_block);
+    EXPECT_EQ(env_.calls(), calls);
+    step(log);
+    EXPECT_EQ(log.stats().standbys, 1U);
+    ASSERT_TRUE(try_append());
+    step(log);
+    ASSERT_EQ(told.size(), i + 1);
+  }
+  // It was asked for one, not for a pool.
+  EXPECT_EQ(log.stats().standbys, 0U);
+}
+
+TEST_F(AsyncAppendTest, at_a_quota_that_waits_it_would_block_whatever_the_size) {
+  constexpr uint64_t kSegment = 12288;  // with its seal
+  Log log = open_stepped(
+      {.quota_bytes = 3 * kSegment, .quota_policy = QuotaPolicy::wait, .segment_bytes = 8192});
+  ASSERT_TRUE(log.append(std::string(3000, 'x')));
+  ASSERT_TRUE(log.append(std::string(3000, 'x')));
+  const std::string large(9000, 'y');
+  int told = 0;
+  const auto try_append = [&] {
+    return log.try_append_async(large, {}, [&](Result<Lsn> lsn) { told += lsn ? 1 : 0; });
+  };
+  ASSERT_EQ(try_append().error().code(), ErrorCode::would_block);
+  ASSERT_TRUE(log.trim_before(log.last()->lsn));
+  for (int i = 0; i < 2 && !try_append(); ++i) step(log);
+  step(log);
+  EXPECT_EQ(told, 1);
+}
+
 TEST_F(AsyncAppendTest, over_the_budget_it_would_block_until_a_frame_is_done) {
   Log log = open_stepped({.async_bytes = 100});
   ASSERT_TRUE(log.append("has made the segment"));
