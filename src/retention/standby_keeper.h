@@ -57,6 +57,7 @@ class StandbyKeeper {
   [[nodiscard]] Result<bool> work(uint64_t wanted) WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_unfinished() WRITEAHEAD_REQUIRES(work_mutex_);
+  void drop_ready() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_last() WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<bool> begin() WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<bool> lengthen(const Standby& standby, uint64_t bytes)
