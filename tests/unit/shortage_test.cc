@@ -139,5 +139,35 @@ TEST_F(ShortageTest, sync_of_a_longer_segment_that_finds_no_room_is_no_space) {
   expect_all_after_power_cut();
 }
 
+// In the order of the calls of one thread, whichever call it is.
+TEST_F(ShortageTest, no_later_append_passes_an_async_one_that_was_refused) {
+  Log log = open({.standby_segments = 0});
+  append(log, kLarge);
+  env_.set_free_bytes(0);
+  std::vector<ErrorCode> told;
+  const auto note = [&](const Result<Lsn>& lsn) {
+    told.push_back(lsn ? ErrorCode::closed : lsn.error().code());
+  };
+  log.append_async(std::string(kLarge, 'y'), note);
+  log.append_async("small", note);
+  EXPECT_EQ(log.try_append_async("small", {}, note).error().code(), ErrorCode::no_space);
+  EXPECT_EQ(log.append("small").error().code(), ErrorCode::no_space);
+  EXPECT_EQ(log.append("small", {.durability = Durability::written}).error().code(),
+            ErrorCode::no_space);
+  EXPECT_EQ(log.append("small", {.durability = Durability::buffered}).error().code(),
+            ErrorCode::no_space);
+  Batch batch;
+  batch.add("small");
+  EXPECT_EQ(log.append(batch).error().code(), ErrorCode::no_space);
+  EXPECT_TRUE(log.sync());
+  EXPECT_TRUE(told.empty());
+  step(log);
+  EXPECT_THAT(told, ::testing::ElementsAre(ErrorCode::no_space, ErrorCode::no_space));
+  append(log, 10);
+  env_.set_free_bytes(UINT64_MAX);
+  append(log, kLarge);
+  expect_all_after_power_cut();
+}
+
 }  // namespace
 }  // namespace writeahead::testing
