@@ -91,6 +91,13 @@ void LogState::wake_background() {
   if (background_ != nullptr) background_->wake();
 }
 
+/// An append leaves nothing to do but the proof of its end, once the log is idle: what is more
+/// urgent the committer says itself. A thread that was woken by each append would cost each a
+/// system call.
+void LogState::remind_background() {
+  if (background_ != nullptr) background_->remind(kIdleTime);
+}
+
 LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStore> store,
                    Recovered recovered)
     : env_(env),
@@ -196,21 +203,21 @@ Result<void> LogState::wait_durable(Lsn lsn, std::optional<std::chrono::nanoseco
 Result<Appended> LogState::append(PendingAppend& append) {
   committer_->append(append);
   if (append.error) return std::unexpected(*append.error);
-  wake_background();
+  remind_background();
   return append.range;
 }
 
 Result<Appended> LogState::append_buffered(const AsyncRecord& record) {
   CompletionTarget nobody;
   auto range = committer_->append_async(record, nobody, true);
-  wake_background();
+  remind_background();
   return range;
 }
 
 Result<Appended> LogState::append_buffered(const Batch& batch) {
   CompletionTarget nobody;
   auto range = committer_->append_async(batch, Durability::buffered, nobody, true);
-  wake_background();
+  remind_background();
   return range;
 }
 

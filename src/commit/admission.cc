@@ -197,6 +197,7 @@ void Committer::note_joined(PendingFrame& frame, Durability level, bool is_due) 
     frame.is_due = true;
   } else if (frame.opened_ns == 0) {
     frame.opened_ns = env_.monotonic_ns();
+    wake_background_();  // It has to come back in time.
   }
 }
 
