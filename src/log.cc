@@ -150,14 +150,16 @@ Result<RecordView> Log::last() const {
   return state_->view().last();
 }
 
-Lsn Log::first_lsn() const { return state_->view().first_lsn(); }
+Lsn Log::first_lsn() const { return state_->is_owner() ? state_->view().first_lsn() : Lsn(); }
 Lsn Log::end_lsn() const { return state_->committer().end_lsn(); }
 Lsn Log::durable_lsn() const { return state_->committer().durable_lsn(); }
-bool Log::is_empty() const { return state_->view().records() == 0; }
+bool Log::is_empty() const { return !state_->is_owner() || state_->view().records() == 0; }
 uint64_t Log::epoch() const { return state_->view().epoch(); }
 Stats Log::stats() const { return state_->stats(); }
 const RecoveryReport& Log::recovery_report() const { return state_->report(); }
-std::vector<SegmentInfo> Log::segments() const { return state_->view().segments(); }
+std::vector<SegmentInfo> Log::segments() const {
+  return state_->is_owner() ? state_->view().segments() : std::vector<SegmentInfo>();
+}
 Result<void> Log::trim_before(Lsn lsn) { return state_->trim_before(lsn); }
 Result<void> Log::truncate_from(Lsn lsn) { return state_->truncate_from(lsn); }
 Result<Hold> Log::hold(std::string_view name, Lsn lsn) { return state_->hold(name, lsn); }

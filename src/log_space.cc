@@ -246,6 +246,7 @@ Result<Hold> LogState::hold(std::string_view name, Lsn lsn) {
 
 std::vector<HoldInfo> LogState::holds() const {
   std::vector<HoldInfo> infos;
+  if (!is_owner()) return infos;
   for (const RootHold& hold : holds_->all()) infos.push_back({.name = hold.name, .lsn = hold.lsn});
   return infos;
 }

@@ -94,6 +94,13 @@ void LogState::wake_background() {
   if (background_ != nullptr) background_->wake();
 }
 
+/// An append leaves nothing to do but the proof of its end, once the log is idle: what is more
+/// urgent the committer says itself. A thread that was woken by each append would cost each a
+/// system call.
+void LogState::remind_background() {
+  if (background_ != nullptr) background_->remind(kIdleTime);
+}
+
 LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStore> store,
                    Recovered recovered)
     : env_(env),
@@ -135,9 +142,9 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
                                                            .ordinal = recovered.end_ordinal,
                                                            .digest = recovered.digest,
                                                            .time_ns = recovered.last_time_ns}});
-  holds_ = std::make_shared<HoldBook>(root_.holds, [this] {
-    if (is_owner()) wake_background();
-  });
+  holds_ = std::make_shared<HoldBook>(
+      root_.holds, [this] { wake_background(); },
+      [this] { return is_owner() ? std::nullopt : std::optional(fork_error("use hold")); });
 }
 
 Error LogState::closed_error() const {
@@ -151,6 +158,8 @@ Error LogState::fork_error(std::string_view action) const {
 
 std::optional<Error> LogState::read_refusal() const {
   if (is_closed_.load(std::memory_order_acquire)) return closed_error();
+  // Locks that other threads held at the fork are never given back in the child.
+  if (!is_owner()) return fork_error("read log");
   return std::nullopt;
 }
 
@@ -199,21 +208,21 @@ Result<void> LogState::wait_durable(Lsn lsn, std::optional<std::chrono::nanoseco
 Result<Appended> LogState::append(PendingAppend& append) {
   committer_->append(append);
   if (append.error) return std::unexpected(*append.error);
-  wake_background();
+  remind_background();
   return append.range;
 }
 
 Result<Appended> LogState::append_buffered(const AsyncRecord& record) {
   CompletionTarget nobody;
   auto range = committer_->append_async(record, nobody, true);
-  wake_background();
+  remind_background();
   return range;
 }
 
 Result<Appended> LogState::append_buffered(const Batch& batch) {
   CompletionTarget nobody;
   auto range = committer_->append_async(batch, Durability::buffered, nobody, true);
-  wake_background();
+  remind_background();
   return range;
 }
 
@@ -236,12 +245,17 @@ Result<void> LogState::append_async(const Batch& batch, Durability durability,
 /// A callback hears of a refusal where and when it would hear of a success.
 Result<void> LogState::refuse_async(const Error& error, CompletionTarget& target, bool can_wait) {
   if (!can_wait) return std::unexpected(error);
+  if (!is_owner()) {
+    // What waits to be told here is told by the parent.
+    Completions::refuse(target, error);
+    return {};
+  }
   auto refused = completions_->make();
   refused->add_refused(target);
   refused->error = error;
   completions_->push(std::move(refused));
   // Nobody else comes by any more.
-  if (is_closed_.load(std::memory_order_acquire) || !is_owner()) {
+  if (is_closed_.load(std::memory_order_acquire)) {
     const auto kept = completions_;
     kept->run();
   } else {
@@ -386,6 +400,7 @@ Result<void> LogState::finish() {
 }
 
 Stats LogState::stats() const {
+  if (!is_owner()) return {};
   Stats stats = committer_->stats();
   MutexLock lock(mutex_);
   stats.seals = sealer_.seals_written();

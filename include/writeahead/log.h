@@ -40,8 +40,8 @@ class LogState;
 /// before another began comes before it.
 ///
 /// States: open, then `failed` after the first write or sync that failed (reads go on; appends
-/// answer `failed` with the first cause), then closed. In a child process after fork() the log is
-/// failed, and writes nothing.
+/// answer `failed` with the first cause), then closed. In a child process after fork() every call
+/// answers `failed`, or as an empty log would: nothing is written there, and nothing read.
 class WRITEAHEAD_EXPORT Log {
  public:
   /// Opens the log in directory `path` for writing, recovers it if it was not closed, and takes

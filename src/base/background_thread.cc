@@ -55,13 +55,16 @@ void BackgroundThread::run(Core& core) {
       MutexLock lock(core.mutex);
       if (core.is_stopped) break;
       core.is_roused = false;
-      // Set before the step looks: whoever adds work after that look finds the flag and wakes us.
+      // Set before the step looks: whoever adds work after that look finds the flag and wakes us;
+      // until it is known for how long, whoever has something to remind us of does, too.
+      core.pause_ns.store(kForEver.count(), std::memory_order_seq_cst);
       core.is_asleep.store(true, std::memory_order_seq_cst);
     }
     const Pause pause = core.step();
     if (pause == kNone) continue;
     MutexLock lock(core.mutex);
     if (pause != kForEver && !core.is_stopped && !core.is_roused) {
+      core.pause_ns.store(pause.count(), std::memory_order_seq_cst);
       core.changed.wait_for(core.mutex, pause);
       continue;
     }

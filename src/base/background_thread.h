@@ -31,6 +31,14 @@ class BackgroundThread {
   void wake() {
     if (core_->is_asleep.load(std::memory_order_seq_cst)) rouse();
   }
+  /// As wake(), but leaves a thread alone that looks again within `within` by itself: for what is
+  /// not urgent and comes often. Waking costs a system call.
+  void remind(Pause within) {
+    if (core_->is_asleep.load(std::memory_order_seq_cst) &&
+        core_->pause_ns.load(std::memory_order_seq_cst) > within.count()) {
+      rouse();
+    }
+  }
   /// Waits for the step in progress; no step is begun afterwards. From within a step it returns at
   /// once, and the thread ends behind that step without touching this object again.
   void stop();
@@ -42,6 +50,7 @@ class BackgroundThread {
   struct Core {
     Step step;
     std::atomic<bool> is_asleep = true;
+    std::atomic<Pause::rep> pause_ns = kForEver.count();  // how long it sleeps, once it does
     std::atomic<std::thread::id> runner = {};
     Mutex mutex;
     CondVar changed;

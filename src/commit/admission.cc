@@ -21,10 +21,19 @@ Error out_of_memory(std::string_view path) {
 
 std::optional<Error> Committer::refusal() const { return closed_ ? closed_ : failure_; }
 
+/// Until a refused append was told so, none that was made after it must pass.
+bool Committer::has_untold_shortage() const {
+  return last_shortage_ && completions_.has_untold_shortage();
+}
+
 void Committer::append(PendingAppend& append) {
   bool leads = false;
   {
     MutexLock lock(mutex_);
+    if (has_untold_shortage()) {
+      append.error = last_shortage_;
+      return;
+    }
     auto frame = admit(append.encoded_bytes(), append.record_count(), true);
     if (!frame) {
       append.error = frame.error();
@@ -191,6 +200,7 @@ void Committer::note_joined(PendingFrame& frame, Durability level, bool is_due) 
     frame.is_due = true;
   } else if (frame.opened_ns == 0) {
     frame.opened_ns = env_.monotonic_ns();
+    wake_background_();  // It has to come back in time.
   }
 }
 
@@ -217,8 +227,7 @@ Result<void> Committer::wait_for_budget(uint64_t bytes, bool can_wait) {
 template <class Add>
 Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& add) {
   MutexLock lock(mutex_);
-  // Until a refused append was told so, none that was made after it must pass.
-  if (completions_.has_untold_shortage() && last_shortage_) return std::unexpected(*last_shortage_);
+  if (has_untold_shortage()) return std::unexpected(*last_shortage_);
   if (auto waited = wait_for_budget(request.bytes, request.can_wait); !waited) {
     return std::unexpected(waited.error());
   }

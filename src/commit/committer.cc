@@ -272,6 +272,10 @@ void Committer::settle(PendingFrame& frame) {
     written_number_ = frame.place().number;
     count(frame);
   }
+  // There is a seal to be written, and a segment to be prepared.
+  if (frame.begins_segment || last_commit_ns_.load(std::memory_order_relaxed) == 0) {
+    wake_background_();
+  }
   if (frame.level == Durability::durable) {
     advance_durable();
   } else if (frame.records() != 0 && unsynced_since_ns_ == 0) {

@@ -148,6 +148,7 @@ class Committer {
 
   // Admission (admission.cc).
   [[nodiscard]] std::optional<Error> refusal() const WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] bool has_untold_shortage() const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Error would_block() const;
   [[nodiscard]] Result<PendingFrame*> admit(uint64_t bytes, uint64_t records, bool can_wait)
       WRITEAHEAD_REQUIRES(mutex_);

@@ -92,6 +92,10 @@ bool Completions::run() {
   }
 }
 
+void Completions::refuse(CompletionTarget& target, const Error& error) {
+  Task{.told = {.target = std::move(target), .answer = std::unexpected(error)}}();
+}
+
 bool Completions::has_untold_shortage() const {
   MutexLock lock(mutex_);
   return shortages_ != 0;

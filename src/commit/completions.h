@@ -29,6 +29,8 @@ class Completions {
   /// Runs the callbacks of all that were pushed; false if there were none. One thread at a time,
   /// but from within a callback again.
   bool run() WRITEAHEAD_EXCLUDES(mutex_);
+  /// Tells a single callback, at once and here.
+  static void refuse(CompletionTarget& target, const Error& error);
   /// Whether somebody was refused for want of space and has not been told so yet. Until then a
   /// later append must not pass it.
   [[nodiscard]] bool has_untold_shortage() const WRITEAHEAD_EXCLUDES(mutex_);

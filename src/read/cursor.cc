@@ -23,6 +23,7 @@ Cursor::Cursor(const Error& refusal) : refusal_(refusal) {}
 
 std::optional<Result<RecordView>> Cursor::next() {
   if (state_ == State::ended) return std::nullopt;
+  if (!refusal_) refusal_ = view_->progress().refusal();
   Result<std::optional<RecordView>> record = std::nullopt;
   try {
     record = refusal_ ? std::unexpected(*refusal_) : step_beside_writer();

@@ -25,13 +25,14 @@ void OwnProgress::end(const Error& reason) {
   move_on();
 }
 
+std::optional<Error> OwnProgress::refusal() {
+  // Once ended, the Env may be gone.
+  if (is_ended_.load() || env_.process_id() == owner_) return std::nullopt;
+  return make_error(ErrorCode::failed, "read log",
+                    "the log was opened before fork, by another process", {.path = log_});
+}
+
 std::optional<Error> OwnProgress::ending() {
-  // Once ended, the Env may be gone. Before that, the mutex of a child may be held by a thread that
-  // it does not have.
-  if (!is_ended_.load() && env_.process_id() != owner_) {
-    return make_error(ErrorCode::failed, "wait for record",
-                      "the log was opened before fork, by another process", {.path = log_});
-  }
   if (!is_ended_.load()) return std::nullopt;
   MutexLock lock(mutex_);
   return reason_;

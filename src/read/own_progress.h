@@ -35,7 +35,8 @@ class OwnProgress final : public Progress {
 
   [[nodiscard]] uint64_t changes() override { return changes_.load(); }
   [[nodiscard]] Progress& written() override { return written_ != nullptr ? *written_ : *this; }
-  /// Also in a forked child, in which nobody would ever end the wait.
+  /// In a forked child: a lock that another thread held at the fork is never given back there.
+  [[nodiscard]] std::optional<Error> refusal() override;
   [[nodiscard]] std::optional<Error> ending() override WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Outcome wait(uint64_t seen, Deadline deadline, const std::stop_token& stop) override
       WRITEAHEAD_EXCLUDES(mutex_);

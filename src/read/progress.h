@@ -35,6 +35,8 @@ class Progress {
 
   /// Differs from what it was whenever there may be something new. To be asked before looking.
   [[nodiscard]] virtual uint64_t changes() = 0;
+  /// Why nothing may be read, nor any lock be taken; nothing as long as all is well. Wait-free.
+  [[nodiscard]] virtual std::optional<Error> refusal() { return std::nullopt; }
   /// Why nothing will follow what is durable; nothing while something may. To be asked before
   /// looking for the last time.
   [[nodiscard]] virtual std::optional<Error> ending() = 0;

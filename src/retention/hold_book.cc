@@ -47,7 +47,13 @@ void HoldBook::lower_to(Lsn end) {
   for (RootHold& hold : holds_) hold.lsn = std::min(hold.lsn, end);
 }
 
+/// After close() its owner may be gone.
+std::optional<Error> HoldBook::refusal() const {
+  return is_closed_.load() ? std::nullopt : refusal_();
+}
+
 Result<Lsn> HoldBook::find(std::string_view name) const {
+  if (auto refused = refusal()) return std::unexpected(*refused);
   MutexLock lock(mutex_);
   const auto index = index_of(name);
   if (!index) return std::unexpected(index.error());
@@ -55,6 +61,7 @@ Result<Lsn> HoldBook::find(std::string_view name) const {
 }
 
 Result<void> HoldBook::advance(std::string_view name, Lsn lsn) {
+  if (auto refused = refusal()) return std::unexpected(*refused);
   MutexLock lock(mutex_);
   const auto index = index_of(name);
   if (!index) return std::unexpected(index.error());
@@ -71,6 +78,7 @@ Result<void> HoldBook::advance(std::string_view name, Lsn lsn) {
 }
 
 Result<void> HoldBook::release(std::string_view name) {
+  if (auto refused = refusal()) return std::unexpected(*refused);
   MutexLock lock(mutex_);
   const auto index = index_of(name);
   if (!index) return std::unexpected(index.error());
@@ -82,6 +90,7 @@ Result<void> HoldBook::release(std::string_view name) {
 void HoldBook::close(const Error& error) {
   MutexLock lock(mutex_);
   closed_ = error;
+  is_closed_.store(true);
 }
 
 }  // namespace writeahead::internal

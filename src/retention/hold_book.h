@@ -4,6 +4,7 @@
 // log; one that is advanced or released here is written later. So the root never promises less.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -21,9 +22,10 @@ namespace writeahead::internal {
 class HoldBook {
  public:
   /// `on_change` is called when there is something to be written to the root; not to call back
-  /// here.
-  HoldBook(std::vector<RootHold> holds, std::function<void()> on_change)
-      : holds_(std::move(holds)), on_change_(std::move(on_change)) {}
+  /// here. `refusal`, called without a lock until close(), says why handles may not be used.
+  HoldBook(std::vector<RootHold> holds, std::function<void()> on_change,
+           std::function<std::optional<Error>()> refusal)
+      : refusal_(std::move(refusal)), holds_(std::move(holds)), on_change_(std::move(on_change)) {}
 
   [[nodiscard]] std::vector<RootHold> all() const WRITEAHEAD_EXCLUDES(mutex_);
   /// What no trim may pass; nothing without a hold.
@@ -42,6 +44,10 @@ class HoldBook {
  private:
   [[nodiscard]] Result<size_t> index_of(std::string_view name) const WRITEAHEAD_REQUIRES(mutex_);
 
+  [[nodiscard]] std::optional<Error> refusal() const;
+
+  const std::function<std::optional<Error>()> refusal_;
+  std::atomic<bool> is_closed_ = false;
   mutable Mutex mutex_;
   std::vector<RootHold> holds_ WRITEAHEAD_GUARDED_BY(mutex_);
   std::function<void()> on_change_ WRITEAHEAD_GUARDED_BY(mutex_);

@@ -40,4 +40,13 @@ void SpaceQuota::give_back(uint64_t number) {
   bytes_of_.erase(found);
 }
 
+void SpaceQuota::give_back(uint64_t number, uint64_t bytes) {
+  if (limit_ == 0) return;
+  MutexLock lock(mutex_);
+  const auto found = bytes_of_.find(number);
+  if (found == bytes_of_.end()) return;
+  used_ -= bytes;
+  found->second -= bytes;
+}
+
 }  // namespace writeahead::internal

@@ -25,6 +25,8 @@ class SpaceQuota {
   void rename(uint64_t from, uint64_t to) WRITEAHEAD_EXCLUDES(mutex_);
   /// A segment is gone. Does nothing for one that was not counted.
   void give_back(uint64_t number) WRITEAHEAD_EXCLUDES(mutex_);
+  /// A segment has so many bytes fewer than were counted.
+  void give_back(uint64_t number, uint64_t bytes) WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] uint64_t limit() const { return limit_; }
 
  private:

@@ -20,6 +20,15 @@ constexpr uint64_t kMostAhead = 16;           // each has its descriptors open
 constexpr uint64_t kLeastAhead = 1;
 constexpr uint64_t kLargestGroup = 8;
 
+/// A file system may find out only now that it has no room. No record was in these bytes.
+Result<void> sync_filled(SegmentWriter& writer) {
+  auto synced = writer.sync();
+  if (!synced && is_out_of_space(SystemError{synced.error().system_error()})) {
+    return std::unexpected(with_code(synced.error(), ErrorCode::no_space));
+  }
+  return synced;
+}
+
 }  // namespace
 
 StandbyKeeper::StandbyKeeper(SegmentStore& store, SpaceQuota& quota, TrimmedSegments& trimmed,
@@ -111,12 +120,34 @@ Result<bool> StandbyKeeper::lengthen(const Standby& standby, uint64_t bytes) {
   SegmentWriter& writer = *standby.writer;
   const uint64_t before = writer.bytes();
   if (before < bytes && !quota_.try_take(standby.number, bytes - before)) return false;
-  while (true) {
+  Result<void> done{};
+  for (bool is_filled = false; done && !is_filled;) {
     auto filled = writer.fill_slice(bytes);
-    if (!filled) return std::unexpected(filled.error());
-    if (!*filled) continue;
-    if (auto synced = writer.sync(); !synced) return std::unexpected(synced.error());
-    return true;
+    if (!filled) done = std::unexpected(filled.error());
+    is_filled = filled && *filled;
+  }
+  if (!done) {
+    // It serves as long as it was.
+    if (before < bytes) quota_.give_back(standby.number, bytes - before);
+    return std::unexpected(done.error());
+  }
+  if (auto synced = sync_filled(writer); !synced) {
+    // Each open file may report this error once more: to the first frame that went there.
+    drop_ready();
+    return std::unexpected(synced.error());
+  }
+  return true;
+}
+
+/// All of them: numbers have to go on without a gap.
+void StandbyKeeper::drop_ready() {
+  drop_unfinished();
+  MutexLock lock(mutex_);
+  while (!ready_.empty()) {
+    next_number_ = ready_.back().number;
+    store_.discard(next_number_);
+    quota_.give_back(next_number_);
+    ready_.pop_back();
   }
 }
 
@@ -218,7 +249,7 @@ Result<bool> StandbyKeeper::begin_last() {
 /// at all.
 Result<void> StandbyKeeper::finish() {
   for (const Standby& standby : unfinished_) {
-    if (auto synced = standby.writer->sync(); !synced) return synced;
+    if (auto synced = sync_filled(*standby.writer); !synced) return synced;
   }
   if (auto synced = store_.sync_names(); !synced) return synced;
   MutexLock lock(mutex_);

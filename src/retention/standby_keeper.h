@@ -69,6 +69,7 @@ class StandbyKeeper {
   [[nodiscard]] Result<bool> work(uint64_t wanted) WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_unfinished() WRITEAHEAD_REQUIRES(work_mutex_);
+  void drop_ready() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_last() WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<bool> begin() WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<bool> begin_last() WRITEAHEAD_REQUIRES(work_mutex_);

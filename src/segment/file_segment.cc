@@ -22,6 +22,7 @@ FileSegment::FileSegment(std::unique_ptr<BlockFile> file, std::string path, File
       manner_(std::move(manner)),
       is_shared_(info.links != 1),
       bytes_(info.bytes),
+      filled_(info.bytes),
       end_(end),
       // Once a frame is durable nothing may fail any more, so a writer has this memory before.
       tail_(end == 0 ? AlignedBuffer() : AlignedBuffer(kBlockBytes)) {}
@@ -39,16 +40,16 @@ Result<void> FileSegment::load_tail() {
 }
 
 Result<bool> FileSegment::fill_slice(uint64_t bytes) {
-  if (bytes_ >= bytes) return true;
-  const uint64_t count = std::min(kSliceBytes, bytes - bytes_);
+  if (filled_ >= bytes) return true;
+  const uint64_t count = std::min(kSliceBytes, bytes - filled_);
   AlignedBuffer zeros(count);
   std::ranges::fill(zeros.span(), std::byte{0});
-  if (auto written = file_->write_blocks(bytes_, zeros.span()); !written) {
+  if (auto written = file_->write_blocks(filled_, zeros.span()); !written) {
     return std::unexpected(
-        shortage_error("prepare segment", written.error(), {.path = path_, .offset = bytes_}));
+        shortage_error("prepare segment", written.error(), {.path = path_, .offset = filled_}));
   }
-  bytes_ += count;
-  return bytes_ >= bytes;
+  filled_ += count;
+  return filled_ >= bytes;
 }
 
 void FileSegment::allow_cache_below(uint64_t offset) {
@@ -98,8 +99,11 @@ Result<void> FileSegment::read_file(uint64_t offset, std::span<std::byte> out, R
 
 Result<void> FileSegment::sync() {
   if (auto synced = file_->sync(); !synced) {
+    filled_ = bytes_;  // No later sync writes what this one lost.
     return std::unexpected(io_error("sync segment", synced.error(), {.path = path_}));
   }
+  // CRASH: no header may state a size that is not durable; an opening would miss the rest.
+  if (filled_ != bytes_) bytes_ = filled_;
   return {};
 }
 

@@ -68,8 +68,9 @@ class FileSegment final : public SegmentWriter {
   const std::shared_ptr<const WriteManner> manner_;
   const bool is_shared_;
   bool is_recycled_ = false;
-  uint64_t bytes_;
-  uint64_t end_;  // of what was placed; used by the one thread that writes
+  uint64_t bytes_;   // prepared, and durably so
+  uint64_t filled_;  // with what fill_slice() added since the last sync()
+  uint64_t end_;     // of what was placed; used by the one thread that writes
   std::atomic<uint64_t> cache_limit_ = 0;
 
   Mutex mutex_;

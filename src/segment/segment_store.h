@@ -105,8 +105,8 @@ class SegmentWriter : public SegmentReader {
   [[nodiscard]] virtual bool can_overlap() const = 0;
 
   /// Makes a standby longer: writes zeros behind its end up to `bytes` in all, at most one slice of
-  /// them. Returns whether it is that long now; durable after sync(). `no_space` leaves it usable
-  /// as it was.
+  /// them. Returns whether it is that long now; durable, and part of bytes(), after sync().
+  /// `no_space` leaves it usable as it was; an error of that sync() does not.
   [[nodiscard]] virtual Result<bool> fill_slice(uint64_t bytes) = 0;
 
   /// Recovery: replaces [end, cut_end) with zeros, makes [0, end) as it was read durable, and

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -17,8 +18,10 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "support/forked_process.h"
+#include "support/sanitizers.h"
 #include "support/scratch_directory.h"
 #include "writeahead/log.h"
 
@@ -33,6 +36,11 @@ constexpr Options kOwnedLog{.segment_bytes = 65'536, .standby_segments = 1};
 /// The body of a process that is to be killed.
 int wait_for_the_end() {
   while (true) ::pause();
+}
+
+template <class T>
+bool is_refused(const Result<T>& result) {
+  return !result && result.error().code() == ErrorCode::failed;
 }
 
 /// Every file with its bytes, but for the control page.
@@ -146,11 +154,10 @@ TEST_F(OwnershipTest, log_in_a_forked_child_refuses_everything_that_writes) {
     const auto closed = log->close();
     if (closed || closed.error().code() != ErrorCode::failed) return 3;
     if (log->step_background()) return 4;
-    // What is durable is read; nobody would ever end a wait.
-    const auto record = reader.wait_next();
-    if (!record || !*record) return 5;
     const auto waited = reader.wait_next();
-    if (!waited || waited->has_value() || waited->error().code() != ErrorCode::failed) return 6;
+    if (!waited || waited->has_value() || waited->error().code() != ErrorCode::failed) return 5;
+    if (!is_refused(log->sync()) || !is_refused(log->trim_before(log->end_lsn()))) return 6;
+    if (!is_refused(log->truncate_from(first)) || !is_refused(log->hold("child", first))) return 7;
     log.reset();
     return 0;
   });
@@ -168,6 +175,76 @@ TEST_F(OwnershipTest, log_in_a_forked_child_refuses_everything_that_writes) {
   const Log again = open();
   EXPECT_EQ(again.recovery_report().outcome, RecoveryReport::Outcome::clean);
   EXPECT_EQ(again.recovery_report().records, 2U);
+}
+
+/// Every call that there is, in a child; 0 if each is refused.
+int call_everything(Log& log, Hold& hold, Reader& reader, Lsn lsn) {
+  if (!is_refused(log.append("x")) || !is_refused(log.sync())) return 1;
+  if (!is_refused(log.append("x", {.durability = Durability::buffered}))) return 2;
+  bool is_told = false;
+  log.append_async("x", [&](const Result<Lsn>& answer) { is_told = is_refused(answer); });
+  if (!is_told) return 3;
+  if (!is_refused(log.try_append_async("x", {}, [](const Result<Lsn>&) {}))) return 4;
+  if (!is_refused(log.wait_durable(lsn)) || !is_refused(log.trim_before(lsn))) return 5;
+  if (!is_refused(log.truncate_from(lsn)) || !is_refused(log.hold("another", lsn))) return 6;
+  if (!is_refused(log.read(lsn)) || !is_refused(log.last())) return 7;
+  if (!is_refused(log.find_ordinal(0)) || !is_refused(log.find_time(0))) return 8;
+  const auto old = reader.next();
+  if (!old || !is_refused(*old)) return 9;
+  const auto fresh = log.reader(lsn).wait_next();
+  if (!fresh || !is_refused(*fresh)) return 10;
+  if (!is_refused(hold.lsn()) || !is_refused(hold.advance(lsn)) || !is_refused(hold.release())) {
+    return 11;
+  }
+  if (log.first_lsn() != Lsn() || !log.is_empty() || !log.segments().empty()) return 12;
+  if (!log.holds().empty() || log.stats().records != 0 || log.step_background()) return 13;
+  if (log.end_lsn() < lsn || log.durable_lsn() <= lsn || log.epoch() == 0) return 14;
+  return is_refused(log.close()) ? 0 : 15;
+}
+
+// Whatever lock another thread held at the fork is held for ever in the child.
+TEST_F(OwnershipTest, child_hangs_nowhere_and_tells_no_callback_of_the_parent) {
+  constexpr int kChildren = kIsSanitized ? 20 : 150;
+  std::optional<Log> log(open());
+  const Lsn first = log->append("first").value();
+  Hold hold = log->hold("parent", first).value();
+  std::atomic<bool> is_over = false;
+  const pid_t parent = ::getpid();
+  std::vector<std::thread> threads;
+  const auto repeat = [&](const auto& call) {
+    threads.emplace_back([&is_over, call] {
+      while (!is_over) call();
+    });
+  };
+  repeat([&] { (void)log->append("x"); });
+  repeat([&] {
+    log->append_async("y", {.durability = Durability::written}, [&](const Result<Lsn>&) {
+      if (::getpid() != parent) std::abort();
+    });
+    std::this_thread::yield();
+  });
+  repeat([&] {
+    (void)log->read(first);
+    (void)log->segments();
+  });
+  repeat([&] {
+    (void)log->stats();
+    (void)hold.advance(first);
+    (void)log->holds();
+  });
+  for (int i = 0; i < kChildren && !HasFailure(); ++i) {
+    Reader reader = log->reader(first);
+    ForkedProcess child([&] {
+      ::alarm(60);  // Ends a child that hangs.
+      const int end = call_everything(*log, hold, reader, first);
+      log.reset();
+      return end;
+    });
+    EXPECT_EQ(child.wait(), 0) << "child " << i;
+  }
+  is_over = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(log->close());
 }
 
 TEST_F(OwnershipTest, close_gives_up_ownership_although_a_forked_child_lives) {

@@ -4,42 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
-#include <span>
 
+#include "support/marked_payload.h"
 #include "writeahead/batch.h"
 
 namespace writeahead::test {
 
 namespace {
-
-/// What stands at the beginning of each payload.
-struct Mark {
-  uint64_t writer;
-  uint64_t number;
-  uint64_t batch_first;  // number of the first record of its append
-  uint64_t batch_count;
-  uint64_t bytes;  // of the whole payload
-};
-
-std::string payload_of(const Mark& mark) {
-  std::string payload(mark.bytes, '\0');
-  std::memcpy(payload.data(), &mark, sizeof mark);
-  std::minstd_rand bytes(static_cast<uint32_t>(mark.writer * 1'000'003 + mark.number + 1));
-  std::generate(payload.begin() + sizeof mark, payload.end(),
-                [&] { return static_cast<char>(bytes()); });
-  return payload;
-}
-
-std::optional<Mark> mark_of(std::span<const std::byte> payload) {
-  Mark mark{};
-  if (payload.size() < sizeof mark) return std::nullopt;
-  std::memcpy(&mark, payload.data(), sizeof mark);
-  if (mark.writer >= kWriters || mark.bytes != payload.size()) return std::nullopt;
-  const std::string expected = payload_of(mark);
-  if (std::memcmp(expected.data(), payload.data(), payload.size()) != 0) return std::nullopt;
-  return mark;
-}
 
 uint64_t random_bytes(std::mt19937_64& random) {
   const bool is_large = random() % 64 == 0;
@@ -107,7 +78,7 @@ std::optional<std::string> HistoryCheck::take(const RecordView& record) {
   if (record.ordinal != records_) return fmt::format("the ordinal is not {}", records_);
   if (records_ != 0 && record.lsn <= last_lsn_) return "the address does not grow";
   const auto mark = mark_of(record.payload);
-  if (!mark) return "nobody appended these bytes";
+  if (!mark || mark->writer >= kWriters) return "nobody appended these bytes";
   const AppendHistory::Writer& writer = history_->writers[mark->writer];
   const std::string name = fmt::format("number {} of writer {}", mark->number, mark->writer);
   if (mark->number >= writer.submitted.load()) return name + " was never submitted";

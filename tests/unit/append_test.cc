@@ -217,6 +217,26 @@ TEST(BackgroundTest, thread_writes_seals_and_the_proof_of_an_idle_log) {
   EXPECT_EQ(log.stats().seals, segments - 1);
 }
 
+// An append leaves a thread that will look soon alone; this one would not, for an hour.
+TEST(BackgroundTest, append_reminds_a_thread_that_sleeps_for_long) {
+  const test::ScratchDirectory scratch;
+  const std::string path = scratch.path("log");
+  const auto root = [&] {
+    std::ifstream file(path + "/log.root", std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  Log log = Log::open(path, {.retain_seconds = 3600}).value();
+  for (int i = 0; i < 2; ++i) {
+    const std::string before = root();
+    ASSERT_TRUE(log.append("x"));
+    EXPECT_TRUE(eventually([&] { return root() != before; }));
+  }
+  // Both writes of the flush and of the sync that follows it have their times.
+  const auto lsn = log.append("y", {.durability = Durability::buffered});
+  ASSERT_TRUE(lsn);
+  EXPECT_TRUE(log.wait_durable(*lsn, std::chrono::minutes(1)));
+}
+
 TEST(BackgroundTest, close_and_destruction_end_a_thread_that_rests_sleeps_or_never_ran) {
   const test::ScratchDirectory scratch;
   const std::string path = scratch.path("log");

@@ -250,6 +250,22 @@ TEST_F(VerdictBlocks, undecidable_newest_frame_after_a_crash_may_be_cut_as_torn)
   EXPECT_EQ(opened.report.cut_offset, log.last().frames.back());
 }
 
+// The header of the next segment was torn, but the first frame behind it is whole: it was issued
+// only when all of the segment before was durable.
+TEST_F(VerdictBlocks, frame_of_a_next_segment_that_lost_its_header_testifies_for_the_one_before) {
+  const ReferenceLog log =
+      make_reference_log({.frames_in_last = 1, .closes = false, .seals = false});
+  const SegmentLayout& before = log.segments[log.segments.size() - 2];
+  SimDisk damaged = log.disk;
+  flip_bit(damaged, log.last().path, 0);
+  ASSERT_EQ(open_and_read(damaged).code, std::nullopt);
+  flip_bit(damaged, before.path, (before.frames.back() + format::kFrameHeaderBytes) * 8);
+  EXPECT_EQ(verify(damaged).value().verdict, Verdict::corruption);
+  const OpenResult opened = open_and_read(damaged);
+  EXPECT_EQ(opened.code, ErrorCode::corruption) << opened.message;
+  EXPECT_TRUE(opened.disk.shows_same_as(damaged));
+}
+
 TEST_F(VerdictBlocks, undecidable_first_frame_of_a_segment_before_the_seal_of_the_one_before_it) {
   // The first write of a segment holds its header, too: damage to that looks like its tear.
   const ReferenceLog log =

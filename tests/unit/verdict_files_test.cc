@@ -209,6 +209,31 @@ TEST(VerdictFiles, newest_frame_with_a_wrong_ordinal_is_damage_and_of_an_old_epo
   EXPECT_EQ(opened.records.size() + 1, log.records.size());
 }
 
+TEST(VerdictFiles, epoch_that_leaves_no_room_for_openings_is_damage_and_nothing_wraps) {
+  for (const bool closes : {true, false}) {
+    const ReferenceLog log = make_reference_log({.closes = closes});
+    const auto with_epoch = [&](uint64_t epoch) {
+      Bytes root = bytes_of(log.disk, kRootPath);
+      for (size_t i = 0; i < 2; ++i) {
+        const auto slot = std::span(root).subspan(i * kBlockBytes, kBlockBytes);
+        auto decoded = format::decode_root_slot(slot);
+        decoded.root.epoch = epoch;
+        format::encode_root_slot(decoded.root, decoded.sequence, slot);
+      }
+      SimDisk disk = log.disk;
+      disk.put(kRootPath, root);
+      return disk;
+    };
+    for (const uint64_t epoch : {format::kMaxCounter + 1, ~uint64_t{0}}) {
+      const OpenResult opened = open_and_read(with_epoch(epoch));
+      EXPECT_FALSE(opened.opened) << epoch;
+      EXPECT_EQ(opened.code, ErrorCode::corruption) << opened.message;
+    }
+    const OpenResult opened = open_and_read(with_epoch(format::kMaxCounter - 2));
+    EXPECT_EQ(opened.report.epoch, format::kMaxCounter - 1) << opened.message;
+  }
+}
+
 TEST(VerdictFiles, root_that_is_missing_or_cut_below_a_slot_is_damage) {
   for (const bool closes : {true, false}) {
     const ReferenceLog log = make_reference_log({.closes = closes});

@@ -9,11 +9,13 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "format/segment_name.h"
 #include "support/damaged_log.h"
+#include "support/hooked_env.h"
 #include "writeahead/testing/crash_sampler.h"
 
 namespace writeahead::testing {
@@ -100,6 +102,64 @@ TEST(VerdictIo, no_space_for_the_copy_of_a_torn_tail_leaves_the_log_as_it_was) {
   for (const std::string& path : {log.last().path, std::string(kRootPath)}) {
     EXPECT_EQ(env.disk().contents(path), torn_log(log).contents(path)) << path;
   }
+}
+
+// Half a copy helps nobody, and its space may.
+TEST(VerdictIo, half_a_copy_of_a_torn_tail_is_removed_when_the_rest_cannot_be_had) {
+  const ReferenceLog log = make_reference_log({.closes = false});
+  const auto copy_on = [](const SimEnv& env) -> std::optional<size_t> {
+    const SimDisk disk = env.disk();
+    for (const std::string& path : disk.files()) {
+      if (path.contains("/torn/")) return disk.contents(path)->size();
+    }
+    return std::nullopt;
+  };
+  SimEnv undisturbed(torn_log(log));
+  ASSERT_TRUE(Log::open(std::string(kLogPath), reference_options(undisturbed)));
+  const auto whole = copy_on(undisturbed);
+  ASSERT_TRUE(whole);
+  for (const CallKind kind : {CallKind::read, CallKind::write, CallKind::sync}) {
+    uint64_t removed = 0;
+    for (uint64_t k = 1;; ++k) {
+      SimEnv env(torn_log(log));
+      env.fail_call(k, EIO, FaultSpan::once, kind);
+      const auto opened = Log::open(std::string(kLogPath), reference_options(env));
+      if (env.calls(kind) < k) break;
+      if (opened || env.calls(CallKind::create) == 0) continue;
+      // Behind the copy it is whole, and stays.
+      const bool is_in_copy = env.calls(CallKind::directory_sync) == 0;
+      const auto copy = copy_on(env);
+      removed += copy ? 0 : 1;
+      EXPECT_EQ(copy, is_in_copy ? std::nullopt : whole) << to_string(kind) << k << env.trace();
+    }
+    EXPECT_EQ(removed, 1U) << to_string(kind);
+  }
+}
+
+// Each time the log is looked at, it has another owner in the end.
+TEST(VerdictIo, log_that_changes_faster_than_it_can_be_read_is_io_and_no_verdict) {
+  SimEnv env(SimDisk{});
+  const auto writing = env.another_process(2000);
+  const auto open = [&] { return Log::open(std::string(kLogPath), reference_options(*writing)); };
+  std::optional<Log> log(open().value());
+  ASSERT_TRUE(log->append("x"));
+  bool is_busy = true;
+  const auto busy = make_hooked_env(env, [&](CallKind kind, std::string_view) {
+    if (kind != CallKind::list || !is_busy) return;
+    ASSERT_TRUE(log->close());
+    log = open().value();
+    ASSERT_TRUE(log->append("y"));
+  });
+  const auto opened = ReadOnlyLog::open(std::string(kLogPath), {.env = busy.get()});
+  const auto verified = ReadOnlyLog::verify(std::string(kLogPath), {.env = busy.get()});
+  ASSERT_FALSE(opened);
+  ASSERT_FALSE(verified);
+  for (const Error& error : {opened.error(), verified.error()}) {
+    EXPECT_EQ(error.code(), ErrorCode::io) << error.message();
+    EXPECT_TRUE(error.message().contains("faster")) << error.message();
+  }
+  is_busy = false;
+  EXPECT_TRUE(ReadOnlyLog::open(std::string(kLogPath), {.env = busy.get()}));
 }
 
 TEST(VerdictIo, creation_that_a_crash_interrupted_opens_as_an_empty_log) {
@@ -212,6 +272,31 @@ TEST_F(VerdictPosix, file_behind_the_last_segment_that_is_none_is_a_clear_error)
   EXPECT_EQ(opened.error().code(), ErrorCode::io);
   EXPECT_NE(opened.error().message().find(fifo.string()), std::string_view::npos);
   EXPECT_TRUE(std::filesystem::is_fifo(fifo)) << "it was removed";
+}
+
+TEST_F(VerdictPosix, root_or_page_with_a_second_name_or_of_another_user_is_not_written) {
+  for (const std::string& name : {std::string("log.root"), std::string("control")}) {
+    const auto expect_refused = [&](const char* why) {
+      const auto opened = Log::open(path_.string());
+      ASSERT_FALSE(opened) << name;
+      EXPECT_EQ(opened.error().code(), ErrorCode::io);
+      EXPECT_TRUE(opened.error().message().contains(why)) << opened.error().message();
+      EXPECT_TRUE(opened.error().message().contains(name)) << opened.error().message();
+      EXPECT_TRUE(ReadOnlyLog::open(path_.string())) << "reading does no harm";
+    };
+    std::filesystem::create_hard_link(path_ / name, directory_ / "backup");
+    expect_refused("a second name");
+    std::filesystem::remove(directory_ / "backup");
+    constexpr uid_t kNobody = 65'534;
+    if (::geteuid() == 0) {
+      ASSERT_EQ(::chown((path_ / name).c_str(), kNobody, kNobody), 0);
+      expect_refused("another user");
+      ASSERT_EQ(::chown((path_ / name).c_str(), 0, 0), 0);
+    }
+    auto opened = Log::open(path_.string());
+    ASSERT_TRUE(opened) << opened.error().message();
+    ASSERT_TRUE(opened->close());
+  }
 }
 
 TEST_F(VerdictPosix, bit_of_a_real_file_is_judged_as_on_the_simulated_disk) {
