@@ -49,4 +49,19 @@ Result<bool> has_header(SegmentReader& segment, const SegmentHeader& header) {
          held.header.base_lsn == header.base_lsn && held.header.link == header.link;
 }
 
+Result<void> allow_cache(SegmentReader& segment, const SegmentView& view) {
+  auto is_own = has_header(segment, view.header);
+  if (!is_own) return std::unexpected(is_own.error());
+  if (!*is_own) {
+    return std::unexpected(to_error({.path = segment.path(),
+                                     .offset = 0,
+                                     .lsn = view.header.base_lsn,
+                                     .what = "its header is not the one that was found before"},
+                                    "read segment"));
+  }
+  const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
+  segment.allow_cache_below(round_down(end, kBlockBytes));
+  return {};
+}
+
 }  // namespace writeahead::internal

@@ -12,28 +12,8 @@
 
 namespace writeahead::internal {
 namespace {
-
 constexpr size_t kFewEntries = 16;
-
-/// Nobody recycles a segment that is open. Until its header was seen, it may be another one by now,
-/// to which its writer writes: then no page of it must be touched. The page of the end belongs to a
-/// writer, too: to that of the next frame or of the seal.
-Result<void> allow_cache(SegmentReader& segment, const SegmentView& view) {
-  auto is_own = has_header(segment, view.header);
-  if (!is_own) return std::unexpected(is_own.error());
-  if (!*is_own) {
-    return std::unexpected(to_error({.path = segment.path(),
-                                     .offset = 0,
-                                     .lsn = view.header.base_lsn,
-                                     .what = "its header is not the one that was found before"},
-                                    "read segment"));
-  }
-  const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
-  segment.allow_cache_below(round_down(end, kBlockBytes));
-  return {};
 }
-
-}  // namespace
 
 SegmentTable::Addition SegmentTable::prepare(const SegmentHeader& header,
                                              std::shared_ptr<SegmentWriter> writer) {
