@@ -24,6 +24,7 @@ constexpr std::chrono::nanoseconds kRetryTime = std::chrono::milliseconds(200);
 constexpr uint64_t kLargestRecordBytes = 1ULL << 30;
 constexpr uint64_t kLargestSegmentBytes = 1ULL << 40;
 constexpr uint32_t kMostFramesInFlight = 64;
+constexpr uint32_t kSectorBytes = 512;
 constexpr uint32_t kMostStandbys = 1024;
 
 Result<void> check_options(const Options& options, const std::string& path) {
@@ -37,8 +38,9 @@ Result<void> check_options(const Options& options, const std::string& path) {
   if (options.max_record_bytes > kLargestRecordBytes) {
     return refuse("max_record_bytes must be at most 2^30");
   }
-  if (options.frame_alignment != 0 && options.frame_alignment != kBlockBytes) {
-    return refuse("frame_alignment must be 0 or 4096");
+  if (options.frame_alignment != 0 && options.frame_alignment != kSectorBytes &&
+      options.frame_alignment != kBlockBytes) {
+    return refuse("frame_alignment must be 0, 512 or 4096");
   }
   if (options.standby_segments.value_or(0) > kMostStandbys) {
     return refuse("standby_segments must be at most 1024");
@@ -62,7 +64,8 @@ Result<std::shared_ptr<LogState>> LogState::open(const std::string& path, const 
   auto store = FileStore::open(env, path,
                                {.create_if_missing = options.create_if_missing,
                                 .file_mode = options.file_mode,
-                                .sync_method = options.sync_method});
+                                .sync_method = options.sync_method,
+                                .frame_alignment = options.frame_alignment});
   if (!store) return std::unexpected(store.error());
   std::shared_ptr<SegmentStore> shared = std::move(*store);
   auto recovered = recover(*shared, env, options.error_if_exists);

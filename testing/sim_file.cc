@@ -44,8 +44,8 @@ SimMachine::Call SimFile::call(CallKind kind, uint64_t offset, uint64_t length) 
 }
 
 bool SimFile::is_aligned(uint64_t offset, const void* memory, size_t count) const {
-  return offset % kBlockBytes == 0 && count % kBlockBytes == 0 &&
-         reinterpret_cast<uintptr_t>(memory) % kBlockBytes == 0;
+  const size_t unit = machine_->options.direct_bytes;
+  return offset % unit == 0 && count % unit == 0 && reinterpret_cast<uintptr_t>(memory) % unit == 0;
 }
 
 SystemResult<size_t> SimFile::read_at(uint64_t offset, std::span<std::byte> out) {
@@ -168,6 +168,12 @@ SystemResult<FileInfo> SimFile::info() {
                   .links = machine_->state().links_of(node_),
                   .is_regular = node.file && node.kind != SimFileKind::special,
                   .is_owned = node.kind != SimFileKind::foreign};
+}
+
+DeviceUnits SimFile::device_units() {
+  const std::lock_guard lock(machine_->mutex);
+  return {.direct_bytes = machine_->options.direct_bytes,
+          .physical_bytes = machine_->state().sector_bytes};
 }
 
 SystemResult<void> SimFile::lock(LockKind kind) {

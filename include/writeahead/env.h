@@ -38,11 +38,20 @@ enum class WriteBarrier : uint8_t {
           ///< It promises nothing about any earlier write, even to the same file.
 };
 
+/// The units in which a file's bytes reach its device, as far as the system can tell.
+struct DeviceUnits {
+  /// Direct transfers may begin, end and have their memory at its multiples. At most kBlockBytes.
+  size_t direct_bytes = kBlockBytes;
+  /// What the device writes as one: a power cut in a write may damage all of it. 0: unknown.
+  size_t physical_bytes = 0;
+};
+
 /// How a file is opened.
 struct OpenFlags {
   bool write = false;   ///< Read and write; read only otherwise.
   bool create = false;  ///< The name must not exist yet (EEXIST) and is created.
-  bool direct = false;  ///< Past the page cache: memory, offset and length in whole kBlockBytes.
+  bool direct = false;  ///< Past the page cache: memory, offset and length in whole kBlockBytes, or
+                        ///< in whole DeviceUnits::direct_bytes.
   bool random_access = false;  ///< Never read ahead, by mappings of it neither: a page that nobody
                                ///< asked for is not touched.
   uint32_t mode = 0600;        ///< Permission bits of a created file, whatever the umask.
@@ -126,6 +135,9 @@ class WRITEAHEAD_EXPORT File {
   [[nodiscard]] virtual SystemResult<void> sync_data() = 0;
 
   [[nodiscard]] virtual SystemResult<FileInfo> info() = 0;
+
+  /// What an Env does not know needs no answer of its own: then the larger unit is reckoned with.
+  [[nodiscard]] virtual DeviceUnits device_units() { return {}; }
 
   /// Takes a lock on the file, held by this open file until unlock() or until it is closed; never
   /// waits. EWOULDBLOCK when another open file, of this or another process, has one that does not

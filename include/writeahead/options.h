@@ -106,7 +106,10 @@ struct Options {
   /// 0: frames stand behind each other, and the block of the log's end is written again with its
   /// beginning unchanged; that assumes a device which does not damage bytes that it overwrites with
   /// themselves. 4096: each frame has blocks of its own, which assumes nothing and takes more
-  /// space.
+  /// space. 512: each frame has sectors of its own and is written without what stands before it, at
+  /// every level past the page cache. That assumes nothing, either, where device and file system
+  /// work in such sectors and the method is direct_dsync; elsewhere it only takes space.
+  /// Stats::assumes_powersafe says which it is.
   uint32_t frame_alignment = 0;
 
   // Where it runs.

@@ -25,6 +25,9 @@ struct Stats {
   SyncMethod sync_method = SyncMethod::automatic;  ///< The method in use.
   bool recovery_reads_device = true;  ///< False where direct reads are refused, so that recovery
                                       ///< has to trust the page cache and writes the tail again.
+  bool assumes_powersafe = true;  ///< False if no sector that holds a durable frame is ever written
+                                  ///< again: Options::frame_alignment asks for that, and it is so
+                                  ///< only where it is not below what the device writes as one.
 };
 
 }  // namespace writeahead

@@ -281,12 +281,12 @@ void Committer::settle(PendingFrame& frame) {
 }
 
 void Committer::count(const PendingFrame& frame) {
-  const uint64_t prefix = frame.offset() % kBlockBytes;
+  const uint64_t begin = round_down(frame.offset(), store_.write_unit());
   stats_.records += frame.records();
   stats_.payload_bytes += frame.payload_bytes();
   stats_.frames += 1;
   stats_.frame_bytes += frame.length();
-  stats_.written_bytes += round_up(prefix + frame.length(), kBlockBytes) +
+  stats_.written_bytes += round_up(frame.offset() + frame.length(), kBlockBytes) - begin +
                           (frame.begins_segment ? kSegmentHeaderBytes : 0);
   stats_.largest_group = std::max(stats_.largest_group, frame.appends());
   last_group_.store(frame.waiters(), std::memory_order_relaxed);

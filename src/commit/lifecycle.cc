@@ -176,6 +176,7 @@ Stats Committer::stats() const {
   stats.async_bytes = async_bytes_;
   stats.sync_method = store_.sync_method();
   stats.recovery_reads_device = store_.reads_device();
+  stats.assumes_powersafe = alignment_ == 0 || alignment_ < store_.safe_alignment();
   return stats;
 }
 

@@ -21,7 +21,7 @@ SystemResult<void> write_all(File& file, uint64_t offset, std::span<const std::b
     if (!written) return std::unexpected(written.error());
     // A short direct write resumes at a block boundary: what it left of a block is written again.
     size_t count = *written;
-    if (in_blocks) count -= count % kBlockBytes;
+    if (in_blocks && count < bytes.size()) count -= count % kBlockBytes;
     if (count == 0) return std::unexpected(SystemError{EIO});
     bytes = bytes.subspan(count);
     offset += count;

@@ -22,14 +22,15 @@ class BlockFile {
                                                                      std::string_view name,
                                                                      OpenFlags flags);
 
-  /// Writes whole blocks, durable on return, by `method` (not automatic). Offset, length and memory
-  /// are block-aligned. EINVAL or EOPNOTSUPP before any byte went out if the method is refused.
+  /// Writes whole blocks, or units of direct access, durable on return, by `method` (not
+  /// automatic). Offset, length and memory are aligned to them. EINVAL or EOPNOTSUPP before any
+  /// byte went out if the method is refused.
   [[nodiscard]] SystemResult<void> write_durable(uint64_t offset, std::span<const std::byte> blocks,
                                                  SyncMethod method);
   /// Writes any bytes through the page cache; durable after sync().
   [[nodiscard]] SystemResult<void> write(uint64_t offset, std::span<const std::byte> bytes);
-  /// Writes whole, aligned blocks, past the page cache where that is possible; durable after
-  /// sync().
+  /// Writes whole, aligned blocks or such units, past the page cache where that is possible;
+  /// durable after sync().
   [[nodiscard]] SystemResult<void> write_blocks(uint64_t offset, std::span<const std::byte> blocks);
   /// Makes all completed writes durable, by whichever way they were made.
   [[nodiscard]] SystemResult<void> sync() { return buffered_->sync_data(); }
@@ -42,6 +43,7 @@ class BlockFile {
   [[nodiscard]] bool reads_device() const { return direct_ != nullptr; }
 
   [[nodiscard]] SystemResult<FileInfo> info() { return buffered_->info(); }
+  [[nodiscard]] DeviceUnits device_units() { return buffered_->device_units(); }
   [[nodiscard]] File& file() { return *buffered_; }
 
  private:

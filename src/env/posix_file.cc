@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "env/posix_device.h"
 #include "env/posix_mapping.h"
 
 namespace writeahead::internal {
@@ -110,6 +111,8 @@ SystemResult<FileInfo> PosixFile::info() {
                   .is_regular = S_ISREG(status.st_mode),
                   .is_owned = status.st_uid == ::geteuid()};
 }
+
+DeviceUnits PosixFile::device_units() { return device_units_of(descriptor_.number()); }
 
 SystemResult<void> PosixFile::lock(LockKind kind) {
   // flock and not fcntl: the latter would grant a second open file of this process the same lock.

@@ -48,6 +48,7 @@ class PosixFile final : public File {
                                 WriteBarrier barrier) override;
   SystemResult<void> sync_data() override;
   SystemResult<FileInfo> info() override;
+  DeviceUnits device_units() override;
   SystemResult<void> lock(LockKind kind) override;
   void unlock() override;
   SystemResult<std::unique_ptr<MappedRegion>> map(MapOptions options) override;

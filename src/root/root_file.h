@@ -57,6 +57,7 @@ class RootFile {
   [[nodiscard]] Result<void> write_both(const RootState& root, SyncMethod method);
 
   [[nodiscard]] bool reads_device() const { return file_->reads_device(); }
+  [[nodiscard]] DeviceUnits device_units() { return file_->device_units(); }
 
  private:
   RootFile(std::unique_ptr<BlockFile> file, std::string path);

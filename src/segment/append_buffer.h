@@ -58,7 +58,11 @@ class AppendBuffer {
   [[nodiscard]] std::span<std::byte> blocks() {
     return memory_.span().subspan(kBlockBytes, round_up(prefix_bytes_ + frame_bytes_, kBlockBytes));
   }
-  /// The same with the header block in front.
+  /// The same without what stands before the frame in whole units of so many bytes.
+  [[nodiscard]] std::span<std::byte> blocks_in(uint64_t unit) {
+    return blocks().subspan(round_down(prefix_bytes_, unit));
+  }
+  /// All of blocks() with the header block in front.
   [[nodiscard]] std::span<std::byte> header_and_blocks() {
     return memory_.span().first(kBlockBytes + blocks().size());
   }

@@ -116,15 +116,18 @@ void FileSegment::place(uint64_t at, AppendBuffer& buffer) {
 }
 
 Result<void> FileSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode mode) {
-  const auto blocks = buffer.has_header() ? buffer.header_and_blocks() : buffer.blocks();
-  const uint64_t offset = buffer.has_header() ? 0 : round_down(at, kBlockBytes);
+  const uint64_t unit = manner_->unit;
+  const auto all = buffer.has_header() ? buffer.header_and_blocks() : buffer.blocks();
+  const auto blocks = buffer.has_header() ? all : buffer.blocks_in(unit);
+  const uint64_t offset = buffer.has_header() ? 0 : round_down(at, unit);
   // CRASH: any part of these blocks may be there afterwards, in any order. The bytes before `at`
-  // are written as they already stand.
+  // are written as they already stand, if there are any in this unit.
   SystemResult<void> written{};
   if (mode == WriteMode::barrier) {
     written = file_->write_durable(offset, blocks, manner_->method);
   } else {
-    written = file_->write(offset, blocks);
+    written =
+        unit < kBlockBytes ? file_->write_blocks(offset, blocks) : file_->write(offset, blocks);
     if (written && mode == WriteMode::synced) written = file_->sync();
   }
   if (!written) {
@@ -133,7 +136,7 @@ Result<void> FileSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode mod
   }
   // Not before: after a failed write the block of the durable end is known from memory alone.
   const uint64_t end = at + buffer.frame().size();
-  keep_tail(end, blocks.last(kBlockBytes));
+  keep_tail(end, all.last(kBlockBytes));
   if (mode != WriteMode::cached) allow_cache_below(round_down(end, kBlockBytes));
   return {};
 }
@@ -165,7 +168,7 @@ Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end
   // makes the bytes before it, which were read from the device's volatile cache, durable. So is
   // the rest of the block of the end: a write that failed there may reach the medium at any later
   // time unless it is overwritten.
-  const uint64_t begin = file_->reads_device() ? round_down(end, kBlockBytes) : end;
+  const uint64_t begin = file_->reads_device() ? round_down(end, manner_->unit) : end;
   const uint64_t zeros_end =
       std::min(round_down(bytes_, kBlockBytes),
                std::max(round_up(cut_end, kBlockBytes), round_up(end, kBlockBytes) + kBlockBytes));
@@ -185,21 +188,22 @@ Result<void> FileSegment::settle(uint64_t proven, uint64_t end, uint64_t cut_end
   return {};
 }
 
-/// Zeros from end_ on. Past the page cache it has to be whole blocks; what stands before end_ in
-/// the first of them is what the device had, which the cache may not show.
+/// Zeros from end_ on. Past the page cache it has to be whole units; what stands before end_ in the
+/// first of them is what the device had, which the cache may not show.
 SystemResult<void> FileSegment::write_zeros(uint64_t begin, uint64_t zeros_end) {
   if (begin >= zeros_end) return {};
   AlignedBuffer slice(std::min(kSliceBytes, zeros_end - begin));
   std::ranges::fill(slice.span(), std::byte{0});
   if (begin < end_) {
     MutexLock lock(mutex_);
-    std::ranges::copy(tail_.span().first(end_ - begin), slice.span().begin());
+    std::ranges::copy(tail_.span().subspan(begin % kBlockBytes, end_ - begin),
+                      slice.span().begin());
   }
   SystemResult<void> done{};
   for (uint64_t offset = begin; done && offset < zeros_end; offset += kSliceBytes) {
     const auto bytes = slice.span().first(std::min(kSliceBytes, zeros_end - offset));
     done = file_->write_blocks(offset, bytes);
-    if (offset == begin) std::ranges::fill(slice.span().first(kBlockBytes), std::byte{0});
+    if (offset == begin) std::ranges::fill(bytes.first(end_ - begin), std::byte{0});
   }
   return done;
 }

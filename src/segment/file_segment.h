@@ -22,6 +22,9 @@ namespace writeahead::internal {
 /// segment was opened, and the same from then on.
 struct WriteManner {
   SyncMethod method = SyncMethod::automatic;
+  /// Writes begin at its multiples: kBlockBytes, or less where sectors can be written alone. Then
+  /// nothing goes through the page cache, which knows of no sectors.
+  uint64_t unit = kBlockBytes;
 };
 
 class FileSegment final : public SegmentWriter {

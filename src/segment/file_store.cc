@@ -49,6 +49,7 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& 
   std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory)));
   store->file_mode_ = options.file_mode;
   store->manner_->method = options.sync_method;
+  store->frame_alignment_ = options.frame_alignment;
   if (auto opened = store->open_root(options); !opened) return std::unexpected(opened.error());
   return store;
 }
@@ -81,7 +82,25 @@ Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
   auto locked = root_->lock();
   if (!locked) return std::unexpected(locked.error());
   if (!*locked) return std::unexpected(locked_error());
+  choose_unit();
   return {};
+}
+
+/// Sectors are written alone where frames have some of their own, and only past the page cache:
+/// that would write its whole pages.
+void FileStore::choose_unit() {
+  if (frame_alignment_ == 0) return;
+  units_ = root_->device_units();
+  const SyncMethod method = manner_->method;
+  const bool is_direct =
+      reads_device_ && (method == SyncMethod::automatic || method == SyncMethod::direct_dsync);
+  const bool fits = is_direct && units_.direct_bytes <= frame_alignment_;
+  manner_->unit = fits ? std::min<uint64_t>(frame_alignment_, kBlockBytes) : kBlockBytes;
+}
+
+uint64_t FileStore::safe_alignment() const {
+  const uint64_t physical = units_.physical_bytes != 0 ? units_.physical_bytes : kBlockBytes;
+  return std::max(manner_->unit, physical);
 }
 
 Result<std::unique_ptr<FileStore>> FileStore::open_read_only(Env& env, const std::string& path) {
@@ -175,6 +194,7 @@ Result<void> FileStore::claim(const RootState& root) {
     return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
                                    : written.error());
   }
+  if (method != SyncMethod::direct_dsync) manner_->unit = kBlockBytes;
   control_writer_.emplace(std::move(*control));
   announce(root);
   return {};

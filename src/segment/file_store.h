@@ -25,6 +25,8 @@ struct FileStoreOptions {
   bool create_if_missing = true;
   uint32_t file_mode = 0600;
   SyncMethod sync_method = SyncMethod::automatic;
+  /// As Options::frame_alignment: below kBlockBytes, sectors are written alone where they can be.
+  uint32_t frame_alignment = 0;
 };
 
 class FileStore final : public SegmentStore {
@@ -68,6 +70,8 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] bool is_writing(const ControlState& state) override;
   void release() override;
   [[nodiscard]] SyncMethod sync_method() const override { return manner_->method; }
+  [[nodiscard]] uint64_t write_unit() const override { return manner_->unit; }
+  [[nodiscard]] uint64_t safe_alignment() const override;
   [[nodiscard]] bool reads_device() const override { return reads_device_; }
 
  private:
@@ -75,6 +79,7 @@ class FileStore final : public SegmentStore {
 
   [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
   [[nodiscard]] Result<void> own_root(std::unique_ptr<RootFile> root);
+  void choose_unit();
   [[nodiscard]] Result<void> open_control() WRITEAHEAD_EXCLUDES(control_mutex_);
   [[nodiscard]] Error locked_error();
   [[nodiscard]] Result<std::shared_ptr<FileSegment>> open_segment(uint64_t number, OpenFlags flags,
@@ -85,7 +90,9 @@ class FileStore final : public SegmentStore {
   const std::string path_;
   const std::unique_ptr<Directory> directory_;
   uint32_t file_mode_ = 0600;
+  uint32_t frame_alignment_ = 0;
   const std::shared_ptr<WriteManner> manner_ = std::make_shared<WriteManner>();
+  DeviceUnits units_;  // of the root's device; not asked for if frames are packed
   bool reads_device_ = false;
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;

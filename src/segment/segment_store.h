@@ -192,6 +192,10 @@ class SegmentStore {
 
   /// The method in use; after claim().
   [[nodiscard]] virtual SyncMethod sync_method() const = 0;
+  /// Writes of frames begin at its multiples; after claim().
+  [[nodiscard]] virtual uint64_t write_unit() const = 0;
+  /// Frames that are aligned to so many bytes are out of reach of each other's torn writes.
+  [[nodiscard]] virtual uint64_t safe_alignment() const = 0;
   /// Whether ReadSource::device reads the device.
   [[nodiscard]] virtual bool reads_device() const = 0;
 };

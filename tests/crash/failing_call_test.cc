@@ -115,10 +115,11 @@ TEST_P(FailingCall, in_a_recovery_leaves_the_log_as_it_was) {
     for (uint64_t j = 1; j <= recovery_calls; ++j) {
       const int error = kErrors[turn++ % kErrors.size()];
       if (script.model().epoch() == 0 && syncs_name_of_creation(whole, j)) continue;
-      SimEnv env(disk, {.refuses_direct = workload.refuses_direct, .trace_calls = 100});
+      SimEnv env(disk, workload.machine(100));
       env.fail_call(j, error, j % 2 == 0 ? FaultSpan::once : FaultSpan::for_ever);
       auto log = Log::open(kLogPath, {.segment_bytes = workload.segment_bytes,
                                       .sync_method = workload.sync_method,
+                                      .frame_alignment = workload.frame_alignment,
                                       .env = &env,
                                       .background = BackgroundWork::stepped});
       const auto what = [&] {

@@ -83,9 +83,10 @@ TEST(PowerCutReplay, follows_the_line_in_the_environment) {
 TEST(PowerCutReplay, reads_the_line_that_it_writes) {
   const CrashRun run{
       .workload = "small_records",
-      .steps = {{7, {.kept = {1, 0, 1}, .lost = LostBytes::zero, .seed = 18446744073709551615U}},
-                {12, {.kept = {}, .lost = LostBytes::garbage, .seed = 3}}}};
-  EXPECT_EQ(to_string(run), "small_records:7,101,z,18446744073709551615:12,,g,3");
+      .steps = {
+          {7, {.kept = {1, 0, 1}, .lost = LostBytes::zero, .seed = 18446744073709551615U}},
+          {12, {.kept = {}, .lost = LostBytes::garbage, .tear = TearMode::strict, .seed = 3}}}};
+  EXPECT_EQ(to_string(run), "small_records:7,101,z,18446744073709551615:12,,G,3");
   EXPECT_EQ(to_string(parse_crash_run(to_string(run))), to_string(run));
 }
 

@@ -20,12 +20,14 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-constexpr std::string_view kLostNames = "ozg";
+constexpr std::string_view kLostNames = "ozg";        // powersafe
+constexpr std::string_view kStrictLostNames = "OZG";  // strict
 
 Options options_for(const Workload& workload, SimEnv& env) {
   return {.segment_bytes = workload.segment_bytes,
           .sync_method = workload.sync_method,
           .standby_segments = 0,
+          .frame_alignment = workload.frame_alignment,
           .env = &env,
           .background = BackgroundWork::stepped};
 }
@@ -42,7 +44,10 @@ std::string to_string(const CrashRun& run) {
   for (const CrashStep& step : run.steps) {
     line += fmt::format(":{},", step.k);
     for (const uint8_t kept : step.plan.kept) line += kept != 0 ? '1' : '0';
-    line += fmt::format(",{},{}", kLostNames[static_cast<size_t>(step.plan.lost)], step.plan.seed);
+    const bool is_strict = step.plan.tear == TearMode::strict;
+    const char lost =
+        (is_strict ? kStrictLostNames : kLostNames)[static_cast<size_t>(step.plan.lost)];
+    line += fmt::format(",{},{}", lost, step.plan.seed);
   }
   return line;
 }
@@ -55,7 +60,10 @@ CrashRun parse_crash_run(std::string_view line) {
     if (fields.size() != 4 || fields[2].size() != 1) continue;
     CrashStep step{.k = std::strtoull(fields[0].c_str(), nullptr, 10), .plan = {}};
     for (const char c : fields[1]) step.plan.kept.push_back(c == '1' ? 1 : 0);
-    step.plan.lost = static_cast<LostBytes>(kLostNames.find(fields[2]));
+    const bool is_strict = kStrictLostNames.contains(fields[2][0]);
+    step.plan.tear = is_strict ? TearMode::strict : TearMode::powersafe;
+    const size_t lost = (is_strict ? kStrictLostNames : kLostNames).find(fields[2]);
+    step.plan.lost = static_cast<LostBytes>(lost);
     step.plan.seed = std::strtoull(fields[3].c_str(), nullptr, 10);
     run.steps.push_back(std::move(step));
   }
@@ -64,8 +72,7 @@ CrashRun parse_crash_run(std::string_view line) {
 
 SimDisk crash_in_recovery(const Workload& workload, const SimDisk& disk, uint64_t k,
                           std::string* trace) {
-  SimEnv env(disk, {.refuses_direct = workload.refuses_direct,
-                    .trace_calls = trace == nullptr ? size_t{0} : size_t{1000}});
+  SimEnv env(disk, workload.machine(trace == nullptr ? 0 : 1000));
   env.crash_at(k);
   static_cast<void>(Log::open(kLogPath, options_for(workload, env)));
   if (trace != nullptr) *trace = env.trace();
@@ -73,7 +80,7 @@ SimDisk crash_in_recovery(const Workload& workload, const SimDisk& disk, uint64_
 }
 
 uint64_t calls_of_recovery(const Workload& workload, const SimDisk& disk) {
-  SimEnv env(disk, {.refuses_direct = workload.refuses_direct, .trace_calls = 0});
+  SimEnv env(disk, workload.machine());
   auto log = Log::open(kLogPath, options_for(workload, env));
   const uint64_t calls = env.calls();
   env.crash_now();

@@ -34,6 +34,7 @@ class LyingFile final : public File {
     return synced;
   }
   SystemResult<FileInfo> info() override { return file_->info(); }
+  DeviceUnits device_units() override { return file_->device_units(); }
   SystemResult<void> lock(LockKind kind) override { return file_->lock(kind); }
   void unlock() override { file_->unlock(); }
   SystemResult<std::unique_ptr<MappedRegion>> map(MapOptions options) override {

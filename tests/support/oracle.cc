@@ -65,14 +65,13 @@ uint64_t digest_of(const SimDisk& disk) {
   return digest;
 }
 
-SimEnvOptions Oracle::quiet() const {
-  return {.refuses_direct = workload_.refuses_direct, .trace_calls = 0};
-}
+SimEnvOptions Oracle::quiet() const { return workload_.machine(); }
 
 Options Oracle::options(SimEnv& env) const {
   return {.segment_bytes = workload_.segment_bytes,
           .sync_method = workload_.sync_method,
           .standby_segments = 0,
+          .frame_alignment = workload_.frame_alignment,
           .env = &env,
           .background = BackgroundWork::stepped};
 }

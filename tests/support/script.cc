@@ -43,8 +43,7 @@ void Script::stop() {
 void Script::boot(SimDisk disk) {
   was_killed_ = false;
   // The clocks begin anew: after each boot the wall clock has gone back.
-  const SimEnvOptions options{.refuses_direct = workload_.refuses_direct,
-                              .trace_calls = interference_.trace_calls};
+  const SimEnvOptions options = workload_.machine(interference_.trace_calls);
   log_.reset();
   wrapped_.reset();
   if (machine_ != nullptr) {

@@ -58,6 +58,13 @@ struct Workload {
   bool refuses_direct = false;
   size_t sector_bytes = 512;
   uint32_t frame_alignment = 0;
+
+  /// The machine that it runs on; where frames have sectors of their own, they can be written so.
+  [[nodiscard]] SimEnvOptions machine(size_t trace_calls = 0) const {
+    return {.refuses_direct = refuses_direct,
+            .direct_bytes = frame_alignment == 0 ? kBlockBytes : frame_alignment,
+            .trace_calls = trace_calls};
+  }
 };
 
 /// For the messages of the test framework.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -72,6 +73,14 @@ TEST_F(PosixEnvTest, read_shows_what_was_written_with_each_barrier) {
   EXPECT_TRUE(file->sync_data());
   EXPECT_EQ(read_all(*file), "hello world");
   EXPECT_EQ(file->info().value().bytes, 11U);
+}
+
+TEST_F(PosixEnvTest, device_units_are_powers_of_two_as_far_as_they_are_known) {
+  const DeviceUnits units = create("f")->device_units();
+  EXPECT_TRUE(std::has_single_bit(units.direct_bytes)) << units.direct_bytes;
+  EXPECT_LE(units.direct_bytes, kBlockBytes);
+  EXPECT_TRUE(units.physical_bytes == 0 || std::has_single_bit(units.physical_bytes))
+      << units.physical_bytes;
 }
 
 TEST_F(PosixEnvTest, dsync_write_works_where_the_system_refuses_the_flag) {

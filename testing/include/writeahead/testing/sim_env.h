@@ -43,7 +43,9 @@ struct SimEnvOptions {
   uint64_t process_id = 1000;  ///< Of the first process.
   /// By default made from SimDisk::boots(): new after a power cut, the same after a process kill.
   std::optional<Identifier> boot_id = std::nullopt;
-  bool refuses_direct = false;  ///< Direct opens fail with EINVAL, as on some file systems.
+  bool refuses_direct = false;        ///< Direct opens fail with EINVAL, as on some file systems.
+  size_t direct_bytes = kBlockBytes;  ///< Direct transfers have to be aligned to it. What a write
+                                      ///< tears is a sector of the disk, whatever this says.
   uint64_t wall_clock_ns = 1'700'000'000'000'000'000;
   uint64_t monotonic_ns = 1'000'000'000;
   uint64_t clock_step_ns = 1'000;  ///< Both clocks advance by it at each look at either.
