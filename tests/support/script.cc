@@ -88,6 +88,10 @@ bool Script::is_disturbed() const {
          interference_.transfer_limit != SIZE_MAX;
 }
 
+bool Script::is_predictable() const {
+  return !is_over() && !is_disturbed() && interference_.free_bytes == UINT64_MAX;
+}
+
 bool Script::is_over() const { return machine_->crashed(); }
 
 uint64_t Script::calls() const { return calls_before_ + machine_->calls(); }
@@ -97,13 +101,15 @@ void Script::complain(Complaint complaint) {
 }
 
 Options Script::options() {
-  return {.max_record_bytes = 1ULL << 20,
-          .segment_bytes = workload_.segment_bytes,
-          .sync_method = workload_.sync_method,
-          .standby_segments = 1,
-          .frame_alignment = workload_.frame_alignment,
-          .env = wrapped_ != nullptr ? wrapped_.get() : machine_.get(),
-          .background = BackgroundWork::stepped};
+  Options options{.max_record_bytes = 1ULL << 20,
+                  .segment_bytes = workload_.segment_bytes,
+                  .sync_method = workload_.sync_method,
+                  .standby_segments = 1,
+                  .frame_alignment = workload_.frame_alignment,
+                  .env = wrapped_ != nullptr ? wrapped_.get() : machine_.get(),
+                  .background = BackgroundWork::stepped};
+  if (workload_.adjust) workload_.adjust(options);
+  return options;
 }
 
 void Script::open() {
@@ -230,6 +236,10 @@ void Script::append_async(size_t size) {
   log_->append_async(payloads[0], {.type = type}, [&](Result<Lsn> lsn) { answer = lsn; });
   while (!answer && log_->step_background()) {
   }
+  settle_async(answer, ordinal);
+}
+
+void Script::settle_async(const std::optional<Result<Lsn>>& answer, uint64_t ordinal) {
   if (!answer) return complain("an async append was not answered");
   if (!*answer) return settle_failure(answer->error());
   if (is_log_failed_) complain("an append succeeded on a failed log");
@@ -285,6 +295,10 @@ void Script::trim(size_t ordinal) {
     if (done.error().code() != ErrorCode::failed) complain(describe("trim", done.error()));
     return;
   }
+  settle_trim();
+}
+
+void Script::settle_trim() {
   Records seen;
   const Complaint unreadable = read_all(*log_, seen);
   if (is_over()) return;
@@ -336,6 +350,57 @@ void Script::hold(const std::string& name, size_t ordinal) {
 void Script::step_background() {
   while (!is_over() && log_ && log_->step_background()) {
   }
+}
+
+void Script::obey_limits(size_t first) {
+  if (is_over() || !log_ || is_log_failed_) return;
+  const size_t all = model_.records().size();
+  const size_t bound = std::min(first, all);
+  // Appends that were refused may leave another segment as the newest.
+  model_.begin_trim(is_predictable() ? bound : all);
+  step_background();
+  // Everything is durable: this only tells whether background work has failed.
+  const auto alive = log_->sync();
+  if (!alive || is_over()) {
+    has_failed_ = has_failed_ || !is_over();
+    is_log_failed_ = true;
+    return;
+  }
+  settle_trim();
+  if (is_predictable() && model_.first() != bound) {
+    complain(fmt::format("limits leave record {} as the first, and not {}", model_.first(), bound));
+  }
+}
+
+void Script::append_over_quota(size_t size) {
+  if (is_over() || !log_) return;
+  const uint64_t refused = log_->stats().no_space;
+  append({size});
+  if (is_predictable() && log_->stats().no_space == refused) {
+    complain("an append above the quota was not refused");
+  }
+}
+
+void Script::append_when_trimmed(size_t size, size_t ordinal) {
+  const auto payloads = make_payloads({size});
+  for (int attempt = 0; attempt < 2 && !is_over() && log_; ++attempt) {
+    const auto type = static_cast<uint16_t>(model_.records().size());
+    const uint64_t number = model_.records().size();
+    std::optional<Result<Lsn>> answer;
+    model_.submit(payloads, type);
+    const auto tried =
+        log_->try_append_async(payloads[0], {.type = type}, [&](Result<Lsn> lsn) { answer = lsn; });
+    if (tried) {
+      if (is_predictable() && attempt == 0) complain("an append above the quota was let in");
+      step_background();
+      return settle_async(answer, number);
+    }
+    if (tried.error().code() != ErrorCode::would_block) return settle_failure(tried.error());
+    model_.withdraw();
+    trim(ordinal);
+    step_background();
+  }
+  if (is_predictable()) complain("an append would block although there is room");
 }
 
 void Script::advance_seconds(uint64_t seconds) { machine_->advance_ns(seconds * 1'000'000'000); }

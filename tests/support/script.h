@@ -58,6 +58,8 @@ struct Workload {
   bool refuses_direct = false;
   size_t sector_bytes = 512;
   uint32_t frame_alignment = 0;
+  /// Changes the options further.
+  std::function<void(Options&)> adjust = nullptr;
 
   /// The machine that it runs on; where frames have sectors of their own, they can be written so.
   [[nodiscard]] SimEnvOptions machine(size_t trace_calls = 0) const {
@@ -101,6 +103,12 @@ class Script {
   void hold(const std::string& name, size_t ordinal);
   /// Background work until none is left.
   void step_background();
+  /// The same of a log with limits: they have to drop all records below this number, and no others.
+  void obey_limits(size_t first);
+  /// One record that the quota has no room for.
+  void append_over_quota(size_t size);
+  /// The same without waiting, tried again when the records below this number were trimmed.
+  void append_when_trimmed(size_t size, size_t ordinal);
   void advance_seconds(uint64_t seconds);
   void set_free_bytes(uint64_t bytes);
   /// Stops the machine; the next boot finds the disk with those undecided items kept.
@@ -132,6 +140,10 @@ class Script {
   [[nodiscard]] bool is_over() const;
   /// Whether calls may fail by Interference.
   [[nodiscard]] bool is_disturbed() const;
+  /// Whether it is known which appends found room.
+  [[nodiscard]] bool is_predictable() const;
+  void settle_trim();
+  void settle_async(const std::optional<Result<Lsn>>& answer, uint64_t ordinal);
   [[nodiscard]] bool stop_in_append(const std::vector<size_t>& sizes, uint64_t skipped);
   void reboot_after(const Keep& keep, LostBytes lost);
   void complain(Complaint complaint);

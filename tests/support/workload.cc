@@ -459,7 +459,98 @@ void standbys_used(Script& s) {
   s.append({3000});
 }
 
+void limited_by_count(Script& s) {
+  s.open();
+  for (int i = 0; i < 4; ++i) s.append({3000});
+  s.obey_limits(2);
+  s.append({3000, 10});
+  s.append({3000});
+  s.obey_limits(4);
+  s.close();
+  s.open();
+  s.append({3000});
+  s.obey_limits(6);
+  s.cut_power(kNone);
+  s.open();
+}
+
+void limited_by_bytes_and_a_hold(Script& s) {
+  s.open();
+  s.append({3000});
+  s.hold("slow", 1);
+  for (int i = 0; i < 3; ++i) s.append({3000});
+  s.obey_limits(1);
+  s.hold("slow", 3);
+  s.obey_limits(2);
+  s.append({3000});
+  s.append({3000});
+  s.obey_limits(3);
+  s.cut_power(kNone);
+  s.open();
+  s.append({3000});
+  s.obey_limits(3);
+}
+
+void limited_by_age(Script& s) {
+  s.open();
+  s.append({3000});
+  s.append({3000});
+  s.obey_limits(0);
+  s.advance_seconds(6);
+  s.append({3000});
+  s.obey_limits(0);
+  s.advance_seconds(5);
+  s.obey_limits(1);
+  s.advance_seconds(20);
+  s.obey_limits(SIZE_MAX);
+  s.append({3000});
+  s.advance_seconds(30);
+  s.obey_limits(SIZE_MAX);
+  s.close();
+  s.open();
+  s.append({10});
+}
+
+void quota_that_refuses(Script& s) {
+  s.open();
+  for (int i = 0; i < 3; ++i) {
+    s.append({3000});
+    s.step_background();
+  }
+  s.append_over_quota(3000);
+  s.append({500});
+  s.append_over_quota(20000);
+  s.trim(1);
+  s.append({3000});
+  s.append_over_quota(3000);
+  s.close();
+  s.open();
+  s.trim(3);
+  s.append({3000});
+}
+
+void quota_that_waits(Script& s) {
+  s.open();
+  for (int i = 0; i < 3; ++i) s.append({3000});
+  s.append_when_trimmed(3000, 1);
+  s.append_when_trimmed(10000, 3);
+  s.cut_power(kNone);
+  s.open();
+  s.append_when_trimmed(3000, 4);
+  s.close();
+}
+
 const std::vector<Workload>& workloads() {
+  // A segment of one block of frames takes three blocks, with header and seal.
+  constexpr uint64_t kThreeSegments = 3ULL * 3 * kBlockBytes;
+  const auto by_count = [](Options& options) { options.retain_segments = 2; };
+  const auto by_bytes = [](Options& options) { options.retain_bytes = kThreeSegments - 1; };
+  const auto by_age = [](Options& options) { options.retain_seconds = 10; };
+  const auto quota = [](Options& options) { options.quota_bytes = kThreeSegments; };
+  const auto quota_waits = [](Options& options) {
+    options.quota_bytes = kThreeSegments;
+    options.quota_policy = QuotaPolicy::wait;
+  };
   static const std::vector<Workload> all = {
       {"creation_only", 8192, creation_only},
       {"empty_log_opened_again", 8192, empty_log_opened_again},
@@ -491,6 +582,11 @@ const std::vector<Workload>& workloads() {
       {"trimmed_while_it_grows", 8192, trimmed_while_it_grows},
       {"trimmed_to_empty", 8192, trimmed_to_empty},
       {"trimmed_up_to_a_hold", 8192, trimmed_up_to_a_hold},
+      {.name = "limited_by_count", .steps = limited_by_count, .adjust = by_count},
+      {.name = "limited_by_bytes", .steps = limited_by_bytes_and_a_hold, .adjust = by_bytes},
+      {.name = "limited_by_age", .steps = limited_by_age, .adjust = by_age},
+      {.name = "quota_that_refuses", .steps = quota_that_refuses, .adjust = quota},
+      {.name = "quota_that_waits", .steps = quota_that_waits, .adjust = quota_waits},
       {"truncated_in_the_last_segment", 8192, truncated_in_the_last_segment},
       {"truncated_across_segments", 8192, truncated_across_segments},
       {"truncated_to_empty", 8192, truncated_to_empty},
