@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "read/seal_lookup.h"
 #include "segment/closed_segment.h"
 #include "segment/mapped_segment.h"
 
@@ -21,6 +22,14 @@ void prefetch_record(const std::byte* begin) {
   constexpr uint64_t kLineBytes = 64;
   __builtin_prefetch(begin);
   __builtin_prefetch(begin + kLineBytes);
+}
+
+/// A handle of a segment that nobody has read yet and that may have a seal; null else.
+std::shared_ptr<SegmentReader> reader_of_unread(SegmentTable& table, SegmentStore& store,
+                                                const SegmentView& segment) {
+  if (!segment.is_closed || segment.is_verified || segment.is_cut) return nullptr;
+  auto reader = table.reader(store, segment.header.number);
+  return reader ? std::move(*reader) : nullptr;
 }
 
 }  // namespace
@@ -121,6 +130,14 @@ Result<RecordView> ReadView::record_at_ordinal(uint64_t ordinal) {
 }
 
 Result<Lsn> ReadView::find_ordinal(uint64_t ordinal) {
+  // Beside a writer that may take things away, what the segment's seal says is not asked.
+  const auto segment = is_own_ ? table_->find_ordinal(ordinal) : std::nullopt;
+  if (segment && ordinal >= table_->extent().first.ordinal) {
+    if (const auto reader = reader_of_unread(*table_, *store_, *segment)) {
+      const auto answer = find_ordinal_by_seal(reader, *segment, ordinal);
+      if (answer.is_known && answer.lsn) return *answer.lsn;
+    }
+  }
   auto record = read_beside_writer([&] { return record_at_ordinal(ordinal); });
   if (!record) return std::unexpected(record.error());
   return record->lsn;
@@ -135,7 +152,16 @@ Result<Lsn> ReadView::search_time(uint64_t time_ns) {
     return std::unexpected(make_error(ErrorCode::not_found, fmt::format("find time {}", time_ns),
                                       "no durable record is so new", {.path = store_->path()}));
   };
-  const auto segment = table_->find_time(time_ns);
+  auto segment = table_->find_time(time_ns);
+  // What the first segment's seal excludes begins with the next segment.
+  for (int i = 0; is_own_ && segment && i < 2; ++i) {
+    const auto reader = reader_of_unread(*table_, *store_, *segment);
+    if (reader == nullptr) break;
+    const auto answer = find_time_by_seal(reader, *segment, time_ns);
+    if (!answer.is_known) break;
+    if (answer.lsn) return *answer.lsn;
+    segment = table_->after(segment->header.number);
+  }
   if (!segment) return not_found();
   Cursor cursor(shared_from_this(), segment->header.base_lsn);
   auto sought = cursor.seek_time(*segment, time_ns);

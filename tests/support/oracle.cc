@@ -31,6 +31,22 @@ Complaint compare_files(const SimDisk& before, const SimDisk& after, bool with_r
   return {};
 }
 
+Complaint check_addresses(const Log& log, const Records& records) {
+  if (records.empty()) return {};
+  for (const size_t i : {size_t{0}, records.size() / 2, records.size() - 1}) {
+    const auto by_number = log.find_ordinal(records[i].ordinal);
+    if (!by_number) return describe("find_ordinal()", by_number.error());
+    if (*by_number != records[i].lsn) return "find_ordinal() is another record";
+    const auto by_time = log.find_time(records[i].time_ns);
+    if (!by_time) return describe("find_time()", by_time.error());
+    if (*by_time !=
+        std::ranges::lower_bound(records, records[i].time_ns, {}, &RecordView::time_ns)->lsn) {
+      return "find_time() is another record";
+    }
+  }
+  return {};
+}
+
 /// Looks for single records in the ways that do not go through a reader from the beginning.
 Complaint check_lookups(const Log& log, const Records& records) {
   if (log.is_empty() != records.empty()) return "is_empty() is wrong";
@@ -206,6 +222,8 @@ Complaint Oracle::read_back(const SimDisk& disk, LogModel& model) const {
   if (log->recovery_report().outcome != RecoveryReport::Outcome::clean) {
     return "a closed log does not open as clean";
   }
+  // By the seals, before anything was read.
+  if (auto wrong = check_addresses(*log, first); !wrong.empty()) return "after close: " + wrong;
   Records second;
   if (auto wrong = read_all(*log, second); !wrong.empty()) return "after close: " + wrong;
   return compare_readings(first, second);

@@ -1,0 +1,80 @@
+// From a seal to a frame and a record in it.
+// The seal has to agree with the link of the segment behind it, and each frame with its entry.
+#include "read/seal_lookup.h"
+
+#include <utility>
+
+#include "format/frame.h"
+#include "segment/frame_source.h"
+#include "segment/segment_scan.h"
+
+namespace writeahead::internal {
+namespace {
+
+/// The seal of a segment, if it speaks of what the segment's successor was linked to.
+std::optional<Seal> fitting_seal(const std::shared_ptr<SegmentReader>& reader,
+                                 const SegmentView& segment) {
+  FrameSource source(reader, segment.binding, segment.header.base_lsn, ReadSource::device);
+  auto seal = read_seal(source, segment.end_lsn);
+  if (!seal || !*seal) return std::nullopt;
+  const bool fits = (*seal)->end_lsn == segment.end_lsn &&
+                    (*seal)->records == segment.end_ordinal - segment.header.base_ordinal &&
+                    (*seal)->digest == segment.digest;
+  return fits ? std::move(*seal) : std::nullopt;
+}
+
+/// The first record that `is_meant` says of its frame and its number, from the last entry on that
+/// `is_before` allows.
+template <class IsBefore, class IsMeant>
+SealAnswer search(const std::shared_ptr<SegmentReader>& reader, const SegmentView& segment,
+                  const Seal& seal, IsBefore is_before, IsMeant is_meant) {
+  Lsn lsn = segment.header.base_lsn;
+  uint64_t ordinal = segment.header.base_ordinal;
+  for (const IndexEntry& entry : seal.index) {
+    if (!is_before(entry)) break;
+    lsn = entry.lsn;
+    ordinal = entry.first_ordinal;
+  }
+  if (lsn < segment.header.base_lsn) return {};
+  FrameSource source(reader, segment.binding, segment.header.base_lsn, ReadSource::any);
+  while (lsn < segment.end_lsn) {
+    const auto frame = source.at(lsn, segment.end_lsn);
+    if (!frame || !*frame) return {};
+    const FrameHeader& header = (*frame)->header;
+    if (header.kind != FrameKind::data || header.first_ordinal != ordinal) return {};
+    FrameWalk walk(header, (*frame)->bytes, source.binding(), 0);
+    const uint64_t end = ordinal + header.record_count;
+    for (; ordinal < end && is_meant(header, end - 1); ++ordinal) {
+      if (!walk.next()) return {};
+      if (is_meant(header, ordinal)) return {.is_known = true, .lsn = walk.lsn()};
+    }
+    ordinal = end;
+    lsn = (*frame)->end_lsn();
+  }
+  return {.is_known = true, .lsn = std::nullopt};
+}
+
+}  // namespace
+
+SealAnswer find_ordinal_by_seal(const std::shared_ptr<SegmentReader>& reader,
+                                const SegmentView& segment, uint64_t ordinal) {
+  const auto seal = fitting_seal(reader, segment);
+  if (!seal) return {};
+  return search(
+      reader, segment, *seal,
+      [ordinal](const IndexEntry& entry) { return entry.first_ordinal <= ordinal; },
+      [ordinal](const FrameHeader&, uint64_t number) { return number >= ordinal; });
+}
+
+SealAnswer find_time_by_seal(const std::shared_ptr<SegmentReader>& reader,
+                             const SegmentView& segment, uint64_t time_ns) {
+  const auto seal = fitting_seal(reader, segment);
+  if (!seal) return {};
+  if (seal->last_time_ns < time_ns) return {.is_known = true, .lsn = std::nullopt};
+  return search(
+      reader, segment, *seal,
+      [time_ns](const IndexEntry& entry) { return entry.time_ns < time_ns; },
+      [time_ns](const FrameHeader& header, uint64_t) { return header.time_ns >= time_ns; });
+}
+
+}  // namespace writeahead::internal

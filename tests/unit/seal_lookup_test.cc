@@ -1,0 +1,134 @@
+// Look-ups by number and time in segments that nobody has read since the log was opened.
+//
+// Goal: they read little of a sealed segment, find the same as a reader does, and leave damage to
+// who reads the records. Method: a log of several sealed segments on a simulated machine, opened
+// again for each question, so that nothing of it is known; the bytes of its reads are counted.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "writeahead/log.h"
+#include "writeahead/testing/sim_env.h"
+
+namespace writeahead::testing {
+namespace {
+
+constexpr uint64_t kSegmentBytes = 4 << 20;
+constexpr size_t kPayloadBytes = 20'000;
+constexpr size_t kRecords = 500;
+
+class SealLookupTest : public ::testing::Test {
+ protected:
+  SealLookupTest() {
+    SimEnv env{SimDisk()};
+    Log log = open(env);
+    std::string payload(kPayloadBytes, 'x');
+    for (size_t i = 0; i < kRecords; i += 2) {
+      Batch batch;
+      batch.add(payload);
+      batch.add(payload);
+      const auto range = log.append(batch);
+      lsns_.push_back(batch.lsn(0, range.value()));
+      lsns_.push_back(batch.lsn(1, range.value()));
+      env.advance_ns(1'000'000);
+    }
+    for (const auto& record : log.reader(log.first_lsn())) times_.push_back(record->time_ns);
+    segments_ = log.segments();
+    EXPECT_TRUE(log.close());
+    disk_ = env.disk().shut_down();
+  }
+  static Log open(SimEnv& env) {
+    return Log::open(
+               "/log",
+               {.segment_bytes = kSegmentBytes, .env = &env, .background = BackgroundWork::stepped})
+        .value();
+  }
+  static std::string path_of(uint64_t number) {
+    return "/log/0000000000000000000" + std::to_string(number) + ".wal";
+  }
+  /// Inverts a byte of a segment, at an address of the log or behind the segment's end.
+  void damage(const SegmentInfo& segment, Lsn lsn) {
+    auto bytes = disk_.contents(path_of(segment.number)).value();
+    bytes[4096 + (lsn - segment.base_lsn)] ^= std::byte{0xff};
+    disk_.put(path_of(segment.number), bytes);
+  }
+  /// Bytes that `question` reads, mapped ones with them.
+  template <class Question>
+  static uint64_t bytes_read(SimEnv& env, const Question& question) {
+    const std::string before = env.trace();
+    question();
+    const std::string trace = env.trace().substr(before.size());
+    uint64_t bytes = 0;
+    for (size_t at = trace.find("length="); at != std::string::npos;
+         at = trace.find("length=", at + 1)) {
+      bytes += std::stoull(trace.substr(at + 7));
+    }
+    return bytes;
+  }
+
+  std::vector<Lsn> lsns_;
+  std::vector<uint64_t> times_;
+  std::vector<SegmentInfo> segments_;
+  SimDisk disk_;
+};
+
+TEST_F(SealLookupTest, finds_each_record_and_reads_little) {
+  ASSERT_GE(segments_.size(), 3U);
+  for (size_t i = 0; i < kRecords; i += 7) {
+    SimEnv env(disk_);
+    Log log = open(env);
+    const uint64_t by_number =
+        bytes_read(env, [&] { EXPECT_EQ(log.find_ordinal(i).value(), lsns_[i]); });
+    EXPECT_LT(by_number, kSegmentBytes / 4) << i;
+    // The first record of a frame is that of its time.
+    const uint64_t by_time =
+        bytes_read(env, [&] { EXPECT_EQ(log.find_time(times_[i]).value(), lsns_[i / 2 * 2]); });
+    EXPECT_LT(by_time, kSegmentBytes / 4) << i;
+    EXPECT_EQ(log.read(lsns_[i])->ordinal, i);
+  }
+}
+
+TEST_F(SealLookupTest, finds_times_between_records_and_at_both_ends) {
+  for (size_t i = 0; i + 2 < kRecords; i += 14) {
+    SimEnv env(disk_);
+    Log log = open(env);
+    EXPECT_EQ(log.find_time(times_[i] + 1).value(), lsns_[i + 2]);
+  }
+  SimEnv env(disk_);
+  Log log = open(env);
+  EXPECT_EQ(log.find_time(0).value(), lsns_[0]);
+  EXPECT_EQ(log.find_time(times_.back() + 1).error().code(), ErrorCode::not_found);
+  EXPECT_EQ(log.find_ordinal(kRecords).error().code(), ErrorCode::not_found);
+}
+
+TEST_F(SealLookupTest, leaves_damage_elsewhere_in_the_segment_to_who_reads_there) {
+  damage(segments_[0], lsns_[10] + 100);
+  SimEnv env(disk_);
+  Log log = open(env);
+  EXPECT_EQ(log.find_ordinal(100).value(), lsns_[100]);
+  EXPECT_EQ(log.find_time(times_[100]).value(), lsns_[100]);
+  EXPECT_EQ(log.read(lsns_[100]).error().code(), ErrorCode::corruption);
+  // What does not verify on the way is judged at once.
+  EXPECT_EQ(log.find_ordinal(10).error().code(), ErrorCode::corruption);
+}
+
+TEST_F(SealLookupTest, does_without_a_seal_that_is_damaged) {
+  damage(segments_[0], segments_[0].end_lsn + 120);
+  SimEnv env(disk_);
+  Log log = open(env);
+  EXPECT_EQ(log.find_ordinal(100).value(), lsns_[100]);
+  EXPECT_EQ(log.find_time(times_[101]).value(), lsns_[100]);
+}
+
+TEST_F(SealLookupTest, answers_trimmed_where_the_log_begins_behind) {
+  SimEnv env(disk_);
+  Log log = open(env);
+  ASSERT_TRUE(log.trim_before(segments_[1].base_lsn));
+  EXPECT_EQ(log.find_ordinal(0).error().code(), ErrorCode::trimmed);
+  EXPECT_EQ(log.find_time(0).value(), segments_[1].base_lsn + (lsns_[0] - segments_[0].base_lsn));
+}
+
+}  // namespace
+}  // namespace writeahead::testing
