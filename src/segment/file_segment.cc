@@ -122,7 +122,8 @@ void FileSegment::place(uint64_t at, AppendBuffer& buffer) {
 
 Result<void> FileSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode mode) {
   const uint64_t unit = manner_->unit;
-  const auto blocks = buffer.has_header() ? buffer.header_and_blocks() : buffer.blocks_in(unit);
+  const auto all = buffer.has_header() ? buffer.header_and_blocks() : buffer.blocks();
+  const auto blocks = buffer.has_header() ? all : buffer.blocks_in(unit);
   const uint64_t offset = buffer.has_header() ? 0 : round_down(at, unit);
   // CRASH: any part of these blocks may be there afterwards, in any order. The bytes before `at`
   // are written as they already stand, if there are any in this unit.
@@ -140,7 +141,7 @@ Result<void> FileSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode mod
   }
   // Not before: after a failed write the block of the durable end is known from memory alone.
   const uint64_t end = at + buffer.frame().size();
-  keep_tail(end, buffer.blocks().last(kBlockBytes));
+  keep_tail(end, all.last(kBlockBytes));
   if (mode != WriteMode::cached) allow_cache_below(round_down(end, kBlockBytes));
   return {};
 }
