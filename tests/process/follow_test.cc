@@ -144,11 +144,11 @@ TEST_F(FollowProcessTest, follower_goes_on_over_writers_that_are_killed) {
 }
 
 /// A follower that asks for the beginning of the log whenever it was overtaken by a trim.
-int follow_over_trims(const std::string& path, SharedMemory<Shared>& shared,
+int follow_over_trims(const std::string& path, SharedMemory<Progress>& shared,
                       const std::atomic<bool>& is_held) {
   auto log = ReadOnlyLog::open(path);
   if (!log) return 10;
-  Shared::Follower& self = shared->followers[0];
+  Progress::Follower& self = shared->followers[0];
   uint64_t next = 0;
   Reader reader = log->reader(log->first_lsn());
   for (bool was_trimmed = false; shared->records == 0 || next < shared->records;) {
@@ -315,7 +315,7 @@ TEST_F(FollowProcessTest, follower_goes_on_over_writers_that_are_killed_inside_a
 }
 
 /// Follows as any reader does, and marks in the list of its calls where each record was handed out.
-int follow_marked(const std::string& path, SharedMemory<Shared>& shared) {
+int follow_marked(const std::string& path, SharedMemory<Progress>& shared) {
   auto log = ReadOnlyLog::open(path);
   if (!log) return 10;
   Reader reader = log->reader(log->first_lsn());
