@@ -45,8 +45,6 @@ class BlockFile {
   [[nodiscard]] SystemResult<FileInfo> info() { return buffered_->info(); }
   [[nodiscard]] DeviceUnits device_units() { return buffered_->device_units(); }
   [[nodiscard]] File& file() { return *buffered_; }
-  /// Gives up all but that, with its lock.
-  [[nodiscard]] std::unique_ptr<File> release() { return std::move(buffered_); }
 
  private:
   BlockFile(std::unique_ptr<File> buffered, std::unique_ptr<File> direct);

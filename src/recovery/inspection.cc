@@ -121,16 +121,15 @@ Result<std::optional<Inspector::Candidate>> Inspector::glance(uint64_t number) {
   if (number >= found.root.proven.number) return std::nullopt;
   auto head = store.read_head(number);
   if (!head) return std::unexpected(head.error());
-  if (!*head) return std::nullopt;
-  const auto decoded = decode_segment_header((*head)->block.span());
+  const auto decoded = decode_segment_header(head->block.span());
   if (decoded.state != HeaderState::valid || decoded.header.number != number ||
       decoded.header.log_id != found.root.log_id) {
     return std::nullopt;
   }
   return Candidate{.number = number,
                    .segment = {.header = decoded.header,
-                               .path = std::move((*head)->path),
-                               .file_bytes = (*head)->bytes},
+                               .path = std::move(head->path),
+                               .file_bytes = head->bytes},
                    .verdict = SegmentVerdict::data};
 }
 

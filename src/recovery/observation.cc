@@ -79,6 +79,18 @@ Result<std::optional<Finding>> find_bad_seal(SegmentReader& segment, const Segme
                  .what = "the seal does not verify; it has no effect and is written again"};
 }
 
+/// Whether the device holds the header that was judged, which may have come from a cache.
+Result<bool> has_header(SegmentReader& segment, const SegmentHeader& header) {
+  AlignedBuffer block(kSegmentHeaderBytes);
+  if (auto read = segment.read(0, block.span(), ReadSource::device); !read) {
+    return std::unexpected(read.error());
+  }
+  const auto held = decode_segment_header(block.span());
+  return held.state == HeaderState::valid && held.header.log_id == header.log_id &&
+         held.header.number == header.number && held.header.epoch == header.epoch &&
+         held.header.base_lsn == header.base_lsn && held.header.link == header.link;
+}
+
 /// Reads all closed segments up to the first damage; false at that.
 Result<bool> verify_closed(SegmentStore& store, const Inspection& found, VerifyReport& report) {
   for (size_t i = 0; i + 1 < found.data.size(); ++i) {

@@ -5,8 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "base/aligned_buffer.h"
-
 namespace writeahead::internal {
 
 Result<CheckedSegment> check_closed_segment(const std::shared_ptr<SegmentReader>& reader,
@@ -36,32 +34,6 @@ Result<CheckedSegment> check_closed_segment(const std::shared_ptr<SegmentReader>
   }
   checked.contents = std::move(scan->contents);
   return checked;
-}
-
-Result<bool> has_header(SegmentReader& segment, const SegmentHeader& header) {
-  AlignedBuffer block(kSegmentHeaderBytes);
-  if (auto read = segment.read(0, block.span(), ReadSource::device); !read) {
-    return std::unexpected(read.error());
-  }
-  const auto held = decode_segment_header(block.span());
-  return held.state == HeaderState::valid && held.header.log_id == header.log_id &&
-         held.header.number == header.number && held.header.epoch == header.epoch &&
-         held.header.base_lsn == header.base_lsn && held.header.link == header.link;
-}
-
-Result<void> allow_cache(SegmentReader& segment, const SegmentView& view) {
-  auto is_own = has_header(segment, view.header);
-  if (!is_own) return std::unexpected(is_own.error());
-  if (!*is_own) {
-    return std::unexpected(to_error({.path = segment.path(),
-                                     .offset = 0,
-                                     .lsn = view.header.base_lsn,
-                                     .what = "its header is not the one that was found before"},
-                                    "read segment"));
-  }
-  const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
-  segment.allow_cache_below(round_down(end, kBlockBytes));
-  return {};
 }
 
 }  // namespace writeahead::internal

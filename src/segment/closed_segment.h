@@ -23,13 +23,4 @@ struct CheckedSegment {
 [[nodiscard]] Result<CheckedSegment> check_closed_segment(
     const std::shared_ptr<SegmentReader>& reader, const SegmentView& segment, ReadSource source);
 
-/// Whether the device holds this header: it may have been seen in a cache, or the segment may have
-/// been recycled since.
-[[nodiscard]] Result<bool> has_header(SegmentReader& segment, const SegmentHeader& header);
-/// Lets a closed segment that was just opened be read through the cache. Nobody recycles it while
-/// it is open; but until its header was seen it may be another one by now, to which its writer
-/// writes: then no page of it must be touched, and the answer is `corruption`. The page of the end
-/// belongs to a writer, too: to that of the seal.
-[[nodiscard]] Result<void> allow_cache(SegmentReader& segment, const SegmentView& view);
-
 }  // namespace writeahead::internal

@@ -228,11 +228,21 @@ Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, Op
     return std::unexpected(
         make_error(ErrorCode::io, "open segment", "it belongs to another user", {.path = path}));
   }
-  // From here on nobody recycles it. Refused, it is being recycled just now.
-  if (auto locked = (*file)->file().lock(LockKind::shared); !locked) {
-    return std::unexpected(io_error("lock segment", locked.error(), {.path = path}));
+  if (auto held = hold_segment((*file)->file(), name); !held) {
+    return std::unexpected(io_error("lock segment", held.error(), {.path = path}));
   }
   return std::make_shared<FileSegment>(std::move(*file), std::move(path), *info, manner_, end);
+}
+
+/// Keeps an open segment from being recycled, as long as it is open. It may have been recycled just
+/// before, and be written now; then a page that we bring into the cache could plant an error for
+/// the writer's next sync. But a file is renamed before the lock for that is given back: whoever
+/// has the shared one and still finds the name has the segment that he looked for.
+SystemResult<void> FileStore::hold_segment(File& file, std::string_view name) {
+  // Refused, it is being recycled just now.
+  if (auto locked = file.lock(LockKind::shared); !locked) return locked;
+  auto again = directory_->open(name, {});
+  return again ? SystemResult<void>{} : std::unexpected(again.error());
 }
 
 Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
@@ -240,37 +250,39 @@ Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
 }
 
 /// The lock comes first: whoever gets it before the header is read knows that nobody recycles the
-/// file from then on, so that what the header says stays true and the bytes never change. The
-/// header is read past the cache, since the file may have been recycled before, and be written just
-/// now.
+/// file from then on, so that what the header says stays true and the bytes never change.
 std::shared_ptr<MappedSegment> FileStore::map(const MappedRange& range) {
   const std::string name = segment_name(range.binding.number);
-  auto file = BlockFile::open(*directory_, name, {});
-  if (!file || !(*file)->file().lock(LockKind::shared)) return nullptr;
+  auto file = directory_->open(name, {});
+  if (!file || !hold_segment(**file, name)) return nullptr;
   const uint64_t end = kSegmentHeaderBytes + (range.end_lsn - range.base_lsn);
   const uint64_t mapped_bytes = round_up(end, kBlockBytes);
   const auto info = (*file)->info();
   if (!info || !info->is_regular || info->bytes < mapped_bytes) return nullptr;
   AlignedBuffer block(kSegmentHeaderBytes);
-  const auto count = (*file)->read_device(0, block.span());
+  const auto count = (*file)->read_at(0, block.span());
   if (!count || *count != kSegmentHeaderBytes) return nullptr;
   const auto decoded = decode_segment_header(block.span());
   if (decoded.state != HeaderState::valid || decoded.header.log_id != range.log_id ||
       decoded.header.number != range.binding.number || decoded.header.base_lsn != range.base_lsn) {
     return nullptr;
   }
-  auto region = (*file)->file().map({.bytes = mapped_bytes});
+  auto region = (*file)->map({.bytes = mapped_bytes});
   if (!region) return nullptr;
-  return std::make_shared<MappedSegment>((*file)->release(), std::move(*region),
+  return std::make_shared<MappedSegment>(std::move(*file), std::move(*region),
                                          join_path(path_, name), range);
 }
 
-/// One descriptor and one read: an opening makes these calls for every segment that there is.
-Result<std::optional<SegmentHead>> FileStore::read_head(uint64_t number) {
-  if (!is_owner_) return std::nullopt;
-  SegmentHead head{.path = join_path(path_, segment_name(number))};
-  auto file = directory_->open(segment_name(number), {.random_access = true});
+/// One descriptor and one read for the owner: an opening makes these calls for every segment that
+/// there is. Nobody recycles while it opens.
+Result<SegmentHead> FileStore::read_head(uint64_t number) {
+  const std::string name = segment_name(number);
+  SegmentHead head{.path = join_path(path_, name)};
+  auto file = directory_->open(name, {.random_access = true});
   if (!file) return std::unexpected(io_error("open segment", file.error(), {.path = head.path}));
+  if (auto held = is_owner_ ? SystemResult<void>{} : hold_segment(**file, name); !held) {
+    return std::unexpected(io_error("lock segment", held.error(), {.path = head.path}));
+  }
   auto info = regular_file((*file)->info(), head.path);
   if (!info) return std::unexpected(info.error());
   head.bytes = info->bytes;

@@ -49,7 +49,7 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<std::vector<uint64_t>> list() override;
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> open(uint64_t number) override;
   [[nodiscard]] std::shared_ptr<MappedSegment> map(const MappedRange& range) override;
-  [[nodiscard]] Result<std::optional<SegmentHead>> read_head(uint64_t number) override;
+  [[nodiscard]] Result<SegmentHead> read_head(uint64_t number) override;
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                        uint64_t end) override;
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> create(uint64_t number) override;
@@ -84,6 +84,7 @@ class FileStore final : public SegmentStore {
   void choose_unit();
   [[nodiscard]] Result<void> open_control() WRITEAHEAD_EXCLUDES(control_mutex_);
   [[nodiscard]] Error locked_error();
+  [[nodiscard]] SystemResult<void> hold_segment(File& file, std::string_view name);
   [[nodiscard]] Result<std::shared_ptr<FileSegment>> open_segment(uint64_t number, OpenFlags flags,
                                                                   uint64_t end);
   [[nodiscard]] Result<void> void_header(uint64_t number);

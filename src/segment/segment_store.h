@@ -152,15 +152,14 @@ class SegmentStore {
 
   /// Numbers of all segments, ascending, standbys included.
   [[nodiscard]] virtual Result<std::vector<uint64_t>> list() = 0;
-  /// Whose segment it is now has to be seen by its header: it may have been recycled just before.
+  /// For reading. is_gone() if it was removed or recycled, be it just before.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentReader>> open(uint64_t number) = 0;
   /// Maps a sealed segment, to which nobody writes any more, up to the block of its end. Null if it
   /// cannot be mapped, for whatever reason: then it is to be read, which will tell.
   [[nodiscard]] virtual std::shared_ptr<MappedSegment> map(const MappedRange& range) = 0;
-  /// Reads the header block in the fastest way, which may show bytes that only a cache has. Nothing
-  /// for who is not the owner: the segment may be recycled at the same time, and the writer must
-  /// not be disturbed.
-  [[nodiscard]] virtual Result<std::optional<SegmentHead>> read_head(uint64_t number) = 0;
+  /// Reads the header block in the fastest way, which may show bytes that only a cache has.
+  /// is_gone() as above.
+  [[nodiscard]] virtual Result<SegmentHead> read_head(uint64_t number) = 0;
   /// Opens a segment whose last frame ends at `end`, to go on there.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                                uint64_t end) = 0;

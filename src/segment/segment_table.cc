@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "segment/closed_segment.h"
 
 namespace writeahead::internal {
 namespace {
@@ -360,14 +359,12 @@ Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store,
     view = entry.view;
   }
   auto opened = store.open(number);
-  if (opened && view.is_closed && !view.is_empty()) {
-    if (auto allowed = allow_cache(**opened, view); !allowed) {
-      opened = std::unexpected(allowed.error());
-    }
-  }
+  // The page of the end belongs to a writer: the active segment's next frame or the seal.
+  const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
+  if (opened && view.is_closed) (*opened)->allow_cache_below(round_down(end, kBlockBytes));
   MutexLock lock(mutex_);
   const auto found = entries_.find(number);
-  // Its file may be gone, or have got another use.
+  // Its file may be gone, or be on its way to another use.
   if (found == entries_.end()) return std::unexpected(say_gone(store, number));
   if (!opened) return opened;
   found->second.opened = *opened;
