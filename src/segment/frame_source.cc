@@ -6,7 +6,7 @@
 
 namespace writeahead::internal {
 namespace {
-constexpr uint64_t kWindowBytes = 256ULL << 10;
+constexpr uint64_t kLargestWindowBytes = 256ULL << 10;
 }
 
 Result<std::optional<Frame>> FrameSource::at(Lsn lsn, Lsn limit) {
@@ -30,9 +30,9 @@ Result<std::span<const std::byte>> FrameSource::load(uint64_t offset, uint64_t b
     if (!shown || is_shown_) return shown;
   }
   if (offset < window_offset_ || offset + bytes > window_offset_ + window_bytes_) {
-    // The first read asks for little, so that a point read of a small record stays one; going on
-    // from the window's end means reading on.
-    const uint64_t wanted = window_bytes_ == 0 ? kBlockBytes : kWindowBytes;
+    // The first read asks for little, so that a point read of a small record stays one; each time
+    // that it goes on from the window's end means reading on more likely.
+    const uint64_t wanted = std::clamp(4 * window_bytes_, kBlockBytes, kLargestWindowBytes);
     const uint64_t count = std::min(std::max(bytes, wanted), limit - offset);
     if (window_ == nullptr || is_pinned_ || window_->size() < count) {
       window_bytes_ = 0;
