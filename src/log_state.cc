@@ -1,12 +1,10 @@
-// Opening, appending, background work and closing of a log.
+// Opening, appending to, and closing of a log.
 // The order in close() matters: appends end first, then background work, then the last writes.
 #include "log_state.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <new>
 #include <utility>
 
@@ -17,10 +15,6 @@
 namespace writeahead::internal {
 namespace {
 
-/// How long a log is idle before its end is proven by the root.
-constexpr std::chrono::nanoseconds kIdleTime = std::chrono::seconds(1);
-/// How long after a failure to make a standby it is tried again.
-constexpr std::chrono::nanoseconds kRetryTime = std::chrono::milliseconds(200);
 constexpr uint64_t kLargestRecordBytes = 1ULL << 30;
 constexpr uint64_t kLargestSegmentBytes = 1ULL << 40;
 constexpr uint32_t kMostFramesInFlight = 64;
@@ -262,99 +256,6 @@ Result<void> LogState::refuse_async(const Error& error, CompletionTarget& target
     wake_background();
   }
   return {};
-}
-
-/// The root proves what is durable now; with what it proved before, nothing is written.
-Result<void> LogState::prove(bool is_clean) {
-  RootState next = root_;
-  // A log without a segment proves its own beginning, as it was created.
-  if (committer_->durable_lsn() != root_.first.lsn) next.proven = committer_->durable_position();
-  next.is_clean = is_clean;
-  next.holds = holds_->all();
-  if (next.proven == root_.proven && next.is_clean == root_.is_clean && next.holds == root_.holds) {
-    return {};
-  }
-  if (auto written = store_->write_root(next); !written) return written;
-  root_ = std::move(next);
-  return {};
-}
-
-/// What nobody waits for, in the order of its use: each part comes again until it has nothing to
-/// do.
-Result<BackgroundThread::Pause> LogState::housekeep() {
-  using Part = Result<BackgroundThread::Pause> (LogState::*)();
-  constexpr std::array<Part, 5> kParts{&LogState::seal, &LogState::obey_limits,
-                                       &LogState::prepare_standby, &LogState::remove_useless,
-                                       &LogState::prove_idle};
-  auto pause = BackgroundThread::kForEver;
-  for (const Part part : kParts) {
-    auto next = (this->*part)();
-    if (!next || *next == BackgroundThread::kNone) return next;
-    pause = std::min(pause, *next);
-  }
-  return pause;
-}
-
-Result<BackgroundThread::Pause> LogState::seal() {
-  auto sealed = sealer_.step();
-  if (!sealed) return std::unexpected(sealed.error());
-  return *sealed ? BackgroundThread::kNone : BackgroundThread::kForEver;
-}
-
-/// What cannot be made now is tried again later; an append that needs it says what is wrong.
-Result<BackgroundThread::Pause> LogState::prepare_standby() {
-  // A log that nobody appends to needs none.
-  if (committer_->last_commit_ns() == 0 && !standbys_.is_wanted()) {
-    return BackgroundThread::kForEver;
-  }
-  const uint64_t now = env_.monotonic_ns();
-  if (now < standby_retry_ns_) return std::chrono::nanoseconds(standby_retry_ns_ - now);
-  auto made = standbys_.step();
-  if (made) return *made ? BackgroundThread::kNone : BackgroundThread::kForEver;
-  standby_retry_ns_ = now + static_cast<uint64_t>(kRetryTime.count());
-  return kRetryTime;
-}
-
-/// What was to be recycled and turned out to be in use.
-Result<BackgroundThread::Pause> LogState::remove_useless() {
-  auto removed = trimmed_.remove(standbys_.target());
-  if (!removed) return std::unexpected(removed.error());
-  return *removed ? BackgroundThread::kNone : BackgroundThread::kForEver;
-}
-
-Result<BackgroundThread::Pause> LogState::prove_idle() {
-  const bool is_proven = committer_->durable_lsn() == root_.proven.lsn;
-  if (is_proven && holds_->all() == root_.holds) return BackgroundThread::kForEver;
-  const uint64_t idle_ns = env_.monotonic_ns() - committer_->last_commit_ns();
-  const auto needed_ns = static_cast<uint64_t>(kIdleTime.count());
-  if (idle_ns < needed_ns) return std::chrono::nanoseconds(needed_ns - idle_ns);
-  if (auto proven = prove(false); !proven) return std::unexpected(proven.error());
-  return BackgroundThread::kNone;
-}
-
-/// Frames first, then the callbacks, which run without a lock, then what nobody waits for.
-BackgroundThread::Pause LogState::run_step() {
-  if (!is_owner()) return BackgroundThread::kForEver;
-  const auto completions = completions_;
-  const bool has_committed = committer_->commit_due();
-  if (completions->run() || has_committed) return BackgroundThread::kNone;
-  try {
-    const auto due = committer_->make_due();
-    if (due == BackgroundThread::kNone) return due;
-    MutexLock lock(mutex_);
-    if (is_released_ || committer_->failure()) return BackgroundThread::kForEver;
-    auto next = housekeep();
-    if (next) return std::min(*next, due);
-    committer_->fail(next.error());
-    return BackgroundThread::kNone;
-  } catch (const std::bad_alloc&) {
-    return kRetryTime;
-  }
-}
-
-bool LogState::step() {
-  const auto kept = shared_from_this();
-  return run_step() == BackgroundThread::kNone;
 }
 
 Result<void> LogState::close() {

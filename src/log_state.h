@@ -122,6 +122,9 @@ class LogState : public std::enable_shared_from_this<LogState> {
   [[nodiscard]] Error closed_error() const;
   [[nodiscard]] Error fork_error(std::string_view action) const;
 
+  /// How long a log is idle before its end is proven by the root.
+  static constexpr std::chrono::nanoseconds kIdleTime = std::chrono::seconds(1);
+
   Env& env_;
   const uint64_t owner_;
   const uint64_t max_record_bytes_;
