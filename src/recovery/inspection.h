@@ -57,6 +57,8 @@ struct Inspection {
   [[nodiscard]] uint64_t end_ordinal() const {
     return tail ? tail->contents.end_ordinal : root.first.ordinal;
   }
+  /// Of what is there: not those whose ordinals a salvage left out.
+  [[nodiscard]] uint64_t records() const;
 };
 
 /// Looks at everything. `durable` is set beside a live writer: nothing at or above it is judged.

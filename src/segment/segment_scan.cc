@@ -198,6 +198,32 @@ Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& bin
   return evidence;
 }
 
+Result<std::optional<FoundFrame>> find_frame(SegmentReader& segment, const SegmentBinding& binding,
+                                             std::optional<Lsn> base_lsn, uint64_t offset) {
+  AlignedBuffer memory;
+  // Mostly the next frame is near, and often asked for: only a long way gets large windows.
+  for (uint64_t window = 2 * kBlockBytes; offset + kFrameHeaderBytes <= segment.bytes();
+       window = std::min(2 * window, kWindowBytes)) {
+    if (memory.size() < window) memory = AlignedBuffer(window);
+    const auto bytes = memory.span().first(std::min(window, segment.bytes() - offset));
+    if (auto read = segment.read(offset, bytes, ReadSource::device); !read) {
+      return std::unexpected(read.error());
+    }
+    uint64_t at = 0;
+    for (; at + kFrameHeaderBytes <= bytes.size(); at += kFrameAlignment) {
+      const auto candidate = bytes.subspan(at, kFrameHeaderBytes);
+      if (frame_field::magic.load(candidate) != kFrameMagic) continue;
+      const uint64_t behind_base = offset + at - kSegmentHeaderBytes;
+      const Lsn lsn = base_lsn ? *base_lsn + behind_base : Lsn(frame_field::lsn.load(candidate));
+      const auto header = decode_frame_header(candidate, lsn, binding);
+      if (!header || lsn.value() < behind_base) continue;
+      return FoundFrame{.offset = offset + at, .header = *header};
+    }
+    offset += at;  // The windows overlap by less than a header.
+  }
+  return std::nullopt;
+}
+
 Result<OrphanEvidence> find_orphans(SegmentReader& segment, const SegmentBinding& binding) {
   OrphanEvidence evidence;
   const auto window = [](uint64_t, std::span<const std::byte>) {};

@@ -99,6 +99,19 @@ struct Evidence {
 [[nodiscard]] Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& binding,
                                              Lsn base_lsn, Lsn break_lsn, uint64_t epoch);
 
+/// A frame header that verifies, and where in the file it stands.
+struct FoundFrame {
+  uint64_t offset = 0;
+  FrameHeader header;
+};
+/// The first frame from `offset` on, which is a multiple of 8, wherever it stands: of a segment
+/// with that base, or, where that is not known, of the base that the frame itself implies. As
+/// find_evidence() it looks at headers alone.
+[[nodiscard]] Result<std::optional<FoundFrame>> find_frame(SegmentReader& segment,
+                                                           const SegmentBinding& binding,
+                                                           std::optional<Lsn> base_lsn,
+                                                           uint64_t offset);
+
 /// What frame headers in a segment with an unusable header block say. They carry their own Lsn.
 struct OrphanEvidence {
   bool at_base = false;           ///< One stands directly behind the header block.

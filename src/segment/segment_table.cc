@@ -52,10 +52,12 @@ void SegmentTable::add(Addition addition) {
     WRITEAHEAD_CHECK(header.number > before.header.number);
     before.is_closed = true;
     // Somebody else wrote on in it: it is looked at before it is used.
-    if (entries_.rbegin()->second.contents.end_lsn != header.base_lsn) before.is_verified = false;
+    const Lsn end_lsn = header.predecessor_end_lsn();
+    if (entries_.rbegin()->second.contents.end_lsn != end_lsn) before.is_verified = false;
     // What the link says; for a segment that was active until now it says the same.
-    before.end_lsn = header.base_lsn;
-    before.end_ordinal = header.base_ordinal;
+    before.end_lsn = end_lsn;
+    before.end_ordinal = header.predecessor_end_ordinal();
+    lost_records_ += header.base_ordinal - before.end_ordinal;
     before.digest = header.link.digest;
     before.is_cut = header.cause == SegmentCause::truncate;
   }
@@ -139,6 +141,7 @@ void SegmentTable::trim(const LogStart& first) {
   }
   entries_.erase(entries_.begin(), end);
   first_ = first;
+  count_lost();
   // Open handles would keep the space of files that are removed.
   recent_.clear();
 }
@@ -173,8 +176,20 @@ void SegmentTable::truncate(Addition addition, std::optional<SegmentContents> ke
   const uint64_t count = truncations() + 1;
   ends_.push_back({.count = count, .end_lsn = header.base_lsn});
   insert(std::move(addition));
+  count_lost();
   recent_.clear();
   truncations_.store(count, std::memory_order_release);
+}
+
+/// Ordinals between the segments that are there now which no record has.
+void SegmentTable::count_lost() {
+  lost_records_ = 0;
+  const SegmentView* before = nullptr;
+  for (const auto& [number, entry] : entries_) {
+    const SegmentView& view = entry.view;
+    if (before != nullptr) lost_records_ += view.header.base_ordinal - before->end_ordinal;
+    before = &view;
+  }
 }
 
 Lsn SegmentTable::lowest_end_since(uint64_t count) const {
@@ -189,7 +204,19 @@ LogExtent SegmentTable::extent() const {
     return {.first = first_, .end_lsn = first_.lsn, .end_ordinal = first_.ordinal};
   }
   const SegmentView& last = entries_.rbegin()->second.view;
-  return {.first = first_, .end_lsn = last.end_lsn, .end_ordinal = last.end_ordinal};
+  return {.first = first_,
+          .end_lsn = last.end_lsn,
+          .end_ordinal = last.end_ordinal,
+          .lost_records = lost_records_};
+}
+
+std::optional<uint64_t> SegmentTable::last_ordinal() const {
+  MutexLock lock(mutex_);
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    const SegmentView& view = entry->second.view;
+    if (view.end_ordinal != view.header.base_ordinal) return view.end_ordinal - 1;
+  }
+  return std::nullopt;
 }
 
 std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
