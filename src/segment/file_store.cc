@@ -49,6 +49,9 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& 
   std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory)));
   store->file_mode_ = options.file_mode;
   store->method_ = options.sync_method;
+  if (options.is_salvage) {
+    if (auto begun = store->begin_salvage(); !begun) return std::unexpected(begun.error());
+  }
   if (auto opened = store->open_root(options); !opened) return std::unexpected(opened.error());
   return store;
 }
@@ -57,6 +60,7 @@ Result<void> FileStore::open_root(const FileStoreOptions& options) {
   auto root = RootFile::open(*directory_, path_, true);
   if (!root) return std::unexpected(root.error());
   if (*root == nullptr) {
+    if (auto refused = refuse_salvage(); !refused) return refused;
     auto numbers = list();
     if (!numbers) return std::unexpected(numbers.error());
     if (numbers->empty() && !options.create_if_missing) {
@@ -95,6 +99,7 @@ Result<std::unique_ptr<FileStore>> FileStore::open_read_only(Env& env, const std
   auto root = RootFile::open(*store->directory_, path, false);
   if (!root) return std::unexpected(root.error());
   if (*root == nullptr) {
+    if (auto refused = store->refuse_salvage(); !refused) return std::unexpected(refused.error());
     auto numbers = store->list();
     if (!numbers) return std::unexpected(numbers.error());
     if (numbers->empty()) {
@@ -133,8 +138,11 @@ Error FileStore::locked_error() {
 }
 
 Result<RootSlots> FileStore::load_root() {
-  if (root_ == nullptr) return RootSlots{};
-  return root_->load();
+  auto slots = root_ == nullptr ? Result<RootSlots>(RootSlots{}) : root_->load();
+  if (slots && !slots->is_valid(0) && !slots->is_valid(1)) {
+    if (auto refused = refuse_salvage(); !refused) return std::unexpected(refused.error());
+  }
+  return slots;
 }
 
 Result<void> FileStore::claim(const RootState& root) {

@@ -25,6 +25,8 @@ struct FileStoreOptions {
   bool create_if_missing = true;
   uint32_t file_mode = 0600;
   SyncMethod sync_method = SyncMethod::automatic;
+  bool is_salvage =
+      false;  ///< Begins a log in a directory that has to be empty. See end_salvage().
 };
 
 class FileStore final : public SegmentStore {
@@ -67,6 +69,9 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState& state) override;
   void release() override;
+  /// The salvage is complete: the root is durable. Until then nobody opens the log, even if it has
+  /// no segment yet.
+  void end_salvage();
   [[nodiscard]] SyncMethod sync_method() const override { return method_; }
   [[nodiscard]] bool reads_device() const override { return reads_device_; }
 
@@ -74,6 +79,8 @@ class FileStore final : public SegmentStore {
   FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory);
 
   [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
+  [[nodiscard]] Result<void> begin_salvage();
+  [[nodiscard]] Result<void> refuse_salvage();
   [[nodiscard]] Result<void> own_root(std::unique_ptr<RootFile> root);
   [[nodiscard]] Result<void> open_control() WRITEAHEAD_EXCLUDES(control_mutex_);
   [[nodiscard]] Error locked_error();
@@ -87,6 +94,7 @@ class FileStore final : public SegmentStore {
   uint32_t file_mode_ = 0600;
   SyncMethod method_ = SyncMethod::automatic;
   bool reads_device_ = false;
+  bool is_salvage_ = false;
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;
   Mutex control_mutex_;

@@ -103,16 +103,6 @@ std::string_view describe(ScanStop stop) {
   return "unknown";
 }
 
-namespace {
-
-/// The part of a frame below `limit`, once all of it is walked.
-struct FramePart {
-  FrameHeader header;  // As if the frame ended at `limit`.
-  uint64_t digest = 0;
-  bool is_whole = false;     // The frame.
-  bool is_boundary = false;  // A record ends at `limit`, or the first one begins there.
-};
-
 FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t digest,
                      Lsn limit) {
   FramePart part{.header = frame.header, .digest = digest};
@@ -129,8 +119,6 @@ FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t
   part.is_whole = walk.is_whole();
   return part;
 }
-
-}  // namespace
 
 namespace {
 

@@ -74,6 +74,17 @@ enum class ScanLimit : uint8_t {
   may_cut_a_frame,  ///< That frame is verified whole; its records below the limit count.
 };
 
+/// The part of a frame below a limit, once all of it is walked.
+struct FramePart {
+  FrameHeader header;  ///< As if the frame ended at the limit.
+  uint64_t digest = 0;
+  bool is_whole = false;     ///< The frame verifies, all of it.
+  bool is_boundary = false;  ///< A record ends at the limit, or the first one begins there.
+};
+/// `digest` is the segment's before the frame.
+[[nodiscard]] FramePart walk_below(const Frame& frame, const SegmentBinding& binding,
+                                   uint64_t digest, Lsn limit);
+
 /// Accepts frames from the segment's first one up to `limit`. Errors: `io` only.
 [[nodiscard]] Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header,
                                              Lsn limit,
