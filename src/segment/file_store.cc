@@ -85,7 +85,19 @@ Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
   auto locked = root_->lock();
   if (!locked) return std::unexpected(locked.error());
   if (!*locked) return std::unexpected(locked_error());
-  return {};
+  // Between the opening of the file and the lock its log may have been destroyed.
+  auto has_name = root_->has_name();
+  if (!has_name) return std::unexpected(has_name.error());
+  if (*has_name) return {};
+  root_.reset();
+  return std::unexpected(make_error(ErrorCode::locked, "open log",
+                                    "it was destroyed meanwhile: try again", {.path = path_}));
+}
+
+Result<bool> FileStore::is_destroyed() {
+  if (root_ == nullptr) return false;
+  auto has_name = root_->has_name();
+  return has_name ? Result<bool>(!*has_name) : has_name;
 }
 
 Result<std::unique_ptr<FileStore>> FileStore::open_read_only(Env& env, const std::string& path) {
@@ -145,6 +157,29 @@ Result<RootSlots> FileStore::load_root() {
   return slots;
 }
 
+/// Both slots; the first write shows whether the file system takes the method.
+Result<void> FileStore::write_claim(const RootState& root) {
+  const bool is_automatic = method_ == SyncMethod::automatic;
+  if (is_automatic) {
+    method_ = root_->reads_device() ? SyncMethod::direct_dsync : SyncMethod::dsync;
+  }
+  auto written = root_->write_one(root, method_);
+  while (!written && is_refused(SystemError{written.error().system_error()})) {
+    if (!is_automatic)
+      return std::unexpected(with_code(written.error(), ErrorCode::invalid_argument));
+    if (method_ == SyncMethod::fdatasync) break;
+    method_ = method_ == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
+    written = root_->write_one(root, method_);
+  }
+  if (written) written = root_->write_one(root, method_);
+  if (!written) {
+    const bool is_full = is_out_of_space(SystemError{written.error().system_error()});
+    return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
+                                   : written.error());
+  }
+  return {};
+}
+
 Result<void> FileStore::claim(const RootState& root) {
   if (root_ == nullptr) {
     auto created = RootFile::create(*directory_, path_, file_mode_);
@@ -163,25 +198,7 @@ Result<void> FileStore::claim(const RootState& root) {
   if (auto synced = env_.sync_parent(path_); !synced) {
     return std::unexpected(io_error("sync parent directory", synced.error(), {.path = path_}));
   }
-  const bool is_automatic = method_ == SyncMethod::automatic;
-  if (is_automatic) {
-    method_ = root_->reads_device() ? SyncMethod::direct_dsync : SyncMethod::dsync;
-  }
-  // The first slot's write shows whether the file system takes the method.
-  auto written = root_->write_one(root, method_);
-  while (!written && is_refused(SystemError{written.error().system_error()})) {
-    if (!is_automatic)
-      return std::unexpected(with_code(written.error(), ErrorCode::invalid_argument));
-    if (method_ == SyncMethod::fdatasync) break;
-    method_ = method_ == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
-    written = root_->write_one(root, method_);
-  }
-  if (written) written = root_->write_one(root, method_);
-  if (!written) {
-    const bool is_full = is_out_of_space(SystemError{written.error().system_error()});
-    return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
-                                   : written.error());
-  }
+  if (auto written = write_claim(root); !written) return written;
   control_writer_.emplace(std::move(*control));
   announce(root);
   return {};

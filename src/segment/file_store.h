@@ -39,6 +39,10 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] static Result<std::unique_ptr<FileStore>> open_read_only(Env& env,
                                                                          const std::string& path);
 
+  /// Removes the log in the directory: its own files, and the directory if that is empty then and
+  /// may be removed. Works on a damaged log. `not_found`, `locked` as open().
+  [[nodiscard]] static Result<void> destroy(Env& env, const std::string& path);
+
   /// Gives up what release() would have, for an opening that failed on its way.
   ~FileStore() override { FileStore::release(); }
 
@@ -68,6 +72,7 @@ class FileStore final : public SegmentStore {
   void interrupt_waits() override;
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState& state) override;
+  [[nodiscard]] Result<bool> is_destroyed() override;
   void release() override;
   /// The salvage is complete: the root is durable. Until then nobody opens the log, even if it has
   /// no segment yet.
@@ -79,6 +84,12 @@ class FileStore final : public SegmentStore {
   FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory);
 
   [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
+  [[nodiscard]] Result<void> write_claim(const RootState& root);
+  [[nodiscard]] Result<void> own_for_destruction();
+  [[nodiscard]] Result<RootState> emptied_root(std::span<const uint64_t> numbers);
+  [[nodiscard]] Result<void> remove_file(std::string_view name);
+  [[nodiscard]] Result<void> remove_torn_copies();
+  [[nodiscard]] Result<void> remove_all();
   [[nodiscard]] Result<void> begin_salvage();
   [[nodiscard]] Result<void> refuse_salvage();
   [[nodiscard]] Result<void> own_root(std::unique_ptr<RootFile> root);
