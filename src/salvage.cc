@@ -131,8 +131,6 @@ SalvageReport report_of(const SalvageSurvey& survey, const SalvagePlan& plan) {
 
 }  // namespace
 
-bool SalvageReport::has_loss() const { return std::ranges::any_of(lost, &Loss::was_durable); }
-
 Result<SalvageReport> salvage(const std::string& path, const std::string& new_path,
                               const SalvageOptions& options) {
   if (is_inside(path, new_path)) {

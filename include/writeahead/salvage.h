@@ -51,7 +51,12 @@ struct SalvageReport {
   Lsn end_lsn;                    ///< Where it goes on: behind all that was kept or lost.
 
   /// Whether anything was lost that was durable.
-  [[nodiscard]] bool has_loss() const;
+  [[nodiscard]] bool has_loss() const {
+    for (const Loss& loss : lost) {
+      if (loss.was_durable) return true;
+    }
+    return false;
+  }
 };
 
 /// Copies every frame of the log in directory `path` that verifies on its own into a new log in

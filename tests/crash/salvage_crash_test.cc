@@ -78,6 +78,7 @@ std::string judge(const SimDisk& disk, const SimDisk& damaged,
   if (log.error().message().find("salvage") == std::string_view::npos) {
     return "it does not say why it does not open: " + std::string(log.error().message());
   }
+  if (!Log::destroy(kNewPath, {.env = &env})) return "it cannot be destroyed";
   return {};
 }
 
