@@ -7,6 +7,7 @@
 
 #include "format/checksum.h"
 #include "log_state.h"
+#include "segment/file_store.h"
 
 namespace writeahead {
 
@@ -27,6 +28,11 @@ Result<Log> Log::open(const std::string& path, const Options& options) {
   auto state = LogState::open(path, options);
   if (!state) return std::unexpected(state.error());
   return Log(std::move(*state));
+}
+
+Result<void> Log::destroy(const std::string& path, const Options& options) {
+  Env& env = options.env != nullptr ? *options.env : Env::posix();
+  return internal::FileStore::destroy(env, path);
 }
 
 Log::Log(std::shared_ptr<LogState> state) : state_(std::move(state)) {}

@@ -101,28 +101,12 @@ SystemResult<void> SimDirectory::rename_no_replace(std::string_view from, std::s
 
 SystemResult<void> SimDirectory::remove(std::string_view name) {
   const std::lock_guard lock(machine_->mutex);
-  int refused = 0;
-  if (!is_single_component(name)) {
-    refused = EINVAL;
-  } else {
-    const SimDiskState& disk = machine_->disk.state();
-    const std::optional<NodeNumber> node = disk.names(node_).find(name);
-    if (!node) refused = ENOENT;
-    if (node && disk.is_directory(*node)) refused = EISDIR;
-  }
-  const InFlightEffect effect = [node = node_, text = std::string(name)](SimDiskState& disk,
-                                                                         size_t bytes) {
-    if (bytes == 0) return;
-    disk.names(node).remove(disk.next_order++, text);
-    disk.may_have_unreachable = true;
-  };
-  const SimFaults::Verdict verdict = machine_->begin(
-      *process_, CallKind::remove, [&] { return refused == 0 ? effect : InFlightEffect(); });
-  const int error = verdict.error != 0 ? verdict.error : refused;
-  machine_->record({CallKind::remove, path_of(name)}, -error);
-  if (error != 0) return std::unexpected(SystemError{error});
-  effect(machine_->state(), SIZE_MAX);
-  return {};
+  return remove_sim_name(*machine_, *process_, node_, name, path_of(name), SimNameKind::file);
+}
+
+SystemResult<void> SimDirectory::remove_directory(std::string_view name) {
+  const std::lock_guard lock(machine_->mutex);
+  return remove_sim_name(*machine_, *process_, node_, name, path_of(name), SimNameKind::directory);
 }
 
 SystemResult<std::unique_ptr<Directory>> SimDirectory::open_directory(std::string_view name,
@@ -156,6 +140,38 @@ SystemResult<std::unique_ptr<Directory>> open_sim_directory(
   if (error != 0) return std::unexpected(SystemError{error});
   if (!node) node = disk.create_directory(parent, name);
   return std::make_unique<SimDirectory>(machine, process, *node, path);
+}
+
+SystemResult<void> remove_sim_name(SimMachine& machine, const SimProcess& process,
+                                   NodeNumber parent, std::string_view name,
+                                   const std::string& path, SimNameKind kind) {
+  const SimDiskState& now = machine.disk.state();
+  const std::optional<NodeNumber> node = now.names(parent).find(name);
+  int refused = 0;
+  if (!is_single_component(name)) {
+    refused = EINVAL;
+  } else if (!node) {
+    refused = ENOENT;
+  } else if (kind == SimNameKind::file) {
+    refused = now.is_directory(*node) ? EISDIR : 0;
+  } else if (!now.is_directory(*node)) {
+    refused = ENOTDIR;
+  } else if (!now.names(*node).names().empty()) {
+    refused = ENOTEMPTY;
+  }
+  const InFlightEffect effect = [parent, text = std::string(name)](SimDiskState& disk,
+                                                                   size_t bytes) {
+    if (bytes == 0) return;
+    disk.names(parent).remove(disk.next_order++, text);
+    disk.may_have_unreachable = true;
+  };
+  const SimFaults::Verdict verdict = machine.begin(
+      process, CallKind::remove, [&] { return refused == 0 ? effect : InFlightEffect(); });
+  const int error = verdict.error != 0 ? verdict.error : refused;
+  machine.record({CallKind::remove, path}, -error);
+  if (error != 0) return std::unexpected(SystemError{error});
+  effect(machine.state(), SIZE_MAX);
+  return {};
 }
 
 SystemResult<void> sync_sim_directory(SimMachine& machine, const SimProcess& process,

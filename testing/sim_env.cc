@@ -205,6 +205,17 @@ SystemResult<void> SimEnv::sync_parent(const std::string& path) {
   return internal::sync_sim_directory(*machine_, *process_, parent, path + "/..");
 }
 
+SystemResult<void> SimEnv::remove_directory(const std::string& path) {
+  const std::lock_guard lock(machine_->mutex);
+  const internal::SplitPath parts = internal::split_path(path);
+  const std::optional<NodeNumber> parent = machine_->state().find(parts.directory);
+  if (!parent) return std::unexpected(SystemError{ENOENT});
+  auto removed = internal::remove_sim_name(*machine_, *process_, *parent, parts.name, path,
+                                           internal::SimNameKind::directory);
+  if (!removed) return removed;
+  return internal::sync_sim_directory(*machine_, *process_, *parent, path + "/..");
+}
+
 uint64_t SimEnv::wall_clock_ns() {
   const std::lock_guard lock(machine_->mutex);
   machine_->monotonic_ns += machine_->options.clock_step_ns;

@@ -178,6 +178,8 @@ class WRITEAHEAD_EXPORT Directory {
   /// (permission bits `mode`, whatever the umask).
   [[nodiscard]] virtual SystemResult<std::unique_ptr<Directory>> open_directory(
       std::string_view name, bool create, uint32_t mode) = 0;
+  /// Removes an empty directory (ENOTEMPTY or EEXIST: it is not). Durable after sync().
+  [[nodiscard]] virtual SystemResult<void> remove_directory(std::string_view name) = 0;
   /// Makes every name that was created, renamed or removed in this directory durable.
   [[nodiscard]] virtual SystemResult<void> sync() = 0;
 };
@@ -208,6 +210,8 @@ class WRITEAHEAD_EXPORT Env {
       const std::string& path, bool create, uint32_t mode) = 0;
   /// Makes the name of the directory `path` durable in its parent.
   [[nodiscard]] virtual SystemResult<void> sync_parent(const std::string& path) = 0;
+  /// Removes the directory `path`, durably, if it is empty (ENOTEMPTY or EEXIST: it is not).
+  [[nodiscard]] virtual SystemResult<void> remove_directory(const std::string& path) = 0;
 
   /// Nanoseconds since 1970. May jump in either direction.
   [[nodiscard]] virtual uint64_t wall_clock_ns() = 0;

@@ -54,6 +54,16 @@ class WRITEAHEAD_EXPORT Log {
   /// segment, and a few syncs. A crash inside leaves a log that opens just as well.
   [[nodiscard]] static Result<Log> open(const std::string& path, const Options& options = {});
 
+  /// Removes the log in directory `path`, a damaged one, too: its own files, and the directory, if
+  /// that is empty then and may be removed. Files of other names stay. Of the options only `env`
+  /// matters.
+  ///
+  /// Takes the ownership first: `locked` if somebody has it. Durable on return. A crash inside
+  /// leaves the log whole, or one that opens without a record, or none; so does an error, and
+  /// another call goes on with it. Followers are told `not_found`. Codes: `not_found` (no log
+  /// there), `locked`, `unsupported_format`, `io`.
+  [[nodiscard]] static Result<void> destroy(const std::string& path, const Options& options = {});
+
   Log(Log&&) noexcept;
   Log& operator=(Log&&) noexcept;
   /// Closes as close() does, but cannot report.

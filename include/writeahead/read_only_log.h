@@ -29,7 +29,8 @@ class ReadView;
 /// It follows writers as they come, die and go. Records are handed out once they are durable, by
 /// what their writer says, or, where there is no writer, by what the next one would keep. What a
 /// writer trims is `trimmed` here as soon as its files are gone, unless a hold keeps it, and what
-/// it truncates is `truncated`.
+/// it truncates is `truncated`. Once the log is destroyed, refresh() and waits answer `not_found`,
+/// even if another log is made in its place.
 class WRITEAHEAD_EXPORT ReadOnlyLog {
  public:
   /// Opens the log in directory `path` for reading, beside a writer or without one.

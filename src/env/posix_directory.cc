@@ -146,6 +146,13 @@ SystemResult<void> PosixDirectory::remove(std::string_view name) {
   return {};
 }
 
+SystemResult<void> PosixDirectory::remove_directory(std::string_view name) {
+  if (!is_single_component(name)) return invalid_name();
+  const int removed = ::unlinkat(descriptor_.number(), std::string(name).c_str(), AT_REMOVEDIR);
+  if (removed != 0) return last_error();
+  return {};
+}
+
 SystemResult<std::unique_ptr<Directory>> PosixDirectory::open_directory(std::string_view name,
                                                                         bool create,
                                                                         uint32_t mode) {

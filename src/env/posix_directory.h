@@ -27,6 +27,7 @@ class PosixDirectory final : public Directory {
   SystemResult<std::vector<std::string>> list() override;
   SystemResult<void> rename_no_replace(std::string_view from, std::string_view to) override;
   SystemResult<void> remove(std::string_view name) override;
+  SystemResult<void> remove_directory(std::string_view name) override;
   SystemResult<std::unique_ptr<Directory>> open_directory(std::string_view name, bool create,
                                                           uint32_t mode) override;
   SystemResult<void> sync() override;

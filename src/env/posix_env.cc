@@ -110,6 +110,20 @@ SystemResult<void> PosixEnv::sync_parent(const std::string& path) {
   return {};
 }
 
+SystemResult<void> PosixEnv::remove_directory(const std::string& path) {
+  if (path.find('\0') != std::string::npos) return std::unexpected(SystemError{EINVAL});
+  // Opened before: the directory knows its parent only as long as it is there.
+  const SystemResult<Descriptor> directory = own_descriptor(open_path(path));
+  if (!directory) return std::unexpected(directory.error());
+  const SystemResult<Descriptor> parent =
+      own_descriptor(::openat(directory->number(), "..", kPathFlags));
+  if (::rmdir(path.c_str()) != 0) return last_error();
+  // A parent that may be searched but not read: then the whole file system, through the child.
+  const int synced = parent ? ::fsync(parent->number()) : ::syncfs(directory->number());
+  if (synced != 0) return last_error();
+  return {};
+}
+
 uint64_t PosixEnv::wall_clock_ns() { return read_clock(CLOCK_REALTIME); }
 
 uint64_t PosixEnv::monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }

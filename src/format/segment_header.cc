@@ -25,6 +25,7 @@ void encode_segment_header(const SegmentHeader& header, std::span<std::byte> out
   segment_field::link_number.store(out, header.link.number);
   segment_field::link_end_lsn.store(out, header.link.end_lsn.value());
   segment_field::link_digest.store(out, header.link.digest);
+  segment_field::link_end_ordinal.store(out, header.link_end_ordinal);
   segment_field::checksum.store(out, checksum(out.first(segment_field::checksum.offset), 0));
 }
 
@@ -54,6 +55,7 @@ DecodedSegmentHeader decode_segment_header(std::span<const std::byte> block) {
       .link = {.number = segment_field::link_number.load(block),
                .end_lsn = Lsn(segment_field::link_end_lsn.load(block)),
                .digest = segment_field::link_digest.load(block)},
+      .link_end_ordinal = segment_field::link_end_ordinal.load(block),
   };
   const auto id = block.subspan(segment_field::log_id.offset, header.log_id.size());
   std::ranges::copy(id, header.log_id.begin());
@@ -66,6 +68,16 @@ DecodedSegmentHeader decode_segment_header(std::span<const std::byte> block) {
       header.prepared_bytes <= kMaxCounter && header.base_lsn.value() <= kMaxCounter;
   if (!is_known_cause || !is_sound) return {};
   return {.state = HeaderState::valid, .header = header};
+}
+
+bool continues(const SegmentHeader& before, const SegmentHeader& successor) {
+  return (successor.number == before.number + 1 || successor.cause == SegmentCause::truncate) &&
+         successor.link.number == before.number &&
+         successor.link.end_lsn == successor.predecessor_end_lsn() &&
+         successor.link.end_lsn >= before.base_lsn &&
+         successor.link.end_lsn <= successor.base_lsn &&
+         successor.predecessor_end_ordinal() >= before.base_ordinal &&
+         successor.predecessor_end_ordinal() <= successor.base_ordinal;
 }
 
 }  // namespace writeahead::internal

@@ -34,6 +34,7 @@ inline constexpr Field<uint64_t> ignorable_features{88};
 inline constexpr Field<uint64_t> link_number{96};
 inline constexpr Field<uint64_t> link_end_lsn{104};
 inline constexpr Field<uint64_t> link_digest{112};
+inline constexpr Field<uint64_t> link_end_ordinal{120};
 inline constexpr Field<uint64_t> checksum{4088};
 }  // namespace segment_field
 // NOLINTEND(readability-identifier-naming)
@@ -54,6 +55,7 @@ inline constexpr auto kSegmentFields = std::to_array<FieldDescription>({
     describe("link_number", segment_field::link_number),
     describe("link_end_lsn", segment_field::link_end_lsn),
     describe("link_digest", segment_field::link_digest),
+    describe("link_end_ordinal", segment_field::link_end_ordinal),
     describe("checksum", segment_field::checksum),
 });
 
@@ -94,9 +96,22 @@ struct SegmentHeader {
   uint64_t created_ns = 0;
   uint64_t ignorable_features = 0;
   SegmentLink link;
+  /// Of cause salvage: the ordinal behind the last record of the segment before. Else 0.
+  uint64_t link_end_ordinal = 0;
+
+  /// Where the segment before ends. Behind that, what a salvage did not find may be left out.
+  [[nodiscard]] Lsn predecessor_end_lsn() const {
+    return cause == SegmentCause::salvage ? link.end_lsn : base_lsn;
+  }
+  [[nodiscard]] uint64_t predecessor_end_ordinal() const {
+    return cause == SegmentCause::salvage ? link_end_ordinal : base_ordinal;
+  }
 
   [[nodiscard]] bool is_recycled() const { return (ignorable_features & kRecycledFeature) != 0; }
 };
+
+/// Whether `successor` continues `before`, as far as the headers tell.
+[[nodiscard]] bool continues(const SegmentHeader& before, const SegmentHeader& successor);
 
 /// What a header block turned out to be.
 enum class HeaderState : uint8_t {

@@ -14,6 +14,8 @@ namespace writeahead::internal {
 inline constexpr std::string_view kRootName = "log.root";
 inline constexpr std::string_view kControlName = "control";
 inline constexpr std::string_view kTornDirectoryName = "torn";
+/// Is there while a salvage makes the log.
+inline constexpr std::string_view kSalvageName = "salvage";
 
 /// "00000000000000000007.wal" for 7.
 [[nodiscard]] std::string segment_name(uint64_t number);

@@ -183,7 +183,7 @@ Result<bool> Cursor::advance_segment() {
     return true;
   }
   if (!successor) return false;
-  if (successor->header.base_lsn != segment_.end_lsn) {
+  if (successor->header.predecessor_end_lsn() != segment_.end_lsn) {
     const bool is_trimmed = successor->header.base_lsn > segment_.end_lsn;
     return std::unexpected(
         make_error(is_trimmed ? ErrorCode::trimmed : ErrorCode::truncated, "read log",
@@ -229,9 +229,9 @@ Result<void> Cursor::place() {
 
 Result<void> Cursor::place_once() {
   const Lsn from = position_;
-  const auto not_found = [&] {
+  const auto not_found = [&](std::string_view cause = "no record begins here") {
     return std::unexpected(
-        make_error(ErrorCode::not_found, "read log", "no record begins here",
+        make_error(ErrorCode::not_found, "read log", cause,
                    {.path = view_->store().path(), .offset = std::nullopt, .lsn = from}));
   };
   // Looked up before the first Lsn is asked for: what a trim takes in between shows as trimmed.
@@ -248,7 +248,10 @@ Result<void> Cursor::place_once() {
     segment_.end_lsn = from;
     return {};
   }
-  if (from > segment->end_lsn) return not_found();
+  if (from > segment->end_lsn) {
+    const bool is_between = view_->table().after(segment->header.number).has_value();
+    return is_between ? not_found("what stood here was lost before a salvage") : not_found();
+  }
   // The index of a closed segment is known once it was read.
   if (auto reader = view_->verified_reader(*segment); !reader) {
     return std::unexpected(reader.error());

@@ -118,7 +118,11 @@ Result<RecordView> ReadView::record_at_ordinal(uint64_t ordinal) {
   if (ordinal < table_->extent().first.ordinal) {
     return refuse(ErrorCode::trimmed, "the log begins behind it");
   }
-  if (!segment) return refuse(ErrorCode::not_found, "no durable record has it");
+  if (!segment) {
+    const bool is_lost = ordinal < table_->extent().end_ordinal;
+    return refuse(ErrorCode::not_found,
+                  is_lost ? "its record was lost before a salvage" : "no durable record has it");
+  }
   Cursor cursor(shared_from_this(), segment->header.base_lsn);
   if (auto sought = cursor.seek_ordinal(*segment, ordinal); !sought) {
     return std::unexpected(sought.error());
@@ -172,12 +176,12 @@ Result<Lsn> ReadView::search_time(uint64_t time_ns) {
 }
 
 Result<RecordView> ReadView::last() {
-  const LogExtent extent = table_->extent();
-  if (extent.end_ordinal == extent.first.ordinal) {
+  const auto ordinal = table_->last_ordinal();
+  if (!ordinal) {
     return std::unexpected(make_error(ErrorCode::not_found, "read last record", "the log is empty",
                                       {.path = store_->path()}));
   }
-  return read_beside_writer([&] { return record_at_ordinal(extent.end_ordinal - 1); });
+  return read_beside_writer([&] { return record_at_ordinal(*ordinal); });
 }
 
 std::vector<SegmentInfo> ReadView::segments() {

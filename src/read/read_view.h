@@ -43,10 +43,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
 
   [[nodiscard]] Lsn first_lsn() const { return table_->extent().first.lsn; }
   [[nodiscard]] Lsn durable_lsn() const { return table_->extent().end_lsn; }
-  [[nodiscard]] uint64_t records() const {
-    const LogExtent extent = table_->extent();
-    return extent.end_ordinal - extent.first.ordinal;
-  }
+  [[nodiscard]] uint64_t records() const { return table_->extent().records(); }
   [[nodiscard]] uint64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
   /// A truncation began another epoch.
   void set_epoch(uint64_t epoch) { epoch_.store(epoch, std::memory_order_relaxed); }

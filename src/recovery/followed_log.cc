@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/error.h"
 #include "format/segment_header.h"
 #include "recovery/recovery.h"
 #include "segment/frame_source.h"
@@ -75,6 +76,7 @@ Progress::Outcome FollowedLog::wait(uint64_t seen, Deadline deadline, const std:
     if (changes() == seen) has_polled_.store(true);
     return Outcome::changed;
   }
+  has_polled_.store(true);
   MutexLock lock(wait_mutex_);
   if (!is_stopped) interrupted_.wait_for(wait_mutex_, time);
   return Outcome::changed;
@@ -119,7 +121,10 @@ Result<void> FollowedLog::update() {
 Result<void> FollowedLog::take_news(bool asks_writer) {
   const auto control = store_->read_control();
   const uint64_t now = changes();
-  if (!is_live_ && now == seen_changes_) return {};  // All that is there was judged.
+  if (!is_live_ && now == seen_changes_) {
+    // All that is there was judged. What nobody will ever write to again says nothing of it.
+    return asks_writer || has_polled_.exchange(false) ? refuse_destroyed() : Result<void>{};
+  }
   const bool is_same_writer = is_live_ && control && control->epoch == epoch_.load() &&
                               control->truncation_count == truncations_.load();
   if (!is_same_writer) return look();
@@ -201,6 +206,8 @@ Result<void> FollowedLog::take_trim() {
 Result<void> FollowedLog::look() {
   const auto before = store_->control_signs();
   auto observed = try_observe(*store_);
+  // Before anything else is told: its files went away on purpose.
+  if (auto refused = refuse_destroyed(); !refused) return refused;
   if (!observed) return std::unexpected(observed.error());
   if (!*observed) return {};
   Observation& observation = **observed;
@@ -211,6 +218,15 @@ Result<void> FollowedLog::look() {
   merge(observation.found);
   note(observation, before);
   return {};
+}
+
+/// The root goes last: a log that lost it was destroyed, and one that is made anew has another.
+Result<void> FollowedLog::refuse_destroyed() {
+  auto is_destroyed = store_->is_destroyed();
+  if (!is_destroyed) return std::unexpected(is_destroyed.error());
+  if (!*is_destroyed) return {};
+  return std::unexpected(make_error(ErrorCode::not_found, "follow log", "the log was destroyed",
+                                    {.path = store_->path()}));
 }
 
 void FollowedLog::trim(const LogStart& first) {

@@ -46,6 +46,7 @@ class FollowedLog final : public Progress {
   [[nodiscard]] Result<bool> enter_next(const SegmentHeader& last) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> take_trim() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> look() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> refuse_destroyed();
   void note(const Observation& observed, std::optional<ControlSigns> before)
       WRITEAHEAD_REQUIRES(mutex_);
   void trim(const LogStart& first) WRITEAHEAD_REQUIRES(mutex_);

@@ -314,9 +314,9 @@ void Inspector::check_chain() {
     const bool begins_log = before == nullptr && (header.base_lsn != found.root.first.lsn ||
                                                   header.base_ordinal != found.root.first.ordinal);
     const bool breaks_chain =
-        before != nullptr &&
-        (!continues(*before, header) || header.epoch < before->epoch ||
-         header.base_lsn - before->base_lsn > before->prepared_bytes - kSegmentHeaderBytes);
+        before != nullptr && (!continues(*before, header) || header.epoch < before->epoch ||
+                              header.predecessor_end_lsn() - before->base_lsn >
+                                  before->prepared_bytes - kSegmentHeaderBytes);
     if (begins_log || breaks_chain) {
       return damage(path, 0, header.base_lsn, "its header does not continue the log");
     }
@@ -356,7 +356,8 @@ Result<void> Inspector::judge_tail() {
   if (durable) {
     facts[proven_above] = scan->stop != ScanStop::limit;
   } else {
-    auto evidence = find_evidence(last, binding, header, end, tail.contents.last_epoch);
+    auto evidence = find_evidence(last, binding, header.base_lsn, header.is_recycled(), end,
+                                  tail.contents.last_epoch);
     if (!evidence) return std::unexpected(evidence.error());
     facts[sealed_at_end] = scan->stop == ScanStop::seal;
     facts[ordinal_breaks] = scan->stop == ScanStop::wrong_ordinal;
@@ -377,10 +378,12 @@ Result<void> Inspector::judge_tail() {
 
 }  // namespace
 
-bool continues(const SegmentHeader& before, const SegmentHeader& successor) {
-  return (successor.number == before.number + 1 || successor.cause == SegmentCause::truncate) &&
-         successor.link.number == before.number && successor.link.end_lsn == successor.base_lsn &&
-         successor.base_lsn >= before.base_lsn && successor.base_ordinal >= before.base_ordinal;
+uint64_t Inspection::records() const {
+  uint64_t lost = 0;
+  for (size_t i = 1; i < data.size(); ++i) {
+    lost += data[i].header.base_ordinal - data[i].header.predecessor_end_ordinal();
+  }
+  return end_ordinal() - root.first.ordinal - lost;
 }
 
 Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable) {

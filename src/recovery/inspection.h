@@ -25,9 +25,6 @@ struct DataSegment {
   uint64_t file_bytes = 0;
 };
 
-/// Whether `successor` continues `before`, as far as the headers tell.
-[[nodiscard]] bool continues(const SegmentHeader& before, const SegmentHeader& successor);
-
 /// The end of the log as it was found in the last data segment.
 struct Tail {
   SegmentContents contents;
@@ -57,6 +54,8 @@ struct Inspection {
   [[nodiscard]] uint64_t end_ordinal() const {
     return tail ? tail->contents.end_ordinal : root.first.ordinal;
   }
+  /// Of what is there: not those whose ordinals a salvage left out.
+  [[nodiscard]] uint64_t records() const;
 };
 
 /// Looks at everything. `durable` is set beside a live writer: nothing at or above it is judged.

@@ -56,8 +56,8 @@ SegmentView closed_view(const SegmentHeader& header, const SegmentHeader& succes
   view.header = header;
   view.binding = SegmentBinding::of(header.log_id, header.number);
   view.is_closed = true;
-  view.end_lsn = successor.base_lsn;
-  view.end_ordinal = successor.base_ordinal;
+  view.end_lsn = successor.predecessor_end_lsn();
+  view.end_ordinal = successor.predecessor_end_ordinal();
   view.digest = successor.link.digest;
   view.is_cut = successor.cause == SegmentCause::truncate;
   return view;

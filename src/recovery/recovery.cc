@@ -117,7 +117,7 @@ RecoveryReport describe_found(const Inspection& found) {
   if (found.root_verdict == RootVerdict::create) report.outcome = Outcome::created;
   report.proven_lsn = found.root.proven.lsn;
   report.end_lsn = found.end_lsn();
-  report.records = found.end_ordinal() - found.root.first.ordinal;
+  report.records = found.records();
   report.segments = found.data.size();
   report.root_slot_was_bad = found.root_verdict == RootVerdict::use_and_skip;
   return report;

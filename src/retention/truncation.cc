@@ -58,6 +58,11 @@ Result<CutPoint> find_cut(SegmentStore& store, SegmentTable& table, Lsn lsn) {
   }
   const SegmentView& last = *std::prev(behind);
   cut.link.number = last.header.number;
+  if (lsn > last.end_lsn && behind != segments.end()) {
+    return std::unexpected(make_error(ErrorCode::not_found, "truncate log",
+                                      "what stood here was lost before a salvage",
+                                      {.path = store.path(), .offset = {}, .lsn = lsn}));
+  }
   if (lsn == last.end_lsn) {
     cut.ordinal = last.end_ordinal;
     cut.link.digest = last.digest;

@@ -62,6 +62,12 @@ Result<bool> RootFile::lock() {
   return std::unexpected(io_error("lock root", locked.error(), {.path = path_}));
 }
 
+Result<bool> RootFile::has_name() {
+  auto info = file_->info();
+  if (!info) return std::unexpected(io_error("stat root", info.error(), {.path = path_}));
+  return info->links != 0;
+}
+
 Result<RootSlots> RootFile::load() {
   if (auto synced = file_->sync(); !synced) {
     return std::unexpected(io_error("sync root", synced.error(), {.path = path_}));

@@ -46,6 +46,10 @@ class RootFile {
   /// Takes the lock that makes this process the log's owner; false if somebody else has it.
   [[nodiscard]] Result<bool> lock();
 
+  /// Whether it still has its name. Once it has not, the log was destroyed, and what is written
+  /// here is nobody's.
+  [[nodiscard]] Result<bool> has_name();
+
   /// Syncs the file and reads both slots past the page cache: a slot that only the cache holds must
   /// not make us overwrite the durable one.
   [[nodiscard]] Result<RootSlots> load();

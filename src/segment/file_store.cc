@@ -50,6 +50,9 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& 
   store->file_mode_ = options.file_mode;
   store->manner_->method = options.sync_method;
   store->frame_alignment_ = options.frame_alignment;
+  if (options.is_salvage) {
+    if (auto begun = store->begin_salvage(); !begun) return std::unexpected(begun.error());
+  }
   if (auto opened = store->open_root(options); !opened) return std::unexpected(opened.error());
   return store;
 }
@@ -58,6 +61,7 @@ Result<void> FileStore::open_root(const FileStoreOptions& options) {
   auto root = RootFile::open(*directory_, path_, true);
   if (!root) return std::unexpected(root.error());
   if (*root == nullptr) {
+    if (auto refused = refuse_salvage(); !refused) return refused;
     auto numbers = list();
     if (!numbers) return std::unexpected(numbers.error());
     if (numbers->empty() && !options.create_if_missing) {
@@ -82,9 +86,23 @@ Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
   auto locked = root_->lock();
   if (!locked) return std::unexpected(locked.error());
   if (!*locked) return std::unexpected(locked_error());
-  is_owner_ = true;
-  choose_unit();
-  return {};
+  // Between the opening of the file and the lock its log may have been destroyed.
+  auto has_name = root_->has_name();
+  if (!has_name) return std::unexpected(has_name.error());
+  if (*has_name) {
+    is_owner_ = true;
+    choose_unit();
+    return {};
+  }
+  root_.reset();
+  return std::unexpected(make_error(ErrorCode::locked, "open log",
+                                    "it was destroyed meanwhile: try again", {.path = path_}));
+}
+
+Result<bool> FileStore::is_destroyed() {
+  if (root_ == nullptr) return false;
+  auto has_name = root_->has_name();
+  return has_name ? Result<bool>(!*has_name) : has_name;
 }
 
 /// Sectors are written alone where frames have some of their own, and only past the page cache:
@@ -115,6 +133,7 @@ Result<std::unique_ptr<FileStore>> FileStore::open_read_only(Env& env, const std
   auto root = RootFile::open(*store->directory_, path, false);
   if (!root) return std::unexpected(root.error());
   if (*root == nullptr) {
+    if (auto refused = store->refuse_salvage(); !refused) return std::unexpected(refused.error());
     auto numbers = store->list();
     if (!numbers) return std::unexpected(numbers.error());
     if (numbers->empty()) {
@@ -153,8 +172,36 @@ Error FileStore::locked_error() {
 }
 
 Result<RootSlots> FileStore::load_root() {
-  if (root_ == nullptr) return RootSlots{};
-  return root_->load();
+  auto slots = root_ == nullptr ? Result<RootSlots>(RootSlots{}) : root_->load();
+  if (slots && !slots->is_valid(0) && !slots->is_valid(1)) {
+    if (auto refused = refuse_salvage(); !refused) return std::unexpected(refused.error());
+  }
+  return slots;
+}
+
+/// Both slots; the first write shows whether the file system takes the method.
+Result<void> FileStore::write_claim(const RootState& root) {
+  SyncMethod& method = manner_->method;
+  const bool is_automatic = method == SyncMethod::automatic;
+  if (is_automatic) {
+    method = root_->reads_device() ? SyncMethod::direct_dsync : SyncMethod::dsync;
+  }
+  auto written = root_->write_one(root, method);
+  while (!written && is_refused(SystemError{written.error().system_error()})) {
+    if (!is_automatic)
+      return std::unexpected(with_code(written.error(), ErrorCode::invalid_argument));
+    if (method == SyncMethod::fdatasync) break;
+    method = method == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
+    written = root_->write_one(root, method);
+  }
+  if (written) written = root_->write_one(root, method);
+  if (!written) {
+    const bool is_full = is_out_of_space(SystemError{written.error().system_error()});
+    return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
+                                   : written.error());
+  }
+  if (method != SyncMethod::direct_dsync) manner_->unit = kBlockBytes;
+  return {};
 }
 
 Result<void> FileStore::claim(const RootState& root) {
@@ -175,27 +222,7 @@ Result<void> FileStore::claim(const RootState& root) {
   if (auto synced = env_.sync_parent(path_); !synced) {
     return std::unexpected(io_error("sync parent directory", synced.error(), {.path = path_}));
   }
-  SyncMethod& method = manner_->method;
-  const bool is_automatic = method == SyncMethod::automatic;
-  if (is_automatic) {
-    method = root_->reads_device() ? SyncMethod::direct_dsync : SyncMethod::dsync;
-  }
-  // The first slot's write shows whether the file system takes the method.
-  auto written = root_->write_one(root, method);
-  while (!written && is_refused(SystemError{written.error().system_error()})) {
-    if (!is_automatic)
-      return std::unexpected(with_code(written.error(), ErrorCode::invalid_argument));
-    if (method == SyncMethod::fdatasync) break;
-    method = method == SyncMethod::direct_dsync ? SyncMethod::dsync : SyncMethod::fdatasync;
-    written = root_->write_one(root, method);
-  }
-  if (written) written = root_->write_one(root, method);
-  if (!written) {
-    const bool is_full = is_out_of_space(SystemError{written.error().system_error()});
-    return std::unexpected(is_full ? with_code(written.error(), ErrorCode::no_space)
-                                   : written.error());
-  }
-  if (method != SyncMethod::direct_dsync) manner_->unit = kBlockBytes;
+  if (auto written = write_claim(root); !written) return written;
   control_writer_.emplace(std::move(*control));
   announce(root);
   return {};

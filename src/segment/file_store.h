@@ -27,6 +27,8 @@ struct FileStoreOptions {
   SyncMethod sync_method = SyncMethod::automatic;
   /// As Options::frame_alignment: below kBlockBytes, sectors are written alone where they can be.
   uint32_t frame_alignment = 0;
+  bool is_salvage =
+      false;  ///< Begins a log in a directory that has to be empty. See end_salvage().
 };
 
 class FileStore final : public SegmentStore {
@@ -38,6 +40,10 @@ class FileStore final : public SegmentStore {
   /// Opens the directory for reading; takes no lock and writes nothing.
   [[nodiscard]] static Result<std::unique_ptr<FileStore>> open_read_only(Env& env,
                                                                          const std::string& path);
+
+  /// Removes the log in the directory: its own files, and the directory if that is empty then and
+  /// may be removed. Works on a damaged log. `not_found`, `locked` as open().
+  [[nodiscard]] static Result<void> destroy(Env& env, const std::string& path);
 
   /// Gives up what release() would have, for an opening that failed on its way.
   ~FileStore() override { FileStore::release(); }
@@ -70,16 +76,28 @@ class FileStore final : public SegmentStore {
   void interrupt_waits() override;
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState& state) override;
+  [[nodiscard]] Result<bool> is_destroyed() override;
   void release() override;
   [[nodiscard]] SyncMethod sync_method() const override { return manner_->method; }
   [[nodiscard]] uint64_t write_unit() const override { return manner_->unit; }
   [[nodiscard]] uint64_t safe_alignment() const override;
+  /// The salvage is complete: the root is durable. Until then nobody opens the log, even if it has
+  /// no segment yet.
+  void end_salvage();
   [[nodiscard]] bool reads_device() const override { return reads_device_; }
 
  private:
   FileStore(Env& env, std::string path, std::unique_ptr<Directory> directory);
 
   [[nodiscard]] Result<void> open_root(const FileStoreOptions& options);
+  [[nodiscard]] Result<void> write_claim(const RootState& root);
+  [[nodiscard]] Result<void> own_for_destruction();
+  [[nodiscard]] Result<RootState> emptied_root(std::span<const uint64_t> numbers);
+  [[nodiscard]] Result<void> remove_file(std::string_view name);
+  [[nodiscard]] Result<void> remove_torn_copies();
+  [[nodiscard]] Result<void> remove_all();
+  [[nodiscard]] Result<void> begin_salvage();
+  [[nodiscard]] Result<void> refuse_salvage();
   [[nodiscard]] Result<void> own_root(std::unique_ptr<RootFile> root);
   void choose_unit();
   [[nodiscard]] Result<void> open_control() WRITEAHEAD_EXCLUDES(control_mutex_);
@@ -98,6 +116,7 @@ class FileStore final : public SegmentStore {
   DeviceUnits units_;  // of the root's device; not asked for if frames are packed
   bool reads_device_ = false;
   bool is_owner_ = false;
+  bool is_salvage_ = false;
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;
   Mutex control_mutex_;

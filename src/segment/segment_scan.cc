@@ -103,16 +103,6 @@ std::string_view describe(ScanStop stop) {
   return "unknown";
 }
 
-namespace {
-
-/// The part of a frame below `limit`, once all of it is walked.
-struct FramePart {
-  FrameHeader header;  // As if the frame ended at `limit`.
-  uint64_t digest = 0;
-  bool is_whole = false;     // The frame.
-  bool is_boundary = false;  // A record ends at `limit`, or the first one begins there.
-};
-
 FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t digest,
                      Lsn limit) {
   FramePart part{.header = frame.header, .digest = digest};
@@ -129,8 +119,6 @@ FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t
   part.is_whole = walk.is_whole();
   return part;
 }
-
-}  // namespace
 
 namespace {
 
@@ -213,20 +201,20 @@ Result<uint64_t> find_trace(SegmentReader& segment, const SegmentBinding& bindin
 
 }  // namespace
 
-Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& binding,
-                               const SegmentHeader& header, Lsn break_lsn, uint64_t epoch) {
+Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& binding, Lsn base_lsn,
+                               bool is_recycled, Lsn break_lsn, uint64_t epoch) {
   Evidence evidence;
-  const uint64_t begin = segment_offset(header.base_lsn, break_lsn);
+  const uint64_t begin = segment_offset(base_lsn, break_lsn);
   if (begin >= segment.bytes()) return evidence;
   const auto window = [&](uint64_t offset, std::span<const std::byte> bytes) {
-    if (header.is_recycled()) return;
+    if (is_recycled) return;
     if (const size_t end = nonzero_end(bytes); end != 0) evidence.residue_end = offset + end;
   };
   const auto visit = [&](uint64_t offset, std::span<const std::byte> bytes) {
-    const Lsn lsn = header.base_lsn + (offset - kSegmentHeaderBytes);
+    const Lsn lsn = base_lsn + (offset - kSegmentHeaderBytes);
     const auto frame = decode_frame_header(bytes, lsn, binding);
     if (!frame) return;
-    if (header.is_recycled()) {
+    if (is_recycled) {
       const uint64_t length = std::min(frame->length, segment.bytes() - offset);
       evidence.residue_end = std::max(evidence.residue_end, offset + length);
     }
@@ -235,7 +223,7 @@ Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& bin
   if (auto swept = sweep(segment, begin, window, visit); !swept) {
     return std::unexpected(swept.error());
   }
-  if (!header.is_recycled()) return evidence;
+  if (!is_recycled) return evidence;
   auto trace = find_trace(segment, binding, begin, break_lsn);
   if (!trace) return std::unexpected(trace.error());
   evidence.residue_end = std::max(evidence.residue_end, *trace);
@@ -244,6 +232,32 @@ Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& bin
     evidence.residue_end = std::max(evidence.residue_end, least);
   }
   return evidence;
+}
+
+Result<std::optional<FoundFrame>> find_frame(SegmentReader& segment, const SegmentBinding& binding,
+                                             std::optional<Lsn> base_lsn, uint64_t offset) {
+  AlignedBuffer memory;
+  // Mostly the next frame is near, and often asked for: only a long way gets large windows.
+  for (uint64_t window = 2 * kBlockBytes; offset + kFrameHeaderBytes <= segment.bytes();
+       window = std::min(2 * window, kWindowBytes)) {
+    if (memory.size() < window) memory = AlignedBuffer(window);
+    const auto bytes = memory.span().first(std::min(window, segment.bytes() - offset));
+    if (auto read = segment.read(offset, bytes, ReadSource::device); !read) {
+      return std::unexpected(read.error());
+    }
+    uint64_t at = 0;
+    for (; at + kFrameHeaderBytes <= bytes.size(); at += kFrameAlignment) {
+      const auto candidate = bytes.subspan(at, kFrameHeaderBytes);
+      if (frame_field::magic.load(candidate) != kFrameMagic) continue;
+      const uint64_t behind_base = offset + at - kSegmentHeaderBytes;
+      const Lsn lsn = base_lsn ? *base_lsn + behind_base : Lsn(frame_field::lsn.load(candidate));
+      const auto header = decode_frame_header(candidate, lsn, binding);
+      if (!header || lsn.value() < behind_base) continue;
+      return FoundFrame{.offset = offset + at, .header = *header};
+    }
+    offset += at;  // The windows overlap by less than a header.
+  }
+  return std::nullopt;
 }
 
 Result<OrphanEvidence> find_orphans(SegmentReader& segment, const SegmentBinding& binding,

@@ -74,6 +74,17 @@ enum class ScanLimit : uint8_t {
   may_cut_a_frame,  ///< That frame is verified whole; its records below the limit count.
 };
 
+/// The part of a frame below a limit, once all of it is walked.
+struct FramePart {
+  FrameHeader header;  ///< As if the frame ended at the limit.
+  uint64_t digest = 0;
+  bool is_whole = false;     ///< The frame verifies, all of it.
+  bool is_boundary = false;  ///< A record ends at the limit, or the first one begins there.
+};
+/// `digest` is the segment's before the frame.
+[[nodiscard]] FramePart walk_below(const Frame& frame, const SegmentBinding& binding,
+                                   uint64_t digest, Lsn limit);
+
 /// Accepts frames from the segment's first one up to `limit`. Errors: `io` only.
 [[nodiscard]] Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header,
                                              Lsn limit,
@@ -105,8 +116,21 @@ inline constexpr uint64_t kCutWindowBytes = 1ULL << 20;
 /// the break, or a byte that is not zero in the rest of the break's block, which the last frame
 /// zeroed.
 [[nodiscard]] Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& binding,
-                                             const SegmentHeader& header, Lsn break_lsn,
+                                             Lsn base_lsn, bool is_recycled, Lsn break_lsn,
                                              uint64_t epoch);
+
+/// A frame header that verifies, and where in the file it stands.
+struct FoundFrame {
+  uint64_t offset = 0;
+  FrameHeader header;
+};
+/// The first frame from `offset` on, which is a multiple of 8, wherever it stands: of a segment
+/// with that base, or, where that is not known, of the base that the frame itself implies. As
+/// find_evidence() it looks at headers alone.
+[[nodiscard]] Result<std::optional<FoundFrame>> find_frame(SegmentReader& segment,
+                                                           const SegmentBinding& binding,
+                                                           std::optional<Lsn> base_lsn,
+                                                           uint64_t offset);
 
 /// What frame headers in a segment with an unusable header block say. They carry their own Lsn.
 struct OrphanEvidence {

@@ -210,6 +210,9 @@ class SegmentStore {
   /// Whether the writer that `state` names still runs.
   [[nodiscard]] virtual bool is_writing(const ControlState& state) = 0;
 
+  /// Whether the log was destroyed since it was opened; there may be another one in its place.
+  [[nodiscard]] virtual Result<bool> is_destroyed() = 0;
+
   /// Gives up ownership. Segments that are open stay readable; nothing else may be called.
   virtual void release() = 0;
 

@@ -52,10 +52,12 @@ void SegmentTable::add(Addition addition) {
     WRITEAHEAD_CHECK(header.number > before.header.number);
     before.is_closed = true;
     // Somebody else wrote on in it: it is looked at before it is used.
-    if (entries_.rbegin()->second.contents.end_lsn != header.base_lsn) before.is_verified = false;
+    const Lsn end_lsn = header.predecessor_end_lsn();
+    if (entries_.rbegin()->second.contents.end_lsn != end_lsn) before.is_verified = false;
     // What the link says; for a segment that was active until now it says the same.
-    before.end_lsn = header.base_lsn;
-    before.end_ordinal = header.base_ordinal;
+    before.end_lsn = end_lsn;
+    before.end_ordinal = header.predecessor_end_ordinal();
+    lost_records_ += header.base_ordinal - before.end_ordinal;
     before.digest = header.link.digest;
     before.is_cut = header.cause == SegmentCause::truncate;
   }
@@ -68,18 +70,6 @@ void SegmentTable::insert(Addition addition) {
   by_base_.insert(std::move(addition.base_));
   entries_.insert(std::move(addition.entry_));
   keep_few_writers();
-}
-
-/// Segments that wait for their seals are as many as are filled meanwhile: their handles must not
-/// use up the descriptors of the process. A seal opens its segment anew where it has to.
-void SegmentTable::keep_few_writers() {
-  const uint64_t last = entries_.rbegin()->first;
-  if (last <= kKeptWriters) return;
-  const auto end = entries_.lower_bound(last - kKeptWriters);
-  for (auto entry = entries_.lower_bound(first_writer_); entry != end; ++entry) {
-    entry->second.writer.reset();
-  }
-  first_writer_ = last - kKeptWriters;
 }
 
 void SegmentTable::set_contents(SegmentContents contents) {
@@ -140,6 +130,7 @@ void SegmentTable::trim(const LogStart& first) {
   }
   entries_.erase(entries_.begin(), end);
   first_ = first;
+  count_lost();
   // Open handles would keep the space of files that are removed.
   recent_.clear();
 }
@@ -174,8 +165,20 @@ void SegmentTable::truncate(Addition addition, std::optional<SegmentContents> ke
   const uint64_t count = truncations() + 1;
   ends_.push_back({.count = count, .end_lsn = header.base_lsn});
   insert(std::move(addition));
+  count_lost();
   recent_.clear();
   truncations_.store(count, std::memory_order_release);
+}
+
+/// Ordinals between the segments that are there now which no record has.
+void SegmentTable::count_lost() {
+  lost_records_ = 0;
+  const SegmentView* before = nullptr;
+  for (const auto& [number, entry] : entries_) {
+    const SegmentView& view = entry.view;
+    if (before != nullptr) lost_records_ += view.header.base_ordinal - before->end_ordinal;
+    before = &view;
+  }
 }
 
 Lsn SegmentTable::lowest_end_since(uint64_t count) const {
@@ -190,7 +193,19 @@ LogExtent SegmentTable::extent() const {
     return {.first = first_, .end_lsn = first_.lsn, .end_ordinal = first_.ordinal};
   }
   const SegmentView& last = entries_.rbegin()->second.view;
-  return {.first = first_, .end_lsn = last.end_lsn, .end_ordinal = last.end_ordinal};
+  return {.first = first_,
+          .end_lsn = last.end_lsn,
+          .end_ordinal = last.end_ordinal,
+          .lost_records = lost_records_};
+}
+
+std::optional<uint64_t> SegmentTable::last_ordinal() const {
+  MutexLock lock(mutex_);
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    const SegmentView& view = entry->second.view;
+    if (view.end_ordinal != view.header.base_ordinal) return view.end_ordinal - 1;
+  }
+  return std::nullopt;
 }
 
 std::optional<SegmentView> SegmentTable::find(Lsn lsn) const {
@@ -326,55 +341,6 @@ std::optional<SegmentView> SegmentTable::next_unsealed() {
     if (is_due(entries_, item)) return item->second.view;
   }
   return std::nullopt;
-}
-
-std::shared_ptr<SegmentWriter> SegmentTable::writer(uint64_t number) const {
-  MutexLock lock(mutex_);
-  const auto found = entries_.find(number);
-  return found == entries_.end() ? nullptr : found->second.writer;
-}
-
-Error SegmentTable::gone(const SegmentStore& store, uint64_t number) const {
-  MutexLock lock(mutex_);
-  return say_gone(store, number);
-}
-
-Error SegmentTable::say_gone(const SegmentStore& store, uint64_t number) const {
-  const bool is_below = number < first_.number;
-  return is_below ? make_error(ErrorCode::trimmed, "read log", "the segment was trimmed meanwhile",
-                               {.path = store.path()})
-                  : make_error(ErrorCode::truncated, "read log",
-                               "the segment was truncated meanwhile", {.path = store.path()});
-}
-
-Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store, uint64_t number) {
-  SegmentView view;
-  {
-    MutexLock lock(mutex_);
-    const auto found = entries_.find(number);
-    if (found == entries_.end()) return std::unexpected(say_gone(store, number));
-    Entry& entry = found->second;
-    if (entry.writer != nullptr) return entry.writer;
-    if (auto opened = entry.opened.lock()) return opened;
-    view = entry.view;
-  }
-  auto opened = store.open(number);
-  // The page of the end belongs to a writer: the active segment's next frame or the seal.
-  const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
-  if (opened && view.is_closed) (*opened)->allow_cache_below(round_down(end, kBlockBytes));
-  MutexLock lock(mutex_);
-  const auto found = entries_.find(number);
-  // Its file may be gone, or be on its way to another use.
-  if (found == entries_.end()) return std::unexpected(say_gone(store, number));
-  if (!opened) return opened;
-  found->second.opened = *opened;
-  keep(*opened);
-  return opened;
-}
-
-void SegmentTable::keep(std::shared_ptr<SegmentReader> reader) {
-  recent_.push_back(std::move(reader));
-  if (recent_.size() > kKeptReaders) recent_.pop_front();
 }
 
 }  // namespace writeahead::internal

@@ -46,6 +46,9 @@ struct LogExtent {
   LogStart first;
   Lsn end_lsn;  ///< Of what is durable.
   uint64_t end_ordinal = 0;
+  uint64_t lost_records = 0;  ///< Ordinals in between that a salvage did not find again.
+
+  [[nodiscard]] uint64_t records() const { return end_ordinal - first.ordinal - lost_records; }
 };
 
 class SegmentTable {
@@ -108,6 +111,8 @@ class SegmentTable {
   [[nodiscard]] Lsn lowest_end_since(uint64_t count) const WRITEAHEAD_EXCLUDES(mutex_);
 
   [[nodiscard]] LogExtent extent() const WRITEAHEAD_EXCLUDES(mutex_);
+  /// Of the newest durable record; nothing if there is none.
+  [[nodiscard]] std::optional<uint64_t> last_ordinal() const WRITEAHEAD_EXCLUDES(mutex_);
   /// The segment that holds `lsn`: the last one whose base is not above it. The end of the log
   /// counts as the last one's. Nothing below the first base.
   [[nodiscard]] std::optional<SegmentView> find(Lsn lsn) const WRITEAHEAD_EXCLUDES(mutex_);
@@ -118,7 +123,7 @@ class SegmentTable {
   [[nodiscard]] std::optional<SegmentView> find_ordinal(uint64_t ordinal) const
       WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<SegmentView> at(uint64_t number) const WRITEAHEAD_EXCLUDES(mutex_);
-  /// The first segment behind `number`; its predecessor's end and base are one.
+  /// The first segment behind `number`.
   [[nodiscard]] std::optional<SegmentView> after(uint64_t number) const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] std::vector<SegmentView> all() const WRITEAHEAD_EXCLUDES(mutex_);
 
@@ -161,6 +166,7 @@ class SegmentTable {
   [[nodiscard]] Error say_gone(const SegmentStore& store, uint64_t number) const
       WRITEAHEAD_REQUIRES(mutex_);
   void insert(Addition addition) WRITEAHEAD_REQUIRES(mutex_);
+  void count_lost() WRITEAHEAD_REQUIRES(mutex_);
   void keep(std::shared_ptr<SegmentReader> reader) WRITEAHEAD_REQUIRES(mutex_);
   void keep_few_writers() WRITEAHEAD_REQUIRES(mutex_);
 
@@ -183,6 +189,7 @@ class SegmentTable {
   [[nodiscard]] static bool is_due(const Entries& entries, Entries::const_iterator item);
   uint64_t unsealed_from_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;        // all below were passed over
   std::set<uint64_t> late_unsealed_ WRITEAHEAD_GUARDED_BY(mutex_);  // of those: verified since
+  uint64_t lost_records_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
   uint64_t first_writer_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // no segment below has its writer
 };
 

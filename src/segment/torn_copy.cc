@@ -42,10 +42,7 @@ SystemResult<std::pair<std::string, std::unique_ptr<File>>> create_copy(Director
 SystemResult<void> remove_surplus(Directory& torn) {
   auto names = torn.list();
   if (!names) return std::unexpected(names.error());
-  // Only what bears a copy's name is ours to remove.
-  std::erase_if(*names, [](const std::string& name) {
-    return name.size() < 21 || name[20] != '-' || name.find_first_not_of("0123456789") != 20;
-  });
+  std::erase_if(*names, [](const std::string& name) { return !is_torn_copy_name(name); });
   std::ranges::sort(*names);
   for (size_t i = 0; i + kMaxTornCopies <= names->size(); ++i) {
     if (auto removed = torn.remove((*names)[i]); !removed) return removed;
@@ -54,6 +51,10 @@ SystemResult<void> remove_surplus(Directory& torn) {
 }
 
 }  // namespace
+
+bool is_torn_copy_name(std::string_view name) {
+  return name.size() > 21 && name[20] == '-' && name.find_first_not_of("0123456789") == 20;
+}
 
 Result<std::string> copy_torn_bytes(Directory& directory, const std::string& path,
                                     uint32_t file_mode, uint64_t number, Lsn lsn,

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "segment/segment_store.h"
 #include "writeahead/env.h"
@@ -16,6 +17,9 @@ namespace writeahead::internal {
 inline constexpr size_t kMaxTornCopies = 16;
 /// At most so many bytes of a cut are copied, from its beginning.
 inline constexpr uint64_t kMaxTornCopyBytes = 64ULL << 20;
+
+/// Whether a copy could have this name: only then it is ours to remove.
+[[nodiscard]] bool is_torn_copy_name(std::string_view name);
 
 /// Copies [begin, end) of `segment`, durably with its name; returns the copy's path. `no_space` if
 /// there is none: nothing that matters was changed then.

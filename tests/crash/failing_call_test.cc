@@ -62,7 +62,7 @@ TEST_P(FailingCall, never_leads_to_a_lost_record_or_a_false_acknowledgement) {
   const Workload& workload = GetParam();
   const uint64_t calls = Script(workload, {}).calls();
   const std::string creation =
-      Script(workload, {.crash_at = 20, .trace_calls = 1000}).machine().trace();
+      Script(workload, {.crash_at = 25, .trace_calls = 1000}).machine().trace();
   CrashTally tally(workload, "failing calls", Oracle::Names::may_return);
   uint64_t turn = 0;
   for (uint64_t k = 1; k <= calls; k += kEveryNth) {

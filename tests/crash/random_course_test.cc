@@ -75,7 +75,7 @@ TEST_P(RandomCourse, survives_a_failing_call) {
     const Oracle oracle(workload, Oracle::Names::may_return);
     for (uint64_t i = 0; i < 8; ++i) {
       // Behind the creation, whose limits failing_call_test.cc states.
-      const Fault fault{.k = 20 + (seed * 7919 + i * 104729) % calls,
+      const Fault fault{.k = 25 + (seed * 7919 + i * 104729) % calls,
                         .error = kCourseErrors[i % kCourseErrors.size()],
                         .span = i % 3 == 0 ? FaultSpan::for_ever : FaultSpan::once};
       Script script(workload, {.fault = fault});

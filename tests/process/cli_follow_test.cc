@@ -54,6 +54,16 @@ TEST_F(CliFollow, truncation_below_what_was_shown_ends_it) {
   expect_failure(wal({"cat", path("nothing"), "--follow"}), 4);
 }
 
+TEST_F(CliFollow, destruction_of_the_log_ends_it_even_if_it_is_made_again) {
+  const std::string log = make_log("d", "one\n");
+  ChildProcess cat(command({"cat", log, "--follow"}));
+  EXPECT_EQ(cat.read_line(), "one");
+  ASSERT_TRUE(Log::destroy(log));
+  EXPECT_FALSE(std::filesystem::exists(log));
+  EXPECT_EQ(make_log("d", "other\nrecords\n"), log);
+  expect_failure(cat.finish(), 4, "destroyed");
+}
+
 }  // namespace
 
 }  // namespace writeahead::test

@@ -8,8 +8,8 @@ namespace {
 
 using CliUsage = WalCommandTest;
 
-const std::vector<std::string> kVerbs = {"append", "cat",  "stat",    "verify",
-                                         "probe",  "trim", "truncate"};
+const std::vector<std::string> kVerbs = {"append", "cat",  "stat",     "verify",
+                                         "probe",  "trim", "truncate", "repair"};
 
 TEST_F(CliUsage, version_is_the_librarys) {
   const Finished shown = wal({"--version"});
@@ -72,6 +72,7 @@ TEST_F(CliUsage, every_wrong_call_is_one_line_and_exit_code_2) {
       {"trim", directory, "--before", "many"},
       {"trim", directory, "--before", "1", "--from", "1"},
       {"truncate", directory},
+      {"repair", directory},
       {"truncate", directory, "--from", "-1"},
       {"truncate", directory, "--from", "0", "--segment-bytes", "64Q"},
       {"verify"},

@@ -63,6 +63,9 @@ class LyingDirectory final : public Directory {
     return directory_->rename_no_replace(from, to);
   }
   SystemResult<void> remove(std::string_view name) override { return directory_->remove(name); }
+  SystemResult<void> remove_directory(std::string_view name) override {
+    return directory_->remove_directory(name);
+  }
   SystemResult<std::unique_ptr<Directory>> open_directory(std::string_view name, bool create,
                                                           uint32_t mode) override {
     auto directory = directory_->open_directory(name, create, mode);
@@ -92,6 +95,9 @@ class LyingEnv final : public Env {
   SystemResult<void> sync_parent(const std::string& path) override {
     if (lie_ == Lie::names_sync_does_nothing) return {};
     return env_.sync_parent(path);
+  }
+  SystemResult<void> remove_directory(const std::string& path) override {
+    return env_.remove_directory(path);
   }
   uint64_t wall_clock_ns() override { return env_.wall_clock_ns(); }
   uint64_t monotonic_ns() override { return env_.monotonic_ns(); }

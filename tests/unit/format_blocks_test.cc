@@ -27,7 +27,8 @@ SegmentHeader sample_header() {
                        .prepared_bytes = 1 << 20,
                        .created_ns = 1'700'000'000'000'000'000,
                        .ignorable_features = 0x80,
-                       .link = {.number = 8, .end_lsn = Lsn(123456), .digest = 0xfeed}};
+                       .link = {.number = 8, .end_lsn = Lsn(123456), .digest = 0xfeed},
+                       .link_end_ordinal = 787};
   header.log_id.fill(std::byte{0x5a});
   return header;
 }
@@ -96,6 +97,7 @@ TEST(SegmentHeaderFormat, round_trip_keeps_every_field) {
   EXPECT_EQ(decoded.header.created_ns, header.created_ns);
   EXPECT_EQ(decoded.header.ignorable_features, header.ignorable_features);
   EXPECT_EQ(decoded.header.link, header.link);
+  EXPECT_EQ(decoded.header.link_end_ordinal, header.link_end_ordinal);
 }
 
 TEST(SegmentHeaderFormat, any_bit_flipped_makes_it_invalid) {
@@ -139,6 +141,7 @@ TEST(SegmentHeaderFormat, header_whose_checksum_is_right_is_judged_field_by_fiel
       set("link_number", link_number, 0, HeaderState::valid),
       set("link_end_lsn", link_end_lsn, 0, HeaderState::valid),
       set("link_digest", link_digest, 0, HeaderState::valid),
+      set("link_end_ordinal", link_end_ordinal, 0, HeaderState::valid),
   };
   for (const Case& c : cases) {
     Bytes block = encoded(sample_header());

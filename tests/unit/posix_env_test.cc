@@ -147,6 +147,21 @@ TEST_F(PosixEnvTest, names_that_are_no_single_component_are_refused) {
   }
 }
 
+TEST_F(PosixEnvTest, only_empty_directories_are_removed) {
+  const auto below = directory_->open_directory("d", true, 0700);
+  ASSERT_TRUE(below);
+  ASSERT_TRUE((*below)->open("f", {.write = true, .create = true}));
+  EXPECT_EQ(error_of(directory_->remove_directory("d")), ENOTEMPTY);
+  EXPECT_EQ(error_of(env_.remove_directory(path_ + "/d")), ENOTEMPTY);
+  EXPECT_EQ(error_of((*below)->remove_directory("f")), ENOTDIR);
+  ASSERT_TRUE((*below)->remove("f"));
+  EXPECT_TRUE(directory_->remove_directory("d"));
+  EXPECT_EQ(error_of(directory_->remove_directory("d")), ENOENT);
+  ASSERT_TRUE(directory_->open_directory("d", true, 0700));
+  EXPECT_TRUE(env_.remove_directory(path_ + "/d/"));
+  EXPECT_EQ(error_of(env_.remove_directory(path_ + "/d")), ENOENT);
+}
+
 TEST_F(PosixEnvTest, symbolic_links_are_not_followed) {
   create("target");
   ASSERT_EQ(::symlink("target", (path_ + "/link").c_str()), 0);

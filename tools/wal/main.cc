@@ -25,8 +25,8 @@ namespace wal {
 namespace {
 
 constexpr std::string_view kUsage =
-    "usage: wal VERB DIR [OPTIONS], where VERB is append, cat, stat, verify, probe, trim or "
-    "truncate (wal --help says more)";
+    "usage: wal VERB DIR [OPTIONS], where VERB is append, cat, stat, verify, probe, trim, truncate "
+    "or repair (wal --help says more)";
 
 /// Occupies closed standard descriptors, the wrong way round so that using them still fails.
 /// Without this the log's first file would become standard output, and be written to as such.
@@ -68,10 +68,10 @@ ExitCode run(int count, char** arguments) {
       "Exit codes: 0 good, 1 corruption, 2 usage or input, 3 system, 4 no log or record there.\n"
       "Example:\n"
       "  printf 'one\\ntwo\\n' | wal append data && wal cat data");
-  const std::vector<Verb> verbs = {add_append(application),  add_cat(application),
-                                   add_stat(application),    add_verify(application),
-                                   add_probe(application),   add_trim(application),
-                                   add_truncate(application)};
+  const std::vector<Verb> verbs = {add_append(application),   add_cat(application),
+                                   add_stat(application),     add_verify(application),
+                                   add_probe(application),    add_trim(application),
+                                   add_truncate(application), add_repair(application)};
   const std::string_view first = count > 1 ? arguments[1] : "";
   if (first.empty()) {
     return fail(Failure{ExitCode::usage, std::string(kUsage)});

@@ -22,5 +22,6 @@ struct Verb {
 [[nodiscard]] Verb add_probe(CLI::App& application);
 [[nodiscard]] Verb add_trim(CLI::App& application);
 [[nodiscard]] Verb add_truncate(CLI::App& application);
+[[nodiscard]] Verb add_repair(CLI::App& application);
 
 }  // namespace wal

@@ -141,6 +141,7 @@ class SimEnv final : public Env {
   SystemResult<std::unique_ptr<Directory>> open_directory(const std::string& path, bool create,
                                                           uint32_t mode) override;
   SystemResult<void> sync_parent(const std::string& path) override;
+  SystemResult<void> remove_directory(const std::string& path) override;
   uint64_t wall_clock_ns() override;
   uint64_t monotonic_ns() override;
   SystemResult<void> random(std::span<std::byte> out) override;

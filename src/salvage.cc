@@ -1,0 +1,159 @@
+// Salvage: the damaged log on the one side, the new one on the other.
+// Everything that the report says is known before the first byte is written.
+#include "writeahead/salvage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "base/error.h"
+#include "format/segment_name.h"
+#include "recovery/salvage_plan.h"
+#include "recovery/salvage_survey.h"
+#include "recovery/salvaged_log.h"
+#include "segment/file_store.h"
+
+namespace writeahead {
+
+using namespace internal;
+
+namespace {
+
+/// A directory in the damaged log's would change it. Only what the paths themselves say counts.
+bool is_inside(const std::string& path, const std::string& new_path) {
+  const auto outer = (std::filesystem::path(path) / "").lexically_normal();
+  const auto inner = (std::filesystem::path(new_path) / "").lexically_normal();
+  return inner.native().starts_with(outer.native());
+}
+
+Result<void> refuse_writer(SegmentStore& store) {
+  const auto control = store.read_control();
+  if (!control || !store.is_writing(*control)) return {};
+  return std::unexpected(
+      make_error(ErrorCode::locked, "salvage log",
+                 fmt::format("process {} has it open for writing", control->writer.id),
+                 {.path = store.path()}));
+}
+
+/// Whoever opened the log meanwhile may have changed anything.
+Result<void> refuse_change(SegmentStore& store, const SalvageSurvey& survey) {
+  if (auto refused = refuse_writer(store); !refused) return refused;
+  if (!survey.root) return {};
+  auto slots = store.load_root();
+  if (!slots) return std::unexpected(slots.error());
+  const bool is_same = std::ranges::any_of(slots->slot, [&](const DecodedRootSlot& slot) {
+    return slot.state == HeaderState::valid && slot.sequence == survey.root_sequence;
+  });
+  const bool is_newer = std::ranges::any_of(slots->slot, [&](const DecodedRootSlot& slot) {
+    return slot.state == HeaderState::valid && slot.root.log_id == survey.log_id &&
+           slot.sequence > survey.root_sequence;
+  });
+  if (is_same && !is_newer) return {};
+  return std::unexpected(make_error(ErrorCode::io, "salvage log", "somebody wrote to it meanwhile",
+                                    {.path = store.path()}));
+}
+
+/// What the segments of the new log do not say.
+RootState root_of(const SalvageSurvey& survey, const SalvagePlan& plan) {
+  RootState root;
+  // A bad slot may have held the epoch behind the highest one that is known.
+  root.epoch = plan.highest_epoch + 2;
+  root.first = {.number = 1, .lsn = plan.first_lsn, .ordinal = plan.first_ordinal};
+  if (survey.root) root.holds = survey.root->holds;
+  for (RootHold& hold : root.holds) {
+    hold.lsn = std::clamp(hold.lsn, plan.first_lsn, plan.end_lsn);
+  }
+  return root;
+}
+
+Result<void> write(SegmentStore& store, const SalvageSurvey& survey, const SalvagePlan& plan,
+                   SalvagedLog& log) {
+  const RootState root = root_of(survey, plan);
+  // What is lost at the beginning shows as lost, too, and not as trimmed.
+  const SalvageRun behind{.begin = plan.end_lsn,
+                          .end = plan.end_lsn,
+                          .first_ordinal = plan.end_ordinal,
+                          .end_ordinal = plan.end_ordinal,
+                          .epoch = root.epoch,
+                          .time_ns = plan.last_time_ns};
+  const SalvageRun& first = plan.runs.empty() ? behind : plan.runs.front();
+  if (first.begin != plan.first_lsn || first.first_ordinal != plan.first_ordinal) {
+    auto added = log.add_empty({plan.first_lsn, plan.first_ordinal, first.epoch, first.time_ns});
+    if (!added) return added;
+  }
+  for (const SalvageRun& run : plan.runs) {
+    const SalvageSource& source = survey.sources[run.source];
+    auto segment = open_damaged(store, source.file);
+    if (!segment) return std::unexpected(segment.error());
+    if (*segment == nullptr) {
+      return std::unexpected(make_error(ErrorCode::io, "salvage log", "a segment went away",
+                                        {.path = store.path(), .lsn = run.begin}));
+    }
+    FrameSource frames(std::move(*segment), SegmentBinding::of(survey.log_id, source.number),
+                       source.base_lsn, ReadSource::device);
+    if (auto added = log.add(run, frames, &run != &plan.runs.back()); !added) return added;
+  }
+  const bool goes_on_behind = !plan.lost.empty() && plan.lost.back().range.end == plan.end_lsn;
+  if (goes_on_behind) {
+    auto added = log.add_empty({behind.begin, behind.first_ordinal, behind.epoch, behind.time_ns});
+    if (!added) return added;
+  }
+  if (auto same = refuse_change(store, survey); !same) return same;
+  return log.finish(root);
+}
+
+SalvageReport report_of(const SalvageSurvey& survey, const SalvagePlan& plan) {
+  SalvageReport report;
+  report.findings = survey.findings;
+  if (!survey.root) {
+    report.findings.push_back({.file = std::string(kRootName),
+                               .offset = 0,
+                               .lsn = {},
+                               .what = "without a root it is not known where the log began, what "
+                                       "a truncation may have taken, and what was held"});
+  }
+  report.lost = plan.lost;
+  for (const SalvageRun& run : plan.runs) {
+    const SalvageSource& source = survey.sources[run.source];
+    report.kept.push_back({.begin = run.begin,
+                           .end = run.end,
+                           .records = run.end_ordinal - run.first_ordinal,
+                           .file = segment_name(source.file),
+                           .offset = segment_offset(source.base_lsn, run.begin)});
+    report.records += run.end_ordinal - run.first_ordinal;
+  }
+  report.first_lsn = plan.first_lsn;
+  report.end_lsn = plan.end_lsn;
+  return report;
+}
+
+}  // namespace
+
+Result<SalvageReport> salvage(const std::string& path, const std::string& new_path,
+                              const SalvageOptions& options) {
+  if (is_inside(path, new_path)) {
+    return std::unexpected(make_error(ErrorCode::invalid_argument, "salvage log",
+                                      "the new directory lies in the damaged one",
+                                      {.path = new_path}));
+  }
+  Env& env = options.env != nullptr ? *options.env : Env::posix();
+  auto store = FileStore::open_read_only(env, path);
+  if (!store) return std::unexpected(store.error());
+  if (auto refused = refuse_writer(**store); !refused) return std::unexpected(refused.error());
+  auto surveyed = survey(**store);
+  if (!surveyed) return std::unexpected(surveyed.error());
+  auto plan = plan_salvage(**store, *surveyed);
+  if (!plan) return std::unexpected(plan.error());
+  SalvageReport report = report_of(*surveyed, *plan);
+  auto log = SalvagedLog::begin(env, new_path, options.file_mode);
+  if (!log) return std::unexpected(log.error());
+  if (auto written = write(**store, *surveyed, *plan, *log); !written) {
+    return std::unexpected(written.error());
+  }
+  report.segments = log->segments();
+  return report;
+}
+
+}  // namespace writeahead
