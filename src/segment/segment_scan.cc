@@ -239,7 +239,7 @@ Result<std::optional<FoundFrame>> find_frame(SegmentReader& segment, const Segme
   AlignedBuffer memory;
   // Mostly the next frame is near, and often asked for: only a long way gets large windows.
   for (uint64_t window = 2 * kBlockBytes; offset + kFrameHeaderBytes <= segment.bytes();
-       window = std::min(2 * window, kWindowBytes)) {
+       window = std::min(2 * window, kScanWindowBytes)) {
     if (memory.size() < window) memory = AlignedBuffer(window);
     const auto bytes = memory.span().first(std::min(window, segment.bytes() - offset));
     if (auto read = segment.read(offset, bytes, ReadSource::device); !read) {

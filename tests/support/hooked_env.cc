@@ -56,6 +56,9 @@ class HookedDirectory final : public Directory {
     return directory_->rename_no_replace(from, to);
   }
   SystemResult<void> remove(std::string_view name) override { return directory_->remove(name); }
+  SystemResult<void> remove_directory(std::string_view name) override {
+    return directory_->remove_directory(name);
+  }
   SystemResult<std::unique_ptr<Directory>> open_directory(std::string_view name, bool create,
                                                           uint32_t mode) override {
     auto directory = directory_->open_directory(name, create, mode);
@@ -81,6 +84,9 @@ class HookedEnv final : public Env {
   }
   SystemResult<void> sync_parent(const std::string& path) override {
     return env_.sync_parent(path);
+  }
+  SystemResult<void> remove_directory(const std::string& path) override {
+    return env_.remove_directory(path);
   }
   uint64_t wall_clock_ns() override { return env_.wall_clock_ns(); }
   uint64_t monotonic_ns() override { return env_.monotonic_ns(); }
