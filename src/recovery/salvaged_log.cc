@@ -92,6 +92,8 @@ Result<void> SalvagedLog::begin_segment(const SegmentStart& start, uint64_t fram
     if (!filled) return std::unexpected(filled.error());
     is_filled = *filled;
   }
+  // What was filled is prepared once it is durable.
+  if (auto synced = writer_->sync(); !synced) return synced;
   header_ = header;
   binding_ = SegmentBinding::of(log_id_, number_);
   contents_.begin(header);

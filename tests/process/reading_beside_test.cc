@@ -111,8 +111,8 @@ class Beside {
   HistoryCheck check_{*history_};
 };
 
-constexpr int kLogs = kIsSanitized ? 3 : 8;
-constexpr int kRounds = 25;
+constexpr int kLogs = kIsSanitized ? 2 : 8;
+constexpr int kRounds = kIsSanitized ? 6 : 12;
 
 TEST(ReadingBesideTest, verify_beside_a_rotating_writer_finds_nothing) {
   for (int log = 0; log < kLogs; ++log) {
