@@ -145,8 +145,7 @@ void StandbyKeeper::drop_ready() {
   MutexLock lock(mutex_);
   while (!ready_.empty()) {
     next_number_ = ready_.back().number;
-    store_.discard(next_number_);
-    quota_.give_back(next_number_);
+    give_up_file(next_number_);
     ready_.pop_back();
   }
 }
