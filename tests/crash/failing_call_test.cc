@@ -63,7 +63,7 @@ TEST_P(FailingCall, never_leads_to_a_lost_record_or_a_false_acknowledgement) {
   const uint64_t calls = Script(workload, {}).calls();
   const std::string creation =
       Script(workload, {.crash_at = 25, .trace_calls = 1000}).machine().trace();
-  CrashTally tally(workload, "failing calls", Oracle::Names::may_return);
+  CrashTally tally(workload, "failing calls", Oracle::Names::may_return, test::part::kFailures);
   uint64_t turn = 0;
   for (uint64_t k = 1; k <= calls; k += kEveryNth) {
     if (syncs_name_of_creation(creation, k)) continue;
@@ -81,7 +81,8 @@ TEST_P(FailingCall, never_leads_to_a_lost_record_or_a_false_acknowledgement) {
 
 TEST_P(FailingCall, of_one_kind_for_ever_loses_nothing) {
   const Workload& workload = GetParam();
-  CrashTally tally(workload, "one kind of call fails for ever", Oracle::Names::may_return);
+  CrashTally tally(workload, "one kind of call fails for ever", Oracle::Names::may_return,
+                   test::part::kFailures);
   for (size_t i = 0; i < kCallKinds; ++i) {
     const auto kind = static_cast<CallKind>(i);
     // The first syncs of a directory belong to the creation.
@@ -98,7 +99,8 @@ TEST_P(FailingCall, of_one_kind_for_ever_loses_nothing) {
 TEST_P(FailingCall, in_a_recovery_leaves_the_log_as_it_was) {
   const Workload& workload = GetParam();
   const uint64_t calls = Script(workload, {}).calls();
-  CrashTally tally(workload, "failing calls in recovery", Oracle::Names::may_return);
+  CrashTally tally(workload, "failing calls in recovery", Oracle::Names::may_return,
+                   test::part::kFailures);
   uint64_t turn = sampling_seed();
   for (uint64_t k = 1; k <= calls + 1; k += 2 * kEveryNth) {
     Script script(workload, {.crash_at = k});

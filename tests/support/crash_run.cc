@@ -101,10 +101,18 @@ Complaint CrashRun::replay(std::string& trace) const {
   return Oracle(*found).judge(disk, script.model());
 }
 
-CrashTally::CrashTally(const Workload& workload, const std::string& what, Oracle::Names names)
-    : oracle_(workload, names), name_(what.empty() ? what : workload.name + " " + what) {}
+CrashTally::CrashTally(const Workload& workload, const std::string& what, Oracle::Names names,
+                       std::string_view part)
+    : oracle_(workload, names),
+      name_(what.empty() ? what : workload.name + " " + what),
+      part_(part) {}
 
 CrashTally::~CrashTally() {
+  if (!part_.empty()) {
+    test::print_count(part_, "states", states_);
+    test::print_count(part_, "distinct ones", judged_);
+    test::print_count(part_, "violations", violations_);
+  }
   if (name_.empty()) return;
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin_;
   fmt::print("states {:7} distinct {:6} in {:5.2f} s ({:6.0f}/s) seed {} every {}: {}\n", states_,
@@ -119,7 +127,9 @@ Complaint CrashTally::judge(const SimDisk& disk, const LogModel& model) {
     if (!seen_.insert(digest_of(disk) * 31 + model.key()).second) return {};
   }
   ++judged_;
-  return oracle_.judge(disk, model);
+  Complaint complaint = oracle_.judge(disk, model);
+  if (!complaint.empty()) ++violations_;
+  return complaint;
 }
 
 std::string report(const CrashRun& run, const Complaint& complaint) {

@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "support/counts.h"
 #include "support/log_model.h"
 #include "support/oracle.h"
 #include "support/workload.h"
@@ -65,11 +66,13 @@ struct CrashRun {
 /// Calls of a whole recovery.
 [[nodiscard]] uint64_t calls_of_recovery(const Workload& workload, const SimDisk& disk);
 
-/// Judges each state once and counts. Prints its line at the end, unless `what` is empty.
+/// Judges each state once and counts. Prints at the end its counts, as those of `part` if that is
+/// not empty, and a line about itself if `what` is not.
 class CrashTally {
  public:
   CrashTally(const Workload& workload, const std::string& what,
-             Oracle::Names names = Oracle::Names::are_certain);
+             Oracle::Names names = Oracle::Names::are_certain,
+             std::string_view part = test::part::kCrashes);
   CrashTally(const CrashTally&) = delete;
   CrashTally& operator=(const CrashTally&) = delete;
   ~CrashTally();
@@ -81,9 +84,11 @@ class CrashTally {
  private:
   const Oracle oracle_;
   const std::string name_;
+  const std::string_view part_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   uint64_t states_ = 0;
   uint64_t judged_ = 0;
+  uint64_t violations_ = 0;
   std::unordered_set<uint64_t> seen_;
 };
 
