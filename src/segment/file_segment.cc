@@ -98,12 +98,18 @@ Result<void> FileSegment::read_file(uint64_t offset, std::span<std::byte> out, R
 }
 
 Result<void> FileSegment::sync() {
+  uint64_t written = 0;
+  {
+    MutexLock lock(mutex_);
+    written = tail_end_;
+  }
   if (auto synced = file_->sync(); !synced) {
     filled_ = bytes_;  // No later sync writes what this one lost.
     return std::unexpected(io_error("sync segment", synced.error(), {.path = path_}));
   }
   // CRASH: no header may state a size that is not durable; an opening would miss the rest.
   if (filled_ != bytes_) bytes_ = filled_;
+  allow_cache_below(round_down(written, kBlockBytes));
   return {};
 }
 

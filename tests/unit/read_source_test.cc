@@ -1,0 +1,104 @@
+// Goal: what is durable below the block of the log's end is read through the page cache, by
+// whichever call it became durable, and nothing above. Method: an Env that counts reads past the
+// cache.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "support/forwarding_env.h"
+#include "support/log_path.h"
+#include "writeahead/log.h"
+#include "writeahead/testing/sim_env.h"
+
+namespace writeahead::testing {
+namespace {
+
+class CountingFile final : public ForwardingFile {
+ public:
+  CountingFile(std::unique_ptr<File> file, uint64_t& reads)
+      : ForwardingFile(std::move(file)), reads_(reads) {}
+  SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) override {
+    ++reads_;
+    return ForwardingFile::read_at(offset, out);
+  }
+
+ private:
+  uint64_t& reads_;
+};
+
+class CountingDirectory final : public ForwardingDirectory {
+ public:
+  CountingDirectory(std::unique_ptr<Directory> directory, uint64_t& direct_reads)
+      : ForwardingDirectory(std::move(directory)), direct_reads_(direct_reads) {}
+  SystemResult<std::unique_ptr<File>> open(std::string_view name, OpenFlags flags) override {
+    is_direct_ = flags.direct;
+    return ForwardingDirectory::open(name, flags);
+  }
+
+ private:
+  std::unique_ptr<File> wrap(std::unique_ptr<File> file, std::string_view) override {
+    return std::make_unique<CountingFile>(std::move(file), is_direct_ ? direct_reads_ : others_);
+  }
+  std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
+    return std::make_unique<CountingDirectory>(std::move(directory), direct_reads_);
+  }
+
+  bool is_direct_ = false;  // The file that is being opened.
+  uint64_t& direct_reads_;
+  uint64_t others_ = 0;
+};
+
+class CountingEnv final : public ForwardingEnv {
+ public:
+  explicit CountingEnv(Env& env) : ForwardingEnv(env) {}
+  [[nodiscard]] uint64_t direct_reads() const { return direct_reads_; }
+
+ private:
+  std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
+    return std::make_unique<CountingDirectory>(std::move(directory), direct_reads_);
+  }
+
+  uint64_t direct_reads_ = 0;
+};
+
+/// A log on a machine of its own.
+struct CountedLog {
+  SimEnv machine{SimDisk{}};
+  CountingEnv env{machine};
+  Result<Log> log = Log::open(kLogPath, {.segment_bytes = 64 << 10,
+                                         .flush_bytes = 1,
+                                         .env = &env,
+                                         .background = BackgroundWork::stepped});
+};
+
+TEST(ReadSource, durable_records_below_the_last_block_come_through_the_page_cache) {
+  for (const auto level : {Durability::durable, Durability::written, Durability::buffered}) {
+    CountedLog counted;
+    ASSERT_TRUE(counted.log);
+    const auto first = counted.log->append(std::string(5000, 'a'), {.durability = level});
+    ASSERT_TRUE(first && counted.log->append(std::string(5000, 'b'), {.durability = level}));
+    ASSERT_TRUE(counted.log->sync());
+    const uint64_t before = counted.env.direct_reads();
+    ASSERT_TRUE(counted.log->read(*first));
+    EXPECT_EQ(counted.env.direct_reads(), before) << "level " << static_cast<int>(level);
+  }
+}
+
+TEST(ReadSource, records_that_are_not_durable_are_read_past_it) {
+  for (const auto level : {Durability::written, Durability::buffered}) {
+    CountedLog counted;
+    ASSERT_TRUE(counted.log);
+    ASSERT_TRUE(counted.log->append(std::string(5000, 'a'), {.durability = level}));
+    while (counted.log->step_background()) {
+    }
+    const uint64_t before = counted.env.direct_reads();
+    Reader reader = counted.log->reader(counted.log->first_lsn(), {.include_unsynced = true});
+    ASSERT_TRUE(reader.next());
+    EXPECT_GT(counted.env.direct_reads(), before) << "level " << static_cast<int>(level);
+  }
+}
+
+}  // namespace
+}  // namespace writeahead::testing
