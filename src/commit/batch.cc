@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "commit/pending_append.h"
+#include "format/bytes.h"
 #include "format/checksum.h"
 #include "format/record.h"
 
@@ -45,7 +46,7 @@ void BatchAccess::add(Batch& batch, std::span<const std::byte> payload, uint16_t
   const auto record = std::span(batch.bytes_).subspan(position);
   const RecordHeader header{.length = static_cast<uint32_t>(payload.size()), .type = type};
   encode_record_header(header, record);
-  std::ranges::copy(payload, record.subspan(kRecordHeaderBytes).begin());
+  copy_bytes(payload, record.subspan(kRecordHeaderBytes));
   batch.records_.push_back(
       {.position = position, .payload_hash = payload_hash, .length = payload.size(), .type = type});
   batch.longest_ = std::max<uint64_t>(batch.longest_, payload.size());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "format/bytes.h"
 #include "format/checksum.h"
 #include "format/record.h"
 
@@ -31,14 +32,14 @@ void PendingAppend::set_batch(const Batch& batch, uint64_t payload_bytes) {
 
 void PendingAppend::copy_to(std::span<std::byte> out) const {
   if (batch_ != nullptr) {
-    std::ranges::copy(BatchAccess::bytes(*batch_), out.begin());
+    copy_bytes(BatchAccess::bytes(*batch_), out);
     return;
   }
   if (record_count_ == 0) return;
   const RecordHeader header{.length = static_cast<uint32_t>(payload_.size()), .type = type_};
   encode_record_header(header, out);
   auto rest = out.subspan(kRecordHeaderBytes);
-  std::ranges::copy(payload_, rest.begin());
+  copy_bytes(payload_, rest);
   std::ranges::fill(rest.subspan(payload_.size()), std::byte{0});
 }
 

@@ -61,6 +61,12 @@ constexpr FieldDescription describe(std::string_view name, BytesField<N> field) 
                            std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
+/// Copies all of `from` to the beginning of `to`. (std::ranges::copy goes byte by byte with
+/// GCC 12.)
+inline void copy_bytes(std::span<const std::byte> from, std::span<std::byte> to) {
+  if (!from.empty()) std::memcpy(to.data(), from.data(), from.size());
+}
+
 /// `value` rounded up to a multiple of `unit`, a power of two. The caller excludes overflow.
 [[nodiscard]] constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
   return (value + unit - 1) & ~(unit - 1);

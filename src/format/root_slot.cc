@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "format/bytes.h"
 #include "format/checksum.h"
 
 namespace writeahead::internal {
@@ -47,7 +48,7 @@ void encode_root_slot(const RootState& root, uint64_t sequence, std::span<std::b
   root_field::version.store(out, kFormatVersion);
   root_field::flags.store(out, root.is_clean ? kRootFlagClean : 0);
   root_field::sequence.store(out, sequence);
-  std::ranges::copy(root.log_id, out.subspan(root_field::log_id.offset).begin());
+  copy_bytes(root.log_id, out.subspan(root_field::log_id.offset));
   root_field::epoch.store(out, root.epoch);
   root_field::first_number.store(out, root.first.number);
   root_field::first_lsn.store(out, root.first.lsn.value());
@@ -83,7 +84,7 @@ DecodedRootSlot decode_root_slot(std::span<const std::byte> slot) {
       .state = HeaderState::valid, .sequence = root_field::sequence.load(slot), .root = {}};
   RootState& root = decoded.root;
   const auto id = slot.subspan(root_field::log_id.offset, root.log_id.size());
-  std::ranges::copy(id, root.log_id.begin());
+  copy_bytes(id, root.log_id);
   root.epoch = root_field::epoch.load(slot);
   root.is_clean = (root_field::flags.load(slot) & kRootFlagClean) != 0;
   root.first = {.number = root_field::first_number.load(slot),

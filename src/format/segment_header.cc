@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "format/bytes.h"
 #include "format/checksum.h"
 
 namespace writeahead::internal {
@@ -13,7 +14,7 @@ void encode_segment_header(const SegmentHeader& header, std::span<std::byte> out
   segment_field::magic.store(out, kSegmentMagic);
   segment_field::version.store(out, kFormatVersion);
   segment_field::cause.store(out, static_cast<uint32_t>(header.cause));
-  std::ranges::copy(header.log_id, out.subspan(segment_field::log_id.offset).begin());
+  copy_bytes(header.log_id, out.subspan(segment_field::log_id.offset));
   segment_field::number.store(out, header.number);
   segment_field::epoch.store(out, header.epoch);
   segment_field::base_lsn.store(out, header.base_lsn.value());
@@ -58,7 +59,7 @@ DecodedSegmentHeader decode_segment_header(std::span<const std::byte> block) {
       .link_end_ordinal = segment_field::link_end_ordinal.load(block),
   };
   const auto id = block.subspan(segment_field::log_id.offset, header.log_id.size());
-  std::ranges::copy(id, header.log_id.begin());
+  copy_bytes(id, header.log_id);
   const bool is_known_cause =
       header.cause >= SegmentCause::create && header.cause <= SegmentCause::salvage;
   // A forged value must neither overflow addresses nor undercut the header itself.

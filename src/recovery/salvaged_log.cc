@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "format/bytes.h"
 #include "format/checksum.h"
 #include "format/record.h"
 #include "format/seal.h"
@@ -149,7 +150,7 @@ Result<void> SalvagedLog::flush() {
   buffer_.reserve(pending_.size());
   buffer_.begin(written_, pending_.size());
   if (written_ == kSegmentHeaderBytes) encode_segment_header(header_, buffer_.header_block());
-  std::ranges::copy(pending_, buffer_.frame().begin());
+  copy_bytes(pending_, buffer_.frame());
   // CRASH: without a root nothing of it counts.
   writer_->place(written_, buffer_);
   auto written = writer_->write(written_, buffer_, WriteMode::cached);

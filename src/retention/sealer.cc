@@ -2,9 +2,9 @@
 // A seal goes only where nothing will be appended any more.
 #include "retention/sealer.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "format/bytes.h"
 #include "format/seal.h"
 #include "segment/closed_segment.h"
 
@@ -67,7 +67,7 @@ Result<void> Sealer::seal(const SegmentView& segment) {
     const auto frame = encode_seal(seal, header, segment.binding);
     buffer_.reserve(frame.size());
     buffer_.begin(at, frame.size());
-    std::ranges::copy(frame, buffer_.frame().begin());
+    copy_bytes(frame, buffer_.frame());
     // CRASH: a seal that tore does not verify and is as good as none; it is written again.
     writer->place(at, buffer_);
     auto written = writer->write(at, buffer_, WriteMode::barrier);

@@ -2,11 +2,11 @@
 // One slot is written at a time, and each is durable before the next is touched.
 #include "root/root_file.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "base/error.h"
+#include "format/bytes.h"
 #include "format/segment_name.h"
 
 namespace writeahead::internal {
@@ -88,7 +88,7 @@ Result<RootSlots> RootFile::load() {
   if (has_valid && !file_->reads_device()) {
     uncertain_ = AlignedBuffer(kRootSlotBytes);
     const auto bytes = memory.span().subspan((1 - next_slot_) * kRootSlotBytes, kRootSlotBytes);
-    std::ranges::copy(bytes, uncertain_.span().begin());
+    copy_bytes(bytes, uncertain_.span());
   }
   return slots;
 }

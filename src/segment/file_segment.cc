@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "format/bytes.h"
 #include "format/segment_header.h"
 
 namespace writeahead::internal {
@@ -68,7 +69,7 @@ Result<void> FileSegment::read(uint64_t offset, std::span<std::byte> out, ReadSo
       const uint64_t begin = std::max(offset, tail_offset_);
       const auto tail = tail_.span().subspan(begin - tail_offset_);
       if (end - begin <= tail.size()) {
-        std::ranges::copy(tail.first(end - begin), out.subspan(begin - offset).begin());
+        copy_bytes(tail.first(end - begin), out.subspan(begin - offset));
         out = out.first(begin - offset);
       }
     }
@@ -121,7 +122,7 @@ void FileSegment::place(uint64_t at, AppendBuffer& buffer) {
   WRITEAHEAD_CHECK(end <= bytes_ && buffer.prefix().size() == at % kBlockBytes);
   {
     MutexLock lock(mutex_);
-    std::ranges::copy(tail_.span().first(buffer.prefix().size()), buffer.prefix().begin());
+    copy_bytes(tail_.span().first(buffer.prefix().size()), buffer.prefix());
   }
   end_ = end;
 }
@@ -159,7 +160,7 @@ void FileSegment::keep_tail(uint64_t end, std::span<const std::byte> last_block)
   tail_end_ = end;
   tail_offset_ = round_down(end, kBlockBytes);
   // An end on a block boundary has an empty block behind it, which no read asks for.
-  if (tail_offset_ != end) std::ranges::copy(last_block, tail_.span().begin());
+  if (tail_offset_ != end) copy_bytes(last_block, tail_.span());
 }
 
 /// Writes again what the device has there; through the page cache, if there is no other way.
@@ -212,8 +213,7 @@ SystemResult<void> FileSegment::write_zeros(uint64_t begin, uint64_t zeros_end) 
   std::ranges::fill(slice.span(), std::byte{0});
   if (begin < end_) {
     MutexLock lock(mutex_);
-    std::ranges::copy(tail_.span().subspan(begin % kBlockBytes, end_ - begin),
-                      slice.span().begin());
+    copy_bytes(tail_.span().subspan(begin % kBlockBytes, end_ - begin), slice.span());
   }
   SystemResult<void> done{};
   for (uint64_t offset = begin; done && offset < zeros_end; offset += kSliceBytes) {

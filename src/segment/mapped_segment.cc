@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "format/bytes.h"
 #include "format/seal.h"
 
 namespace writeahead::internal {
@@ -46,7 +47,7 @@ Result<void> MappedSegment::read(uint64_t offset, std::span<std::byte> out, Read
     return std::unexpected(make_error(ErrorCode::io, "read segment", "the mapping ends early",
                                       {.path = path_, .offset = offset}));
   }
-  std::ranges::copy(*shown, out.begin());
+  copy_bytes(*shown, out);
   return {};
 }
 
