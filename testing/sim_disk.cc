@@ -177,6 +177,8 @@ std::vector<std::string> SimDisk::files() const {
   return result;
 }
 
+uint64_t SimDisk::digest() const { return state_->digest(internal::kRootNode); }
+
 bool SimDisk::shows_same_as(const SimDisk& other) const {
   const std::vector<std::string> paths = files();
   if (paths != other.files()) return false;

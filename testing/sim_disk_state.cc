@@ -2,8 +2,11 @@
 #include "sim_disk_state.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
+
+#include "sim_random.h"
 
 namespace writeahead::testing::internal {
 
@@ -111,6 +114,18 @@ size_t SimDiskState::room_for(NodeNumber node, uint64_t offset, size_t count) co
     --free;
   }
   return count;
+}
+
+uint64_t SimDiskState::digest(NodeNumber node) const {
+  if (nodes[node].file) {
+    const SimFileState& file = *nodes[node].file;
+    return SimRandom(file.cache().digest() + file.bytes()).next();
+  }
+  uint64_t all = 1;
+  for (const auto& [name, below] : names(node).names()) {
+    all = SimRandom(all ^ std::hash<std::string>{}(name)).next() ^ digest(below);
+  }
+  return all;
 }
 
 void SimDiskState::drop_unreachable() {

@@ -61,6 +61,9 @@ struct SimDiskState {
   /// How many of `count` bytes can be written at `offset` before the space is used up.
   [[nodiscard]] size_t room_for(NodeNumber node, uint64_t offset, size_t count) const;
 
+  /// A hash of what is seen below a node: bytes and size of a file, or all of a directory.
+  [[nodiscard]] uint64_t digest(NodeNumber node) const;
+
   /// Drops the nodes that no name leads to. Numbers of the others stay.
   void drop_unreachable();
 };

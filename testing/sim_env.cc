@@ -79,6 +79,11 @@ void SimEnv::crash_at(uint64_t call) {
   machine_->faults.stop_at(call);
 }
 
+void SimEnv::watch_crashes(std::function<void(uint64_t call, SimDisk disk)> watch) {
+  const std::lock_guard lock(machine_->mutex);
+  machine_->crash_watch = std::move(watch);
+}
+
 void SimEnv::crash_now() {
   const std::lock_guard lock(machine_->mutex);
   machine_->stop({});

@@ -1,9 +1,35 @@
 // SimImage: reads and writes across block boundaries.
 #include "sim_image.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 
 namespace writeahead::testing::internal {
+
+/// The bytes of a block, to be changed.
+std::span<std::byte> SimImage::change(Cow<Block>& block) {
+  Block& own = block.mutate();
+  own.digest.store(0, std::memory_order_relaxed);
+  return own.bytes;
+}
+
+uint64_t SimImage::digest() const {
+  uint64_t all = 0;
+  for (const Cow<Block>& block : *blocks_) {
+    uint64_t digest = 0;
+    if (block) {
+      digest = block->digest.load(std::memory_order_relaxed);
+      if (digest == 0) {
+        digest = XXH3_64bits(block->bytes.data(), block->bytes.size()) | 1;
+        block->digest.store(digest, std::memory_order_relaxed);
+      }
+    }
+    all = XXH3_64bits_withSeed(&digest, sizeof digest, all);
+  }
+  return all;
+}
 
 void SimImage::read(uint64_t offset, std::span<std::byte> out) const {
   while (!out.empty()) {
@@ -11,9 +37,9 @@ void SimImage::read(uint64_t offset, std::span<std::byte> out) const {
     const size_t begin = offset % kBlockBytes;
     const size_t count = std::min(out.size(), kBlockBytes - begin);
     if (has_block(block)) {
-      std::copy_n((*(*blocks_)[block]).begin() + static_cast<ptrdiff_t>(begin), count, out.begin());
+      std::copy_n((*blocks_)[block]->bytes.data() + begin, count, out.data());
     } else {
-      std::fill_n(out.begin(), count, std::byte{0});
+      std::fill_n(out.data(), count, std::byte{0});
     }
     out = out.subspan(count);
     offset += count;
@@ -33,7 +59,7 @@ void SimImage::write(uint64_t offset, std::span<const std::byte> data) {
       block = Cow<Block>(Block{});
       ++allocated_blocks_;
     }
-    std::copy_n(data.begin(), count, block.mutate().begin() + static_cast<ptrdiff_t>(begin));
+    std::copy_n(data.data(), count, change(block).data() + begin);
     data = data.subspan(count);
     offset += count;
   }
@@ -50,13 +76,9 @@ void SimImage::cut(uint64_t offset) {
   }
   const size_t begin = offset % kBlockBytes;
   if (begin == 0 || !has_block(offset / kBlockBytes)) return;
-  const Block& last = *(*blocks_)[offset / kBlockBytes];
-  if (std::all_of(last.begin() + static_cast<ptrdiff_t>(begin), last.end(),
-                  [](std::byte byte) { return byte == std::byte{0}; })) {
-    return;
-  }
-  Block& changed = blocks_.mutate()[offset / kBlockBytes].mutate();
-  std::fill(changed.begin() + static_cast<ptrdiff_t>(begin), changed.end(), std::byte{0});
+  const auto last = std::span((*blocks_)[offset / kBlockBytes]->bytes).subspan(begin);
+  if (std::ranges::all_of(last, [](std::byte byte) { return byte == std::byte{0}; })) return;
+  std::ranges::fill(change(blocks_.mutate()[offset / kBlockBytes]).subspan(begin), std::byte{0});
 }
 
 bool SimImage::has_block(uint64_t block) const noexcept {

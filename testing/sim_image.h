@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -24,9 +25,20 @@ class SimImage {
   /// Whether the block was ever written.
   [[nodiscard]] bool has_block(uint64_t block) const noexcept;
   [[nodiscard]] uint64_t allocated_blocks() const noexcept { return allocated_blocks_; }
+  /// A hash of all bytes. What a copy shares with others is hashed once for all of them.
+  [[nodiscard]] uint64_t digest() const;
 
  private:
-  using Block = std::array<std::byte, kBlockBytes>;
+  struct Block {
+    Block() = default;
+    Block(const Block& other) : bytes(other.bytes) {}
+    Block& operator=(const Block&) = delete;
+    ~Block() = default;
+
+    std::array<std::byte, kBlockBytes> bytes{};
+    mutable std::atomic<uint64_t> digest = 0;  // 0: not known
+  };
+  [[nodiscard]] static std::span<std::byte> change(Cow<Block>& block);
 
   Cow<std::vector<Cow<Block>>> blocks_{std::vector<Cow<Block>>()};
   uint64_t allocated_blocks_ = 0;

@@ -45,17 +45,17 @@ std::string SimMachine::trace() const {
   return text;
 }
 
-SimDisk SimMachine::disk_in_flight() const {
+SimDisk SimMachine::disk_in_flight(const InFlightEffect& effect) const {
   SimDisk copy = disk;
   for (const HeldWrite* held : held_writes) held->effect(copy.state(), SIZE_MAX);
+  if (effect) effect(copy.state(), SIZE_MAX);
   return copy;
 }
 
 void SimMachine::stop(InFlightEffect effect) {
   if (is_stopped) return;
   killed_disk = disk;
-  power_cut_disk = disk_in_flight();
-  if (effect) effect(power_cut_disk->state(), SIZE_MAX);
+  power_cut_disk = disk_in_flight(effect);
   stopped_effect = std::move(effect);
   is_stopped = true;
   changed.notify_all();

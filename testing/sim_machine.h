@@ -63,6 +63,8 @@ class SimMachine {
   SimFaults::Verdict begin(const SimProcess& process, CallKind kind, MakeEffect make_effect) {
     SimFaults::Verdict verdict = is_over(process) ? SimFaults::Verdict() : faults.count(kind);
     if (verdict.stops_machine) stop(make_effect());
+    if (crash_watch && !is_over(process))
+      crash_watch(faults.calls(), disk_in_flight(make_effect()));
     if (is_over(process)) verdict = {.stops_machine = true, .error = kStoppedError, .transfer = 0};
     return verdict;
   }
@@ -75,8 +77,8 @@ class SimMachine {
   [[nodiscard]] std::string trace() const;
 
   void stop(InFlightEffect effect);
-  /// The disk with all that is held in flight as pending.
-  [[nodiscard]] SimDisk disk_in_flight() const;
+  /// The disk with all that is held in flight, and this effect, as pending.
+  [[nodiscard]] SimDisk disk_in_flight(const InFlightEffect& effect = {}) const;
 
   [[nodiscard]] SimDiskState& state() { return disk.state(); }
   /// Whether nothing that the process does has an effect any more.
@@ -107,6 +109,7 @@ class SimMachine {
   uint64_t next_held_write = 0;
 
   bool is_stopped = false;
+  std::function<void(uint64_t call, SimDisk disk)> crash_watch;
   std::optional<SimDisk> power_cut_disk;  // At the stop, with what was in flight.
   std::optional<SimDisk> killed_disk;     // At the stop, without.
   InFlightEffect stopped_effect;

@@ -111,7 +111,7 @@ TEST_P(FailingCall, in_a_recovery_leaves_the_log_as_it_was) {
     const SimDisk disk = turn % 3 == 0 ? script.machine().killed_disk() : crashed.crash(plan);
     std::string whole;
     static_cast<void>(crash_in_recovery(workload, disk, UINT64_MAX, &whole));
-    const uint64_t recovery_calls = calls_of_recovery(workload, disk);
+    const uint64_t recovery_calls = crashes_in_recovery(workload, disk).size();
     for (uint64_t j = 1; j <= recovery_calls; ++j) {
       const int error = kErrors[turn++ % kErrors.size()];
       if (script.model().epoch() == 0 && syncs_name_of_creation(whole, j)) continue;

@@ -42,16 +42,15 @@ TEST_P(ProcessKill, followed_by_a_power_cut_in_the_recovery_leaves_the_acknowled
     script.stop();
     for (const size_t bytes : {size_t{0}, size_t{4608}, SIZE_MAX}) {
       const SimDisk disk = script.machine().killed_disk(bytes);
-      const uint64_t recovery_calls = calls_of_recovery(workload, disk);
-      for (uint64_t j = 1 + k % 2; j <= recovery_calls; j += 2) {
-        sampler.each(
-            crash_in_recovery(workload, disk, j), [&](const SimDisk& left, const CrashPlan& plan) {
-              const Complaint complaint = tally.judge(left, script.model());
-              EXPECT_EQ(complaint, "") << workload.name << " killed at call " << k << " with "
-                                       << bytes << " bytes written, power cut at call " << j
-                                       << " of the recovery with " << to_string(plan);
-              return complaint.empty();
-            });
+      const std::vector<SimDisk> crashes = crashes_in_recovery(workload, disk);
+      for (uint64_t j = 1 + k % 2; j <= crashes.size(); j += 2) {
+        sampler.each(crashes[j - 1], [&](const SimDisk& left, const CrashPlan& plan) {
+          const Complaint complaint = tally.judge(left, script.model());
+          EXPECT_EQ(complaint, "") << workload.name << " killed at call " << k << " with " << bytes
+                                   << " bytes written, power cut at call " << j
+                                   << " of the recovery with " << to_string(plan);
+          return complaint.empty();
+        });
         if (HasFailure()) return;
       }
     }

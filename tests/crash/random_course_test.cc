@@ -56,8 +56,9 @@ TEST_P(RandomCourse, survives_power_cuts_in_it_and_in_its_recovery) {
       sampler.each(script.machine().crashed_disk(),
                    [&](const SimDisk& disk, const CrashPlan& plan) {
                      if (!judge(disk, {{k, plan}})) return false;
-                     const uint64_t j = 1 + plan.seed % calls_of_recovery(workload, disk);
-                     const SimDisk stopped = crash_in_recovery(workload, disk, j);
+                     const std::vector<SimDisk> crashes = crashes_in_recovery(workload, disk);
+                     const uint64_t j = 1 + plan.seed % crashes.size();
+                     const SimDisk& stopped = crashes[j - 1];
                      const std::vector<CrashPlan> plans = sampler.plans(stopped);
                      const CrashPlan& second = plans[plan.seed / 64 % plans.size()];
                      return judge(stopped.crash(second), {{k, plan}, {j, second}});

@@ -70,10 +70,9 @@ Complaint sweep_recovery(const Workload& workload) {
     const std::vector<CrashPlan> plans = sampler.plans(script.machine().crashed_disk());
     const CrashPlan& first = plans[turn++ * 7 % plans.size()];
     const SimDisk disk = script.machine().crashed_disk().crash(first);
-    const uint64_t recovery_calls = calls_of_recovery(workload, disk);
-    for (uint64_t j = 1; found.empty() && j <= recovery_calls; ++j) {
-      const SimDisk stopped = crash_in_recovery(workload, disk, j);
-      sampler.each(stopped, [&](const SimDisk& left, const CrashPlan& plan) {
+    const std::vector<SimDisk> crashes = crashes_in_recovery(workload, disk);
+    for (uint64_t j = 1; found.empty() && j <= crashes.size(); ++j) {
+      sampler.each(crashes[j - 1], [&](const SimDisk& left, const CrashPlan& plan) {
         found = tally.judge(left, script.model());
         if (!found.empty()) {
           found = fmt::format("call {}, {}, recovery call {}, {}: {}", k, to_string(first), j,

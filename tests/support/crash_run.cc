@@ -79,12 +79,17 @@ SimDisk crash_in_recovery(const Workload& workload, const SimDisk& disk, uint64_
   return env.crashed_disk();
 }
 
-uint64_t calls_of_recovery(const Workload& workload, const SimDisk& disk) {
+std::vector<SimDisk> crashes_in_recovery(const Workload& workload, const SimDisk& disk) {
+  std::vector<SimDisk> crashes;
   SimEnv env(disk, workload.machine());
+  bool is_open = false;
+  env.watch_crashes([&](uint64_t, SimDisk crash) {
+    if (!is_open) crashes.push_back(std::move(crash));
+  });
   auto log = Log::open(kLogPath, options_for(workload, env));
-  const uint64_t calls = env.calls();
+  is_open = true;
   env.crash_now();
-  return calls;
+  return crashes;
 }
 
 Complaint CrashRun::replay(std::string& trace) const {
@@ -108,23 +113,24 @@ CrashTally::CrashTally(const Workload& workload, const std::string& what, Oracle
       part_(part) {}
 
 CrashTally::~CrashTally() {
+  const double seconds = static_cast<double>(std::clock() - begin_) / CLOCKS_PER_SEC;
   if (!part_.empty()) {
     test::print_count(part_, "states", states_);
     test::print_count(part_, "distinct ones", judged_);
     test::print_count(part_, "violations", violations_);
+    test::print_count(part_, "ms of a core", static_cast<uint64_t>(seconds * 1000));
   }
   if (name_.empty()) return;
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin_;
   fmt::print("states {:7} distinct {:6} in {:5.2f} s ({:6.0f}/s) seed {} every {}: {}\n", states_,
-             judged_, time.count(), static_cast<double>(states_) / time.count(), sampling_seed(),
-             kEveryNth, name_);
+             judged_, seconds, static_cast<double>(states_) / seconds, sampling_seed(), kEveryNth,
+             name_);
 }
 
 Complaint CrashTally::judge(const SimDisk& disk, const LogModel& model) {
   ++states_;
   // What is undecided is not in the digest: such a disk is judged every time.
   if (disk.undecided_count() == 0) {
-    if (!seen_.insert(digest_of(disk) * 31 + model.key()).second) return {};
+    if (!seen_.insert(disk.digest() * 31 + model.key()).second) return {};
   }
   ++judged_;
   Complaint complaint = oracle_.judge(disk, model);

@@ -2,7 +2,6 @@
 #include "support/oracle.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 
@@ -70,16 +69,6 @@ Complaint check_lookups(const Log& log, const Records& records) {
 }
 
 }  // namespace
-
-uint64_t digest_of(const SimDisk& disk) {
-  uint64_t digest = 0;
-  for (const std::string& path : disk.files()) {
-    const auto bytes = disk.contents(path);
-    digest = XXH3_64bits_withSeed(path.data(), path.size(), digest);
-    digest = XXH3_64bits_withSeed(bytes->data(), bytes->size(), digest ^ bytes->size());
-  }
-  return digest;
-}
 
 SimEnvOptions Oracle::quiet() const { return workload_.machine(); }
 

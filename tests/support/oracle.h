@@ -47,7 +47,4 @@ class Oracle {
   const Names names_;
 };
 
-/// A hash of all names and bytes that a disk shows: states that agree in it are one state.
-[[nodiscard]] uint64_t digest_of(const SimDisk& disk);
-
 }  // namespace writeahead::testing

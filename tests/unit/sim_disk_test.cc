@@ -359,6 +359,32 @@ TEST(SimDiskTest, same_plan_gives_the_same_disk) {
   EXPECT_FALSE(first.shows_same_as(sim.env.disk().crash(plan)));
 }
 
+TEST(SimDiskTest, digest_differs_with_bytes_sizes_and_names_and_with_nothing_else) {
+  Sim sim;
+  const uint64_t before = sim.env.disk().digest();
+  SimDisk other = sim.env.disk();
+  EXPECT_EQ(other.digest(), before);
+  other.put("/log/f", *sim.env.disk().contents("/log/f"));
+  EXPECT_EQ(other.digest(), before) << "the same bytes";
+  std::vector<std::byte> bytes = *other.contents("/log/f");
+  bytes.push_back(std::byte{0});
+  other.put("/log/f", bytes);
+  EXPECT_NE(other.digest(), before) << "one byte more";
+  bytes.pop_back();
+  bytes.back() ^= std::byte{1};
+  other.put("/log/f", bytes);
+  EXPECT_NE(other.digest(), before) << "one bit";
+  other = sim.env.disk();
+  other.put("/log/g", {});
+  EXPECT_NE(other.digest(), before) << "one name more";
+  other.erase("/log/g");
+  EXPECT_EQ(other.digest(), before);
+  // What was hashed before is changed in place when nobody shares it.
+  other = SimDisk();
+  EXPECT_EQ(write_sector(*sim.open(), 1, 'c', WriteBarrier::dsync), 0);
+  EXPECT_NE(sim.env.disk().digest(), before);
+}
+
 TEST(SimDiskTest, crash_leaves_nothing_undecided_and_counts_a_boot) {
   Sim sim;
   EXPECT_EQ(write_sector(*sim.open(), 0, 'b'), 0);

@@ -305,6 +305,38 @@ TEST(SimEnvTest, crash_fails_held_writes_and_leaves_them_undecided) {
   EXPECT_EQ(sectors_of(sim.env.crashed_disk().crash(keep_all()), "/log/f"), "baaa");
 }
 
+TEST(SimEnvTest, watched_crashes_are_those_that_stopping_at_each_call_leaves) {
+  const auto run = [](Sim& sim) {
+    auto file = sim.directory->open("f", {.write = true});
+    if (!file) return;
+    write_sector(**file, 1, 'b');
+    write_sector(**file, 2, 'c', WriteBarrier::dsync);
+    static_cast<void>((*file)->sync_data());
+    static_cast<void>(sim.directory->rename_no_replace("f", "g"));
+    static_cast<void>(sim.directory->sync());
+  };
+  std::vector<SimDisk> watched;
+  Sim whole;
+  const uint64_t before = whole.env.calls();
+  whole.env.watch_crashes([&](uint64_t call, SimDisk disk) {
+    EXPECT_EQ(call, before + watched.size() + 1);
+    watched.push_back(std::move(disk));
+  });
+  run(whole);
+  ASSERT_EQ(watched.size(), 6U);
+  for (size_t i = 0; i < watched.size(); ++i) {
+    Sim stopped;
+    stopped.env.crash_at(before + i + 1);
+    run(stopped);
+    const SimDisk expected = stopped.env.crashed_disk();
+    EXPECT_TRUE(watched[i].shows_same_as(expected)) << "call " << i;
+    ASSERT_EQ(watched[i].undecided_count(), expected.undecided_count()) << "call " << i;
+    for (const CrashPlan& plan : CrashSampler().plans(expected)) {
+      EXPECT_TRUE(watched[i].crash(plan).shows_same_as(expected.crash(plan))) << to_string(plan);
+    }
+  }
+}
+
 TEST(SimEnvTest, clocks_move_by_fixed_steps_and_by_hand) {
   SimEnv env(SimDisk{}, {.wall_clock_ns = 500, .monotonic_ns = 100, .clock_step_ns = 10});
   EXPECT_EQ(env.monotonic_ns(), 110U);

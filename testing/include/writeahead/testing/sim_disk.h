@@ -91,6 +91,9 @@ class SimDisk {
   [[nodiscard]] std::optional<std::vector<std::string>> names(std::string_view path) const;
   /// The paths of all files, sorted.
   [[nodiscard]] std::vector<std::string> files() const;
+  /// A hash of all names and bytes that it shows; cheap for a disk that shares most with others
+  /// that were asked. Disks that agree in it are the same but for what is undecided.
+  [[nodiscard]] uint64_t digest() const;
   /// Whether both show the same names and the same bytes. Disks that share bytes compare quickly.
   [[nodiscard]] bool shows_same_as(const SimDisk& other) const;
 

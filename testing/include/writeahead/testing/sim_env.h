@@ -21,6 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -87,6 +88,10 @@ class SimEnv final : public Env {
   /// call may or may not have had its effect, a write any part of it. This and all later calls fail
   /// with EIO and change nothing.
   void crash_at(uint64_t call);
+  /// At each call from now on, tells its number and the disk that crash_at() of this call would
+  /// leave in crashed_disk(): all crashes of a course from one run of it. Runs inside of the call,
+  /// and must not call the machine. Nothing ends the watch.
+  void watch_crashes(std::function<void(uint64_t call, SimDisk disk)> watch);
   /// Stops it now, between two calls (and within the writes that are held).
   void crash_now();
   [[nodiscard]] bool crashed() const;
