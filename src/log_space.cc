@@ -111,8 +111,15 @@ Result<void> LogState::apply(const Trim& trim, const ProvenPosition& proven) {
   return {};
 }
 
+/// The log has given them up for good: want of memory only leaves them to background work.
 Result<void> LogState::remove_trimmed() {
-  if (auto removed = trimmed_.remove(standbys_.target()); !removed) return fail(removed.error());
+  Result<bool> removed = false;
+  try {
+    removed = trimmed_.remove(standbys_.target());
+  } catch (const std::bad_alloc&) {
+    removed = false;
+  }
+  if (!removed) return fail(removed.error());
   committer_->retry_admission();
   return {};
 }

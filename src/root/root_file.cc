@@ -18,7 +18,7 @@ size_t RootSlots::newest() const {
 }
 
 RootFile::RootFile(std::unique_ptr<BlockFile> file, std::string path)
-    : file_(std::move(file)), path_(std::move(path)) {}
+    : file_(std::move(file)), path_(std::move(path)), block_(kRootSlotBytes) {}
 
 Result<std::unique_ptr<RootFile>> RootFile::open(Directory& directory,
                                                  const std::string& directory_path,
@@ -110,10 +110,9 @@ Result<void> RootFile::write_one(const RootState& root, SyncMethod method) {
     if (!written) return written;
     uncertain_ = {};
   }
-  AlignedBuffer block(kRootSlotBytes);
-  encode_root_slot(root, next_sequence_, block.span());
+  encode_root_slot(root, next_sequence_, block_.span());
   // CRASH: this slot may be torn afterwards; the other one is durable and carries the log.
-  if (auto written = write_slot(next_slot_, block.span(), method); !written) return written;
+  if (auto written = write_slot(next_slot_, block_.span(), method); !written) return written;
   ++next_sequence_;
   next_slot_ = 1 - next_slot_;
   return {};

@@ -57,7 +57,7 @@ class RootFile {
   /// Replaces one slot and makes it durable by `method`. After load(). An error means that nothing
   /// is known about that slot: the caller writes no more.
   [[nodiscard]] Result<void> write_one(const RootState& root, SyncMethod method);
-  /// Replaces both slots, one after the other.
+  /// Replaces both slots, one after the other. Neither call takes memory.
   [[nodiscard]] Result<void> write_both(const RootState& root, SyncMethod method);
 
   [[nodiscard]] bool reads_device() const { return file_->reads_device(); }
@@ -70,6 +70,8 @@ class RootFile {
 
   std::unique_ptr<BlockFile> file_;
   std::string path_;
+  // What is written. There before: once one slot is written the other has to follow.
+  AlignedBuffer block_;
   size_t next_slot_ = 0;  // the one to be overwritten next
   uint64_t next_sequence_ = 1;
   // The newest slot as it was read, where only the page cache could be asked: a failed write of

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <utility>
 
 namespace writeahead::internal {
@@ -80,15 +81,25 @@ void MappedSegments::evict(List& list, const MappedSegment* spared) {
 
 void MappedSegments::remove(uint64_t begin, uint64_t end) {
   MutexLock lock(mutex_);
-  List list = *list_;
-  std::erase_if(list, [&](const auto& segment) {
+  const auto is_removed = [&](const auto& segment) {
     return number_of(segment) >= begin && number_of(segment) < end;
-  });
-  if (list.size() != list_->size()) publish(std::move(list));
+  };
+  if (std::ranges::none_of(*list_, is_removed)) return;
+  try {
+    List list = *list_;
+    std::erase_if(list, is_removed);
+    publish(std::move(list));
+  } catch (const std::bad_alloc&) {
+    replace_list(none_);
+  }
 }
 
 void MappedSegments::publish(List list) {
-  list_ = std::make_shared<const List>(std::move(list));
+  replace_list(std::make_shared<const List>(std::move(list)));
+}
+
+void MappedSegments::replace_list(std::shared_ptr<const List> list) {
+  list_ = std::move(list);
   for (Copy& copy : copies_) {
     MutexLock lock(copy.mutex);
     copy.list = list_;

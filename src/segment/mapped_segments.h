@@ -37,7 +37,7 @@ class MappedSegments {
   /// Drops what is too much now that a mapping grew by its map of records.
   void limit(const MappedSegment& grown) WRITEAHEAD_EXCLUDES(mutex_);
   /// Drops the mappings of the segments [begin, end), which left the log: nothing but views that
-  /// were handed out holds their files from then on.
+  /// were handed out holds their files from then on. Never fails: without memory all are dropped.
   void remove(uint64_t begin, uint64_t end) WRITEAHEAD_EXCLUDES(mutex_);
 
  private:
@@ -52,6 +52,7 @@ class MappedSegments {
       WRITEAHEAD_REQUIRES(mutex_);
   void evict(List& list, const MappedSegment* spared) WRITEAHEAD_REQUIRES(mutex_);
   void publish(List list) WRITEAHEAD_REQUIRES(mutex_);
+  void replace_list(std::shared_ptr<const List> list) WRITEAHEAD_REQUIRES(mutex_);
 
   static constexpr size_t kCopies = 16;
   static constexpr size_t kKeptSegments = 64;
@@ -59,7 +60,8 @@ class MappedSegments {
 
   mutable std::array<Copy, kCopies> copies_;
   mutable Mutex mutex_;  // before any copy's
-  std::shared_ptr<const List> list_ WRITEAHEAD_GUARDED_BY(mutex_) = std::make_shared<const List>();
+  const std::shared_ptr<const List> none_ = std::make_shared<const List>();
+  std::shared_ptr<const List> list_ WRITEAHEAD_GUARDED_BY(mutex_) = none_;
   size_t hand_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // of the clock that looks for unused ones
 };
 

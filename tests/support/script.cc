@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace writeahead::testing {
 namespace {
@@ -121,7 +122,10 @@ void Script::open() {
   if (!opened) {
     has_failed_ = true;
     const ErrorCode code = opened.error().code();
-    if (code != ErrorCode::io && code != ErrorCode::no_space) {
+    // A lock that is refused with this error is somebody else's.
+    const bool may_be_locked = interference_.fault && interference_.fault->error == EWOULDBLOCK;
+    if (code != ErrorCode::io && code != ErrorCode::no_space &&
+        !(code == ErrorCode::locked && may_be_locked)) {
       complain(describe("open", opened.error()));
     }
     return;

@@ -1,14 +1,15 @@
-// Every bit of a log, flipped in turn: the verdict follows from where the bit lies.
+// Every bit of a log flipped, and every byte of it set to 0x00 and to 0xff, in turn: the verdict
+// follows from where the change lies.
 //
-// After a clean close and after a crash, through verify for every bit, and through opening and
-// reading everything for a sample. Under sanitizers fewer bits; the figures are printed.
+// After a clean close and after a crash, through verify for every change, and through opening and
+// reading everything for a sample. Under sanitizers fewer of them; the figures are printed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <iostream>
 #include <string>
 
 #include "format/bytes.h"
+#include "support/counts.h"
 #include "support/damaged_log.h"
 
 namespace writeahead::testing {
@@ -16,31 +17,64 @@ namespace {
 
 using Verdict = VerifyReport::Verdict;
 using Outcome = RecoveryReport::Outcome;
+using test::print_count;
+namespace part = test::part;
 
 constexpr size_t kSlowStep = 61;     // under sanitizers, of bits given to verify
 constexpr size_t kOpenedStep = 211;  // of those, what is opened and read, too; a prime
 
+/// What was tried, and what of it went wrong in the worst way.
 class Counter {
  public:
-  ~Counter() { std::cout << "[   bits   ] " << verified << " verified, " << opened << " opened\n"; }
-  size_t verified = 0;
+  ~Counter() {
+    print_count(part::kDamage, "bits flipped", flipped);
+    print_count(part::kDamage, "bytes set", set);
+    print_count(part::kDamage, "of them opened, too", opened);
+    print_count(part::kDamage, "silent losses", silent_losses);
+  }
+  /// `kept`: records that have to be there unless damage is reported.
+  VerifyReport verify(const SimDisk& damaged, size_t kept) {
+    auto report = testing::verify(damaged).value();
+    if (report.verdict != Verdict::corruption && report.records < kept) ++silent_losses;
+    return report;
+  }
+  size_t flipped = 0;
+  size_t set = 0;
   size_t opened = 0;
+  size_t silent_losses = 0;
 };
 
 std::string place(const SegmentLayout& segment, uint64_t bit) {
   return segment.path + " byte " + std::to_string(bit / 8) + " bit " + std::to_string(bit % 8);
 }
 
-/// Calls `check(bit, disk)` for the bits of a file.
+/// Calls `check(bit, disk)` for each change of the bytes from `begin` to `end` of a file, with a
+/// bit that lies in it.
 template <class Check>
-void for_each_bit(const SimDisk& disk, const std::string& path, Check check) {
-  const uint64_t bits = disk.contents(path).value().size() * 8;
-  for (uint64_t bit = 0; bit < bits && !::testing::Test::HasFailure();
-       bit += case_step(kSlowStep)) {
+void for_each_change(const SimDisk& disk, const std::string& path, uint64_t begin, uint64_t end,
+                     Counter& counter, Check check) {
+  const auto failed = [] { return ::testing::Test::HasFailure(); };
+  const size_t step = case_step(kSlowStep);
+  for (uint64_t bit = begin * 8; bit < end * 8 && !failed(); bit += step) {
     SimDisk damaged = disk;
     flip_bit(damaged, path, bit);
+    ++counter.flipped;
     check(bit, damaged);
   }
+  const auto before = disk.contents(path).value();
+  for (const std::byte value : {std::byte{0x00}, std::byte{0xff}}) {
+    for (uint64_t byte = begin; byte < end && !failed(); byte += step) {
+      if (before[byte] == value) continue;
+      SimDisk damaged = disk;
+      edit(damaged, path, byte, {&value, 1});
+      ++counter.set;
+      check(byte * 8, damaged);
+    }
+  }
+}
+template <class Check>
+void for_each_change(const SimDisk& disk, const std::string& path, Counter& counter, Check check) {
+  for_each_change(disk, path, 0, disk.contents(path).value().size(), counter, check);
 }
 
 bool is_opened_too(uint64_t bit) { return bit / case_step(kSlowStep) % kOpenedStep == 0; }
@@ -48,8 +82,7 @@ bool is_opened_too(uint64_t bit) { return bit / case_step(kSlowStep) % kOpenedSt
 /// A flipped bit is damage: verify names the file, opening or reading refuses, nothing is changed.
 void expect_corruption(const ReferenceLog& log, const SegmentLayout& segment, uint64_t bit,
                        const SimDisk& damaged, Counter& counter) {
-  const auto report = verify(damaged).value();
-  ++counter.verified;
+  const auto report = counter.verify(damaged, log.records.size());
   ASSERT_EQ(report.verdict, Verdict::corruption) << place(segment, bit);
   ASSERT_FALSE(report.findings.empty());
   const Finding& finding = report.findings.back();
@@ -85,8 +118,7 @@ void check_closed_segment(const ReferenceLog& log, const SegmentLayout& segment,
                           const SimDisk& damaged, Counter& counter) {
   const uint64_t byte = bit / 8;
   if (byte < segment.end) return expect_corruption(log, segment, bit, damaged, counter);
-  const auto report = verify(damaged).value();
-  ++counter.verified;
+  const auto report = counter.verify(damaged, log.records.size());
   ASSERT_EQ(report.verdict, Verdict::ok) << place(segment, bit);
   ASSERT_EQ(report.records, log.records.size());
   ASSERT_EQ(report.findings.size(), byte < segment.seal_end ? 1U : 0U) << place(segment, bit);
@@ -96,41 +128,39 @@ void check_closed_segment(const ReferenceLog& log, const SegmentLayout& segment,
   expect_all_records(log, bit, damaged, counter);
 }
 
-TEST(VerdictBits, after_a_close_each_bit_of_a_closed_segment_up_to_its_end_is_damage) {
+TEST(VerdictBits, after_a_close_each_byte_of_a_closed_segment_up_to_its_end_is_damage) {
   const ReferenceLog log = make_reference_log();
   Counter counter;
   for (size_t i = 0; i + 1 < log.segments.size(); ++i) {
     const SegmentLayout& segment = log.segments[i];
     ASSERT_LT(segment.seal_end, segment.bytes);
-    for_each_bit(log.disk, segment.path, [&](uint64_t bit, const SimDisk& damaged) {
+    for_each_change(log.disk, segment.path, counter, [&](uint64_t bit, const SimDisk& damaged) {
       check_closed_segment(log, segment, bit, damaged, counter);
     });
   }
 }
 
-TEST(VerdictBits, after_a_close_each_bit_of_the_last_segment_up_to_its_end_is_damage) {
+TEST(VerdictBits, after_a_close_each_byte_of_the_last_segment_up_to_its_end_is_damage) {
   const ReferenceLog log = make_reference_log();
   const SegmentLayout& last = log.last();
   Counter counter;
-  for_each_bit(log.disk, last.path, [&](uint64_t bit, const SimDisk& damaged) {
+  for_each_change(log.disk, last.path, counter, [&](uint64_t bit, const SimDisk& damaged) {
     if (bit / 8 < last.end) return expect_corruption(log, last, bit, damaged, counter);
-    const auto report = verify(damaged).value();
-    ++counter.verified;
+    const auto report = counter.verify(damaged, log.records.size());
     ASSERT_EQ(report.verdict, Verdict::torn_tail) << place(last, bit);
     ASSERT_EQ(report.records, log.records.size());
     expect_all_records(log, bit, damaged, counter);
   });
 }
 
-TEST(VerdictBits, a_bit_of_one_root_slot_costs_an_epoch_and_of_both_is_damage) {
+TEST(VerdictBits, a_byte_of_one_root_slot_costs_an_epoch_and_of_both_is_damage) {
   const ReferenceLog log = make_reference_log();
   const std::string path(kRootPath);
   const OpenResult sound = open_and_read(log.disk);
   ASSERT_EQ(sound.report.epoch, log.epoch + 1);
   Counter counter;
-  for_each_bit(log.disk, path, [&](uint64_t bit, const SimDisk& damaged) {
-    const auto report = verify(damaged).value();
-    ++counter.verified;
+  for_each_change(log.disk, path, counter, [&](uint64_t bit, const SimDisk& damaged) {
+    const auto report = counter.verify(damaged, log.records.size());
     ASSERT_EQ(report.verdict, Verdict::ok) << bit;
     ASSERT_EQ(report.records, log.records.size()) << bit;
     ASSERT_EQ(report.findings.size(), 1U);
@@ -162,8 +192,7 @@ void check_after_crash(const ReferenceLog& log, uint64_t bit, const SimDisk& dam
   const uint64_t byte = bit / 8;
   if (byte < last.frames.back()) return expect_corruption(log, last, bit, damaged, counter);
   const size_t kept = log.records.size() - (byte < last.end ? 1 : 0);
-  const auto report = verify(damaged).value();
-  ++counter.verified;
+  const auto report = counter.verify(damaged, kept);
   ASSERT_EQ(report.verdict, Verdict::torn_tail) << place(last, bit);
   ASSERT_EQ(report.records, kept) << place(last, bit);
   ASSERT_EQ(report.findings.size(), 1U);
@@ -193,40 +222,39 @@ void check_after_crash(const ReferenceLog& log, uint64_t bit, const SimDisk& dam
   ASSERT_EQ(again.report.outcome, Outcome::clean);
 }
 
-TEST(VerdictBits, after_a_crash_each_bit_of_the_last_segment_below_its_newest_frame_is_damage) {
+TEST(VerdictBits, after_a_crash_each_byte_of_the_last_segment_below_its_newest_frame_is_damage) {
   const ReferenceLog log = make_reference_log({.closes = false});
   Counter counter;
-  for_each_bit(log.disk, log.last().path, [&](uint64_t bit, const SimDisk& damaged) {
+  for_each_change(log.disk, log.last().path, counter, [&](uint64_t bit, const SimDisk& damaged) {
     check_after_crash(log, bit, damaged, counter);
   });
 }
 
-TEST(VerdictBits, after_a_crash_each_bit_of_a_closed_segment_is_judged_as_after_a_close) {
+TEST(VerdictBits, after_a_crash_each_byte_of_a_closed_segment_is_judged_as_after_a_close) {
   // No seal was written yet: what closes a segment is its successor.
   const ReferenceLog log = make_reference_log({.closes = false, .seals = false});
   Counter counter;
   const SegmentLayout& segment = log.segments[log.segments.size() - 2];
   ASSERT_EQ(segment.seal_end, segment.end);
-  for_each_bit(log.disk, segment.path, [&](uint64_t bit, const SimDisk& damaged) {
+  for_each_change(log.disk, segment.path, counter, [&](uint64_t bit, const SimDisk& damaged) {
     // A byte where a seal would stand looks like a seal that tore.
     if (bit / 8 >= segment.end) {
-      ASSERT_EQ(verify(damaged).value().verdict, Verdict::ok) << place(segment, bit);
+      ASSERT_EQ(counter.verify(damaged, log.records.size()).verdict, Verdict::ok)
+          << place(segment, bit);
       return expect_all_records(log, bit, damaged, counter);
     }
     expect_corruption(log, segment, bit, damaged, counter);
   });
 }
 
-TEST(VerdictBits, after_an_idle_second_each_bit_of_the_newest_frame_is_damage) {
+TEST(VerdictBits, after_an_idle_second_each_byte_of_the_newest_frame_is_damage) {
   const ReferenceLog log = make_reference_log({.closes = false, .proves = true});
   const SegmentLayout& last = log.last();
   Counter counter;
-  for (uint64_t bit = last.frames.back() * 8; bit < last.end * 8; bit += case_step(kSlowStep)) {
-    SimDisk damaged = log.disk;
-    flip_bit(damaged, last.path, bit);
-    expect_corruption(log, last, bit, damaged, counter);
-    if (HasFatalFailure()) return;
-  }
+  for_each_change(log.disk, last.path, last.frames.back(), last.end, counter,
+                  [&](uint64_t bit, const SimDisk& damaged) {
+                    expect_corruption(log, last, bit, damaged, counter);
+                  });
 }
 
 }  // namespace

@@ -1,0 +1,39 @@
+// The operators, on top of malloc, so that sanitizers see every block.
+#include "memory/refusing_allocator.h"
+
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+bool refuses_next() {
+  auto& refusal = writeahead::test::refusal;
+  if (!refusal.is_armed) return false;
+  ++refusal.requests;
+  const bool is_refused = refusal.k != 0 && (refusal.is_for_ever ? refusal.requests >= refusal.k
+                                                                 : refusal.requests == refusal.k);
+  if (is_refused) ++refusal.refused;
+  return is_refused;
+}
+
+void* take_memory(size_t bytes, size_t alignment) {
+  void* memory = nullptr;
+  if (!refuses_next()) {
+    const size_t rounded = (bytes + alignment) / alignment * alignment;  // Never nothing.
+    memory = std::aligned_alloc(alignment, rounded);
+  }
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(size_t bytes) { return take_memory(bytes, alignof(std::max_align_t)); }
+void* operator new(size_t bytes, std::align_val_t alignment) {
+  return take_memory(bytes, static_cast<size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }

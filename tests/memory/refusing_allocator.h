@@ -1,0 +1,31 @@
+// An operator new that refuses: it replaces that of the program it is linked into.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+namespace writeahead::test {
+
+/// Which requests are refused. For programs of one thread.
+struct Refusal {
+  bool is_armed = false;  ///< Only requests that are made meanwhile count.
+  bool is_for_ever = false;
+  uint64_t k = 0;  ///< 1 is the first one; 0: none.
+  uint64_t requests = 0;
+  uint64_t refused = 0;
+};
+inline Refusal refusal;
+
+/// Sets whether requests count, as long as it lives.
+class Arming {
+ public:
+  explicit Arming(bool is_armed) : before_(std::exchange(refusal.is_armed, is_armed)) {}
+  Arming(const Arming&) = delete;
+  Arming& operator=(const Arming&) = delete;
+  ~Arming() { refusal.is_armed = before_; }
+
+ private:
+  const bool before_;
+};
+
+}  // namespace writeahead::test
