@@ -5,8 +5,8 @@
 // them, and trims behind itself. The log is closed and opened again on the way. Prints a line a
 // minute; exits with 1 if a bound was passed, or a record was wrong or missing.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <random>
 #include <string>
@@ -54,8 +53,8 @@ T take(Result<T> result) {
 
 /// What the process has, and its log on the disk.
 struct Use {
-  uint64_t disk_bytes = 0;  // Blocks that are allocated, which is not the sum of the sizes.
-  uint64_t memory_bytes = 0;
+  uint64_t disk_bytes = 0;    // Blocks that are allocated, which is not the sum of the sizes.
+  uint64_t memory_bytes = 0;  // Of the heap.
   uint64_t descriptors = 0;
 };
 
@@ -66,9 +65,10 @@ Use use_of(const std::string& directory) {
     struct stat facts{};
     if (::lstat(entry.path().c_str(), &facts) == 0) use.disk_bytes += facts.st_blocks * 512;
   }
-  uint64_t all_pages = 0, resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
-  use.memory_bytes = resident_pages * ::sysconf(_SC_PAGESIZE);
+  // Of what the allocator has given out, not of what it keeps for later: that depends on threads
+  // and sizes more than on what is used.
+  const auto heap = ::mallinfo2();
+  use.memory_bytes = heap.uordblks + heap.hblkhd;
   const std::filesystem::directory_iterator descriptors("/proc/self/fd");
   use.descriptors = std::distance(begin(descriptors), end(descriptors));
   return use;
@@ -95,7 +95,7 @@ class AppendTrimSoak {
   void run() {
     fmt::print("seed {}, at most {:.1f} MiB on the disk\n", seed_, mebibytes(kMostDiskBytes));
     fmt::print(
-        "minute   records  segments  recycled  disk MiB, least  most  memory MiB  descriptors\n");
+        "minute   records  segments  recycled  disk MiB, least  most    heap MiB  descriptors\n");
     for (uint64_t opening = 1; opening <= kOpenings; ++opening) {
       run_until(start_ + opening * duration_ / kOpenings);
     }
@@ -242,6 +242,8 @@ int main(int argc, char** argv) {
   if (arguments.size() < 3 || arguments.size() > 4) {
     writeahead::test::give_up("usage: append_trim_soak DIR SECONDS [SEED]");
   }
+  // mallinfo2() knows of one arena only.
+  if (::mallopt(M_ARENA_MAX, 1) != 1) writeahead::test::give_up("mallopt failed");
   const uint64_t seed = arguments.size() == 4 ? std::stoull(arguments[3]) : std::random_device()();
   writeahead::test::AppendTrimSoak(arguments[1], std::chrono::seconds(std::stoull(arguments[2])),
                                    seed)
