@@ -167,6 +167,8 @@ class WRITEAHEAD_EXPORT Directory {
   /// ELOOP for a symbolic link. A FIFO or a device is opened without blocking and shows in info().
   [[nodiscard]] virtual SystemResult<std::unique_ptr<File>> open(std::string_view name,
                                                                  OpenFlags flags) = 0;
+  /// Whether every user of the system may make names in it. An Env without users says no.
+  [[nodiscard]] virtual SystemResult<bool> is_writable_by_all() { return false; }
   /// All names but "." and "..", in no order.
   [[nodiscard]] virtual SystemResult<std::vector<std::string>> list() = 0;
   /// Fails with EEXIST rather than replace `to`. Durable after sync().

@@ -50,8 +50,9 @@ class WRITEAHEAD_EXPORT Log {
   /// Codes: `not_found` (no log, and create_if_missing is off), `locked` (another owner, named in
   /// the message), `corruption` (acknowledged bytes are damaged; nothing was changed),
   /// `unsupported_format`, `no_space` (none for the root, or to save a torn tail), `io`,
-  /// `invalid_argument`. Cost: a directory listing, one header a segment, one read of the last
-  /// segment, and a few syncs. A crash inside leaves a log that opens just as well.
+  /// `invalid_argument` (of an option, or every user may write to the directory). Cost: a directory
+  /// listing, one header a segment, one read of the last segment, and a few syncs. A crash inside
+  /// leaves a log that opens just as well.
   [[nodiscard]] static Result<Log> open(const std::string& path, const Options& options = {});
 
   /// Removes the log in directory `path`, a damaged one, too: its own files, and the directory, if

@@ -92,6 +92,12 @@ SystemResult<std::unique_ptr<File>> PosixDirectory::open(std::string_view name, 
   return std::make_unique<PosixFile>(*std::move(file), flags);
 }
 
+SystemResult<bool> PosixDirectory::is_writable_by_all() {
+  struct stat facts{};
+  if (::fstat(descriptor_.number(), &facts) != 0) return last_error();
+  return (facts.st_mode & S_IWOTH) != 0;
+}
+
 SystemResult<std::vector<std::string>> PosixDirectory::list() {
   // A descriptor of its own: the position of a shared one would be moved by every caller.
   SystemResult<Descriptor> fresh =

@@ -24,6 +24,7 @@ class PosixDirectory final : public Directory {
   explicit PosixDirectory(Descriptor descriptor) noexcept;
 
   SystemResult<std::unique_ptr<File>> open(std::string_view name, OpenFlags flags) override;
+  SystemResult<bool> is_writable_by_all() override;
   SystemResult<std::vector<std::string>> list() override;
   SystemResult<void> rename_no_replace(std::string_view from, std::string_view to) override;
   SystemResult<void> remove(std::string_view name) override;

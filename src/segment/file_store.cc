@@ -26,6 +26,16 @@ Result<FileInfo> regular_file(const SystemResult<FileInfo>& info, const std::str
       make_error(ErrorCode::io, "open segment", "it is not a regular file", {.path = path}));
 }
 
+/// Whoever may make names in the directory may put files in the place of the log's.
+Result<void> refuse_writable_by_all(Directory& directory, const std::string& path) {
+  const auto is_open = directory.is_writable_by_all();
+  if (!is_open) return std::unexpected(io_error("stat log", is_open.error(), {.path = path}));
+  if (!*is_open) return {};
+  return std::unexpected(make_error(ErrorCode::invalid_argument, "open log",
+                                    "every user may write to the directory (chmod o-w)",
+                                    {.path = path}));
+}
+
 }  // namespace
 
 uint32_t directory_mode(uint32_t file_mode) { return file_mode | ((file_mode & 0444U) >> 2U); }
@@ -45,6 +55,9 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& 
       return std::unexpected(with_code(error, ErrorCode::no_space));
     }
     return std::unexpected(error);
+  }
+  if (auto refused = refuse_writable_by_all(**directory, path); !refused) {
+    return std::unexpected(refused.error());
   }
   std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory)));
   store->file_mode_ = options.file_mode;

@@ -42,6 +42,7 @@ class ForwardingDirectory : public Directory {
       : directory_(std::move(directory)) {}
 
   SystemResult<std::unique_ptr<File>> open(std::string_view name, OpenFlags flags) override;
+  SystemResult<bool> is_writable_by_all() override { return directory_->is_writable_by_all(); }
   SystemResult<std::vector<std::string>> list() override { return directory_->list(); }
   SystemResult<void> rename_no_replace(std::string_view from, std::string_view to) override {
     return directory_->rename_no_replace(from, to);
