@@ -44,11 +44,12 @@ Result<void> LogState::trim_before(Lsn lsn) {
 Result<BackgroundThread::Pause> LogState::obey_limits() {
   if (!limits_.is_set()) return BackgroundThread::kForEver;
   const uint64_t now_ns = env_.monotonic_ns();
-  const LimitsSeen seen{.next_number = standbys_.next_number(),
+  // The table's, and not the keeper's: a segment that is only on its way is not judged yet.
+  const LimitsSeen seen{.last_number = view_->table().last_number(),
                         .hold = holds_->lowest(),
                         .due_ns = limits_seen_.due_ns};
   const bool is_as_before =
-      seen.next_number == limits_seen_.next_number && seen.hold == limits_seen_.hold;
+      seen.last_number == limits_seen_.last_number && seen.hold == limits_seen_.hold;
   if (!is_as_before || now_ns >= seen.due_ns) {
     const auto verdict = limits_.judge(view_->table().all(), committer_->last_commit_ns(), now_ns);
     limits_seen_ = seen;

@@ -111,7 +111,7 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
           recovered.active ? recovered.active_header.number + 1 : recovered.root.first.number),
       completions_(std::make_shared<Completions>(options.executor)),
       root_(std::move(recovered.root)),
-      sealer_(*store_, *recovered.table, root_.epoch),
+      sealer_(*store_, *recovered.table, root_.epoch, options.frame_alignment),
       limits_(options, env, recovered.table->all(), recovered.last_time_ns) {
   for (const SegmentView& segment : recovered.table->all()) {
     quota_.take(segment.header.number, segment.header.prepared_bytes);
@@ -138,7 +138,11 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
                                                            .time_ns = recovered.last_time_ns}});
   holds_ = std::make_shared<HoldBook>(
       root_.holds, [this] { wake_background(); },
-      [this] { return is_owner() ? std::nullopt : std::optional(fork_error("use hold")); });
+      // A handle may ask while the log is being destroyed: nothing of that is looked at.
+      [&env, owner = owner_, path = store_->path()]() -> std::optional<Error> {
+        if (env.process_id() == owner) return std::nullopt;
+        return forked_error("use hold", path);
+      });
 }
 
 Error LogState::closed_error() const {
@@ -146,8 +150,7 @@ Error LogState::closed_error() const {
 }
 
 Error LogState::fork_error(std::string_view action) const {
-  return make_error(ErrorCode::failed, action, "the log was opened before fork, by another process",
-                    {.path = store_->path()});
+  return forked_error(action, store_->path());
 }
 
 std::optional<Error> LogState::read_refusal() const {

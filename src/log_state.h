@@ -38,7 +38,7 @@ namespace writeahead::internal {
 
 /// What the limits were judged by: while it stands, the verdict does.
 struct LimitsSeen {
-  uint64_t next_number = 0;  // grows with each rotation
+  uint64_t last_number = 0;  // of the table; grows with each rotation
   std::optional<Lsn> hold;
   uint64_t due_ns = 0;
 };

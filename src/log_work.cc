@@ -65,11 +65,15 @@ Result<BackgroundThread::Pause> LogState::prepare_standby() {
   return kRetryTime;
 }
 
-/// What was to be recycled and turned out to be in use.
+/// What was to be recycled and turned out to be in use, and what could not be removed before.
 Result<BackgroundThread::Pause> LogState::remove_useless() {
   auto removed = trimmed_.remove(standbys_.target());
   if (!removed) return std::unexpected(removed.error());
-  return *removed ? BackgroundThread::kNone : BackgroundThread::kForEver;
+  if (*removed) {
+    committer_->retry_admission();  // Somebody may wait for this space.
+    return BackgroundThread::kNone;
+  }
+  return trimmed_.has_useless() ? kRetryTime : BackgroundThread::kForEver;
 }
 
 Result<BackgroundThread::Pause> LogState::prove_idle() {

@@ -21,11 +21,20 @@ using namespace internal;
 
 namespace {
 
-/// A directory in the damaged log's would change it. Only what the paths themselves say counts.
+/// Both as the system resolves them, as far as they exist; paths are no matter of an Env.
+std::filesystem::path resolved(const std::string& path) {
+  std::error_code error;
+  auto whole = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  return ((error ? std::filesystem::path(path) : whole) / "").lexically_normal();
+}
+
+/// A directory in the damaged log's would change it.
 bool is_inside(const std::string& path, const std::string& new_path) {
-  const auto outer = (std::filesystem::path(path) / "").lexically_normal();
-  const auto inner = (std::filesystem::path(new_path) / "").lexically_normal();
-  return inner.native().starts_with(outer.native());
+  const auto outer = resolved(path);
+  const auto inner = resolved(new_path);
+  const auto difference = std::ranges::mismatch(outer, inner);
+  // What is left of the outer one is nothing but the empty name behind its last slash.
+  return difference.in1 == outer.end() || difference.in1->empty();
 }
 
 Result<void> refuse_writer(SegmentStore& store) {

@@ -41,7 +41,8 @@ class LogState;
 ///
 /// States: open, then `failed` after the first write or sync that failed (reads go on; appends
 /// answer `failed` with the first cause), then closed. In a child process after fork() every call
-/// answers `failed`, or as an empty log would: nothing is written there, and nothing read.
+/// that can answers `failed`; positions and facts are those of the fork, or those of an empty log.
+/// Nothing is written there, and nothing read.
 class WRITEAHEAD_EXPORT Log {
  public:
   /// Opens the log in directory `path` for writing, recovers it if it was not closed, and takes
@@ -194,10 +195,10 @@ class WRITEAHEAD_EXPORT Log {
   [[nodiscard]] std::vector<SegmentInfo> segments() const;
 
   /// Waits for appends in progress and makes them durable, runs their callbacks, writes the pending
-  /// seals and the root's proof of the end, and
-  /// gives up ownership. Later calls answer `closed`; reads too. Success means that everything
-  /// acknowledged is proven by the root, so that any later damage to it is found. After a failure
-  /// it returns the first cause and writes nothing. Calling it again does nothing.
+  /// seals and the root's proof of the end, and gives up ownership. Later calls answer `closed`;
+  /// reads too. Success means that everything acknowledged is proven by the root, so that any later
+  /// damage to it is found. After a failure it returns the first cause and writes nothing. Calling
+  /// it again does nothing.
   [[nodiscard]] Result<void> close();
 
   /// One step of what the background thread does, for BackgroundWork::stepped: commits frames of

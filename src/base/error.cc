@@ -112,6 +112,11 @@ Error make_error(ErrorCode code, std::string_view action, std::string_view cause
   }
 }
 
+Error forked_error(std::string_view action, std::string_view path) noexcept {
+  return make_error(ErrorCode::failed, action, "the log was opened before fork, by another process",
+                    {.path = path});
+}
+
 Error io_error(std::string_view action, SystemError error, const Place& place) noexcept {
   try {
     return make_error(ErrorCode::io, action, std::generic_category().message(error.number), place,

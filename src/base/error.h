@@ -24,6 +24,9 @@ struct Place {
 [[nodiscard]] Error make_error(ErrorCode code, std::string_view action, std::string_view cause,
                                const Place& place = {}, int system_error = 0) noexcept;
 
+/// What a call answers in a child of the process that opened the log at `path`.
+[[nodiscard]] Error forked_error(std::string_view action, std::string_view path) noexcept;
+
 /// An error of the system, code `io`; ENOSPC and EDQUOT become `no_space` only by with_code.
 [[nodiscard]] Error io_error(std::string_view action, SystemError error,
                              const Place& place = {}) noexcept;

@@ -28,8 +28,7 @@ void OwnProgress::end(const Error& reason) {
 std::optional<Error> OwnProgress::refusal() {
   // Once ended, the Env may be gone.
   if (is_ended_.load() || env_.process_id() == owner_) return std::nullopt;
-  return make_error(ErrorCode::failed, "read log",
-                    "the log was opened before fork, by another process", {.path = log_});
+  return forked_error("read log", log_);
 }
 
 std::optional<Error> OwnProgress::ending() {

@@ -73,6 +73,7 @@ class Planner {
   Lsn at_;                         // all below was kept or lost
   uint64_t ordinal_ = 0;           // of the record there
   bool is_ordinal_known_ = false;  // else it is that one at least
+  Lsn unknown_from_;               // and it was known there
   uint64_t last_epoch_ = 0;
   uint64_t last_number_ = 0;  // of the segment that was walked last
   const SalvageSource* last_ = nullptr;
@@ -302,13 +303,11 @@ void Planner::lose(const Place& end, std::string_view reason) {
   }
   loss.reason = break_ ? break_->reason : std::string(reason);
   plan.lost.push_back(std::move(loss));
+  const bool is_known = end.ordinal && *end.ordinal >= ordinal_;
+  if (is_known) ordinal_ = *end.ordinal;
+  if (!is_known && is_ordinal_known_) unknown_from_ = at_;
+  is_ordinal_known_ = is_known;
   at_ = end.lsn;
-  if (end.ordinal && *end.ordinal >= ordinal_) {
-    ordinal_ = *end.ordinal;
-    is_ordinal_known_ = true;
-  } else {
-    is_ordinal_known_ = false;
-  }
   break_.reset();
 }
 
@@ -366,7 +365,9 @@ Result<void> Planner::finish() {
     lose({.lsn = at_ + kUnknownBytes, .ordinal = {}}, missing_text());
   }
   plan.end_lsn = at_;
-  plan.end_ordinal = ordinal_;
+  // No number is given out again, either: so many records may have been there.
+  plan.end_ordinal =
+      ordinal_ + (is_ordinal_known_ ? 0 : (at_ - unknown_from_) / kRecordHeaderBytes);
   for (SalvageReport::Loss& loss : plan.lost) loss.was_durable = loss.range.begin < proof_;
   for (const size_t old : old_losses_) plan.lost[old].was_durable = false;
   return {};

@@ -58,7 +58,9 @@ Result<void> Sealer::seal(const SegmentView& segment) {
             .index = std::move(contents->index)};
   // The reserve holds it by construction; a segment of another making gets a seal without index.
   if (at + seal_frame_bytes(seal.index.size()) > segment.header.prepared_bytes) seal.index.clear();
-  if (at + seal_frame_bytes(0) <= segment.header.prepared_bytes && !writer->is_shared()) {
+  const bool has_room = at + seal_frame_bytes(0) <= segment.header.prepared_bytes;
+  const bool is_apart = alignment_ == 0 || at % alignment_ == 0;
+  if (has_room && is_apart && !writer->is_shared()) {
     FrameHeader header;
     header.epoch = epoch_;
     header.segment_number = number;

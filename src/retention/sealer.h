@@ -17,8 +17,10 @@ namespace writeahead::internal {
 /// Used by one thread at a time.
 class Sealer {
  public:
-  Sealer(SegmentStore& store, SegmentTable& table, uint64_t epoch)
-      : store_(store), table_(table), epoch_(epoch) {}
+  /// `alignment`: Options::frame_alignment. A seal that would share a unit with a durable frame is
+  /// left out then.
+  Sealer(SegmentStore& store, SegmentTable& table, uint64_t epoch, uint64_t alignment)
+      : store_(store), table_(table), alignment_(alignment), epoch_(epoch) {}
 
   /// Writes one seal that is due; false if there is none. The error of a write, which fails the
   /// log; a segment that cannot be opened or read goes without a seal for now, which harms nothing.
@@ -33,6 +35,7 @@ class Sealer {
 
   SegmentStore& store_;
   SegmentTable& table_;
+  const uint64_t alignment_;
   uint64_t epoch_;
   bool has_examined_ = false;
   uint64_t seals_written_ = 0;

@@ -49,7 +49,7 @@ std::optional<Standby> StandbyKeeper::take(uint64_t needed_bytes) {
   if (ready_.empty() || is_lengthening_) return std::nullopt;
   if (frames_end_limit(ready_.front().writer->bytes()) < needed_bytes) return std::nullopt;
   Standby standby = std::move(ready_.front());
-  ready_.pop_front();
+  ready_.erase(ready_.begin());
   WRITEAHEAD_CHECK(standby.number == next_taken_);
   ++next_taken_;
   is_wanted_.store(false);
@@ -59,7 +59,7 @@ std::optional<Standby> StandbyKeeper::take(uint64_t needed_bytes) {
 void StandbyKeeper::give_back(Standby standby) {
   MutexLock lock(mutex_);
   next_taken_ = standby.number;
-  ready_.push_front(std::move(standby));
+  ready_.insert(ready_.begin(), std::move(standby));
 }
 
 uint64_t StandbyKeeper::next_number() const {
@@ -252,6 +252,7 @@ Result<void> StandbyKeeper::finish() {
   }
   if (auto synced = store_.sync_names(); !synced) return synced;
   MutexLock lock(mutex_);
+  ready_.reserve(ready_.size() + unfinished_.size() + 1);
   while (!unfinished_.empty()) {
     ready_.push_back(unfinished_.front());
     unfinished_.pop_front();

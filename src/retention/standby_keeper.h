@@ -93,7 +93,8 @@ class StandbyKeeper {
   std::atomic<uint64_t> recycled_ = 0;
 
   mutable Mutex mutex_;
-  std::deque<Standby> ready_ WRITEAHEAD_GUARDED_BY(mutex_);
+  // Has room for one more than are in it: one that is given back needs no memory.
+  std::vector<Standby> ready_ WRITEAHEAD_GUARDED_BY(mutex_);
   bool is_lengthening_ WRITEAHEAD_GUARDED_BY(mutex_) = false;  // the first of ready_
   uint64_t next_taken_ WRITEAHEAD_GUARDED_BY(mutex_);
 };

@@ -75,4 +75,9 @@ Result<bool> TrimmedSegments::remove(size_t kept) {
   return left->size() < numbers.size();
 }
 
+bool TrimmedSegments::has_useless() const {
+  MutexLock lock(mutex_);
+  return std::ranges::find(segments_, State::useless, &Segment::state) != segments_.end();
+}
+
 }  // namespace writeahead::internal

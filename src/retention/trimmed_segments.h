@@ -3,7 +3,7 @@
 //
 // A number comes here only when every copy of the root excludes its segment: a root that lost one
 // slot must never lead to a file that is gone or holds something else. What cannot be removed now
-// waits for the next time. Thread-safe.
+// is tried again by background work. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,8 @@ class TrimmedSegments {
   /// lets it go. Returns whether anything went. An error ends all writing: names that were synced
   /// in vain are uncertain.
   [[nodiscard]] Result<bool> remove(size_t kept) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Whether something waits for remove() whatever is kept.
+  [[nodiscard]] bool has_useless() const WRITEAHEAD_EXCLUDES(mutex_);
 
  private:
   enum class State : uint8_t { recyclable, taken, useless };
@@ -52,7 +54,7 @@ class TrimmedSegments {
 
   SegmentStore& store_;
   SpaceQuota& quota_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<Segment> segments_ WRITEAHEAD_GUARDED_BY(mutex_);
 };
 

@@ -119,6 +119,8 @@ void FileSegment::place(uint64_t at, AppendBuffer& buffer) {
   WRITEAHEAD_CHECK(at == end_ && at >= kSegmentHeaderBytes);
   WRITEAHEAD_CHECK(!buffer.has_header() || at == kSegmentHeaderBytes);
   const uint64_t end = at + buffer.frame().size();
+  // What an attempt to make it longer has left behind the end is nobody's from now on.
+  if (buffer.has_header()) filled_ = bytes_;
   WRITEAHEAD_CHECK(end <= bytes_ && buffer.prefix().size() == at % kBlockBytes);
   {
     MutexLock lock(mutex_);

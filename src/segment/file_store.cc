@@ -85,6 +85,8 @@ Result<void> FileStore::open_root(const FileStoreOptions& options) {
     // root is created once that is judged, by claim().
     if (!numbers->empty()) return {};
     root = RootFile::create(*directory_, path_, options.file_mode);
+    // The directory itself may have gone meanwhile, with the log that was destroyed there.
+    if (!root && root.error().system_error() == ENOENT) return std::unexpected(locked_error());
     // Somebody else may have created it in between.
     if (root && *root == nullptr) root = RootFile::open(*directory_, path_, true);
     if (!root) return std::unexpected(root.error());

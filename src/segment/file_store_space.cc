@@ -32,10 +32,10 @@ bool is_recyclable(const SystemResult<FileInfo>& info, uint64_t most_bytes) {
 }  // namespace
 
 void FileStore::discard(uint64_t number) {
-  // Best effort: a file that stays behind is a standby, and goes at the next opening.
-  auto removed = directory_->remove(segment_name(number));
-  if (removed) removed = directory_->sync();
-  static_cast<void>(removed);
+  // Best effort: a file that stays behind, or whose name comes back, is a standby, and goes at the
+  // next opening. So nothing is synced: the system may report an error of this directory once, and
+  // here it would be lost to those whose names are not durable yet.
+  static_cast<void>(directory_->remove(segment_name(number)));
 }
 
 /// Makes sure that a segment holds no data even if its name comes back: a first write that failed
@@ -90,27 +90,28 @@ Result<std::vector<uint64_t>> FileStore::drop(std::span<const uint64_t> numbers)
 
 /// The exclusive lock is what readers, mappings and forked children are asked with: it is granted
 /// only if none of them has the file open. Who opens it afterwards finds a header that is not the
-/// one that was looked for.
+/// one that was looked for. No lock keeps a hard link out, but a name that is gone does: that the
+/// file has no other is asked behind the renaming.
 std::shared_ptr<SegmentWriter> FileStore::recycle(uint64_t trimmed, uint64_t number,
                                                   uint64_t most_bytes) {
   const std::string from = segment_name(trimmed);
   const std::string to = segment_name(number);
   auto file = BlockFile::open(*directory_, from, {.write = true, .random_access = true});
   if (!file || !(*file)->file().lock(LockKind::exclusive)) return nullptr;
-  const auto info = (*file)->info();
-  if (!is_recyclable(info, most_bytes)) return nullptr;
+  if (!is_recyclable((*file)->info(), most_bytes)) return nullptr;
   // CRASH: under its old number it is left over from the trim, whatever its header says. Under its
   // new one it is a standby, with a header of zeros, of a trimmed segment, or torn between both:
   // frames of the old number do not verify for the new one.
-  if (!write_zero_header(**file)) return nullptr;
   auto renamed = directory_->rename_no_replace(from, to);
   if (!renamed && renamed.error().number == EEXIST) {
     discard(number);  // As in create().
     renamed = directory_->rename_no_replace(from, to);
   }
   if (!renamed) return nullptr;
-  // In place of the exclusive one.
-  if (!(*file)->file().lock(LockKind::shared)) {
+  const auto info = (*file)->info();
+  // A shared lock in place of the exclusive one, in the end.
+  if (!is_recyclable(info, most_bytes) || !write_zero_header(**file) ||
+      !(*file)->file().lock(LockKind::shared)) {
     discard(number);
     return nullptr;
   }

@@ -52,8 +52,12 @@ Error to_error(const Damage& damage, std::string_view action) {
 
 void add_to_index(std::vector<IndexEntry>& index, const FrameHeader& header) {
   if (!index.empty() && header.lsn - index.back().lsn < kIndexInterval) return;
-  index.push_back(
-      {.lsn = header.lsn, .first_ordinal = header.first_ordinal, .time_ns = header.time_ns});
+  try {
+    index.push_back(
+        {.lsn = header.lsn, .first_ordinal = header.first_ordinal, .time_ns = header.time_ns});
+  } catch (const std::bad_alloc&) {
+    return;  // A search begins further in front.
+  }
 }
 
 SegmentContents SegmentContents::empty(const SegmentHeader& header) {
@@ -74,7 +78,7 @@ void SegmentContents::begin(const SegmentHeader& header) {
 }
 
 void SegmentContents::extend(const FrameHeader& header, uint64_t digest_behind) {
-  if (index.empty()) first_time_ns = header.time_ns;
+  if (first_time_ns == 0) first_time_ns = header.time_ns;
   add_to_index(index, header);
   end_lsn = header.lsn + header.length;
   end_ordinal = header.first_ordinal + header.record_count;

@@ -199,6 +199,11 @@ LogExtent SegmentTable::extent() const {
           .lost_records = lost_records_};
 }
 
+uint64_t SegmentTable::last_number() const {
+  MutexLock lock(mutex_);
+  return entries_.empty() ? 0 : entries_.rbegin()->first;
+}
+
 std::optional<uint64_t> SegmentTable::last_ordinal() const {
   MutexLock lock(mutex_);
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {

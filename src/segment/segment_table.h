@@ -111,6 +111,8 @@ class SegmentTable {
   [[nodiscard]] Lsn lowest_end_since(uint64_t count) const WRITEAHEAD_EXCLUDES(mutex_);
 
   [[nodiscard]] LogExtent extent() const WRITEAHEAD_EXCLUDES(mutex_);
+  /// Of the last segment; 0 if there is none.
+  [[nodiscard]] uint64_t last_number() const WRITEAHEAD_EXCLUDES(mutex_);
   /// Of the newest durable record; nothing if there is none.
   [[nodiscard]] std::optional<uint64_t> last_ordinal() const WRITEAHEAD_EXCLUDES(mutex_);
   /// The segment that holds `lsn`: the last one whose base is not above it. The end of the log
@@ -165,6 +167,7 @@ class SegmentTable {
       WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Error say_gone(const SegmentStore& store, uint64_t number) const
       WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] static bool is_due(const Entries& entries, Entries::const_iterator item);
   void insert(Addition addition) WRITEAHEAD_REQUIRES(mutex_);
   void count_lost() WRITEAHEAD_REQUIRES(mutex_);
   void keep(std::shared_ptr<SegmentReader> reader) WRITEAHEAD_REQUIRES(mutex_);
@@ -186,7 +189,6 @@ class SegmentTable {
   Entries entries_ WRITEAHEAD_GUARDED_BY(mutex_);
   Bases by_base_ WRITEAHEAD_GUARDED_BY(mutex_);  // the last number at each base
   std::deque<std::shared_ptr<SegmentReader>> recent_ WRITEAHEAD_GUARDED_BY(mutex_);
-  [[nodiscard]] static bool is_due(const Entries& entries, Entries::const_iterator item);
   uint64_t unsealed_from_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;        // all below were passed over
   std::set<uint64_t> late_unsealed_ WRITEAHEAD_GUARDED_BY(mutex_);  // of those: verified since
   uint64_t lost_records_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;

@@ -126,8 +126,10 @@ Complaint Oracle::recover(const SimDisk& disk, LogModel& model, const Observed& 
                           Records& kept, SimDisk& left) const {
   SimEnv env(disk, quiet());
   auto log = Log::open(kLogPath, options(env));
-  if (!log && log.error().code() == ErrorCode::no_space && env.free_bytes() < kBlockBytes * 4) {
-    // Nothing to save a torn tail in. It must have left all as it was.
+  const uint64_t most_needed = workload_.segment_bytes + 4 * kBlockBytes;
+  if (!log && log.error().code() == ErrorCode::no_space && env.free_bytes() < most_needed) {
+    // Nothing to save a torn tail in, perhaps beside copies of recoveries that were cut. It must
+    // have left all as it was.
     const Complaint changed = compare_files(disk, env.disk(), true);
     if (model.epoch() > 0 && !changed.empty()) return "an opening without space: " + changed;
     env.set_free_bytes(UINT64_MAX);

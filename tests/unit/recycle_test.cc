@@ -189,9 +189,14 @@ TEST(Recycle, segment_that_a_truncation_made_void_is_removed) {
   SimEnv env{SimDisk{}};
   auto log = Log::open(kLogPath, recycling_options(env)).value();
   const auto lsns = append_and_work(log, 4);
+  const std::vector<std::string> before = env.disk().files();
+  const uint64_t voided = log.segments().back().number;
   ASSERT_TRUE(log.truncate_from(lsns[1]));
   append_and_work(log, 4);
   EXPECT_EQ(log.stats().recycled, 0U);
+  const std::string path = std::string(kLogPath) + "/" + format::segment_name(voided);
+  ASSERT_TRUE(std::ranges::count(before, path)) << path;
+  EXPECT_FALSE(env.disk().contents(path)) << "it is still there";
 }
 
 TEST(Recycle, quota_counts_a_recycled_file_once) {

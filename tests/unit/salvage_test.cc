@@ -99,6 +99,10 @@ void examine(const SimDisk& disk, const ReferenceLog& log, Salvaged& salvaged) {
   for (int i = 0; i < 12; ++i) {
     const Lsn lsn = opened->append(std::string(700, 'x')).value();
     EXPECT_GE(lsn, salvaged.report->end_lsn);
+    // Nor is a number given out again, unless nothing is left that tells of the end.
+    if (salvaged.report->end_lsn > log.records.back().lsn) {
+      EXPECT_GE(opened->read(lsn)->ordinal, log.records.size());
+    }
     while (opened->step_background()) {
     }
   }
