@@ -56,7 +56,7 @@ Result<void> AppendHistory::append_next(Log& log, size_t writer, std::mt19937_64
   uint64_t seen = newest.load();
   while (seen < last && !newest.compare_exchange_weak(seen, last)) {
   }
-  acknowledged.fetch_add(count);
+  life.answered.add(count);
   return {};
 }
 
