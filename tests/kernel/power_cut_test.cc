@@ -5,23 +5,19 @@
 // mounted from a loop device. FS_IOC_SHUTDOWN takes everything from the kernel that is not on the
 // device; then the child is killed, and the file system mounted again. Always the same log, so that
 // each recovery starts from what all earlier ones left.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
 #include <iostream>
-#include <memory>
 #include <optional>
 #include <random>
 #include <string>
-#include <system_error>
 
 #include "support/counts.h"
 #include "support/forked_process.h"
+#include "support/image_disk.h"
 #include "support/killed_writer.h"
 #include "support/life_signs.h"
 #include "support/log_history.h"
@@ -41,17 +37,6 @@ using testing::make_lying_env;
 
 constexpr LifeSpan kSpan{.longest = std::chrono::milliseconds(8), .most_answers = 200};
 
-/// Takes what the kernel has not written yet from all files of the file system at `path`.
-void shut_down(const std::string& path) {
-  constexpr unsigned long kShutDown = _IOR('X', 125, uint32_t);  // FS_IOC_SHUTDOWN
-  uint32_t without_flush = 2;
-  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const int answer = ::ioctl(directory, kShutDown, &without_flush);
-  const int reason = errno;
-  ::close(directory);
-  if (answer != 0) throw std::system_error(reason, std::generic_category(), "shutdown of " + path);
-}
-
 struct Course {
   FileSystem kind;
   std::string counted;
@@ -65,16 +50,7 @@ class PowerCutTest : public ::testing::TestWithParam<Course> {
       std::cout << "NOT TESTED, for want of file systems: " << *refusal << std::endl;
       GTEST_SKIP() << *refusal;
     }
-    ram_ = std::make_unique<Mount>("none", scratch_.path("ram"), "tmpfs");
-    make_image(ram_->path("image"), GetParam().kind);
-    mount();
-  }
-
-  /// The device goes with the mount: had it stayed open, so would what the kernel keeps of it in
-  /// memory, and a cut would not be one.
-  void mount() {
-    const LoopDevice device(ram_->path("image"));
-    disk_ = std::make_unique<Mount>(device.path(), scratch_.path("disk"), GetParam().kind.name);
+    disk_.emplace(scratch_.path("it"), GetParam().kind);
   }
 
   void cut_one(const Options& options) {
@@ -87,12 +63,11 @@ class PowerCutTest : public ::testing::TestWithParam<Course> {
     ASSERT_FALSE(child.ended()) << life.complaint.data();
     // From here on it may be told of errors; whatever it still acknowledges has to be there.
     life.may_fail = true;
-    shut_down(disk_->at());
+    disk_->cut_power();
     child.kill();
     ASSERT_FALSE(life.has_failed) << life.complaint.data();
     if (!moment.is_open()) ++cut_in_open_;
-    disk_->unmount();
-    mount();
+    disk_->mount_again();
   }
 
   /// Cuts until something is missing, with a promise that nobody keeps.
@@ -108,9 +83,8 @@ class PowerCutTest : public ::testing::TestWithParam<Course> {
   }
 
   const ScratchDirectory scratch_;
-  const std::string path_ = scratch_.path("disk/log");
-  std::unique_ptr<Mount> ram_;
-  std::unique_ptr<Mount> disk_;
+  const std::string path_ = scratch_.path("it/disk/log");
+  std::optional<ImageDisk> disk_;
   SharedMemory<LogHistory> history_;
   std::mt19937_64 random_{test_seed()};
   uint64_t cut_in_open_ = 0;

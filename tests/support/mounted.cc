@@ -51,7 +51,7 @@ bool can_mount(const std::string& type) {
 FileSystem ext4_file_system() {
   return {"ext4",
           64ULL << 20,
-          {"mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"}};
+          {"mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0"}};
 }
 
 FileSystem xfs_file_system() { return {"xfs", 320ULL << 20, {"mkfs.xfs", "-q", "-f"}}; }
