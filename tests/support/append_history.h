@@ -35,8 +35,10 @@ struct AppendHistory {
   std::atomic<uint64_t> newest;  ///< The highest address that was answered.
   LifeSigns life;
 
-  /// Appends what `writer` appends next, one record or a batch, and notes the answer.
-  Result<void> append_next(Log& log, size_t writer, std::mt19937_64& random);
+  /// Appends what `writer` appends next, one record or a batch, and notes the answer; one of a
+  /// lower level than durable is no promise, and is not noted.
+  Result<void> append_next(Log& log, size_t writer, std::mt19937_64& random,
+                           Durability level = Durability::durable);
 };
 
 /// Reads a log from the beginning on, in one or more passes, and keeps what it saw.

@@ -14,8 +14,7 @@
 namespace writeahead::test {
 
 Options random_writer_options(std::mt19937_64& random) {
-  // Where there are direct files, the automatic choice makes use of them.
-  constexpr std::array kMethods{SyncMethod::automatic, SyncMethod::automatic, SyncMethod::dsync,
+  constexpr std::array kMethods{SyncMethod::automatic, SyncMethod::direct_dsync, SyncMethod::dsync,
                                 SyncMethod::fdatasync};
   constexpr std::array kAlignments{0U, 0U, 512U, 4096U};
   return {.segment_bytes = uint64_t{4608} << (random() % 4),

@@ -1,6 +1,7 @@
 // ScratchDirectory: an empty directory, on the disk or in memory, removed with all that is in it.
 #pragma once
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -26,10 +27,14 @@ class ScratchDirectory {
     std::filesystem::remove_all(path_, ignored);
   }
 
-  /// Where a file system in memory is, for what need not outlive the machine; else on the disk.
+  /// For what need not outlive the machine: in memory, if there is a file system that takes direct
+  /// writes (since Linux 6.6); else on the disk.
   [[nodiscard]] static std::filesystem::path memory() {
     const std::filesystem::path memory = "/dev/shm";
-    return ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
+    const int file = ::open(memory.c_str(), O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+    if (file < 0) return std::filesystem::temp_directory_path();
+    ::close(file);
+    return memory;
   }
 
   /// A path below it.
