@@ -69,6 +69,9 @@ struct Target {
   std::string call;
   uint64_t most_calls;  // how many there are, roughly
   uint64_t runs;        // of each fault
+  friend std::ostream& operator<<(std::ostream& out, const Target& target) {
+    return out << to_string(target.method) << " " << target.call;
+  }
 };
 
 class InjectedFaultTest : public ::testing::Test {

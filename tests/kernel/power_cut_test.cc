@@ -41,6 +41,9 @@ struct Course {
   FileSystem kind;
   std::string counted;
   uint64_t cuts;
+  friend std::ostream& operator<<(std::ostream& out, const Course& course) {
+    return out << course.kind;
+  }
 };
 
 class PowerCutTest : public ::testing::TestWithParam<Course> {

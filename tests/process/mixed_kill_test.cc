@@ -36,6 +36,9 @@ struct Place {
   std::string name;
   std::filesystem::path path;
   uint64_t kills;
+  friend std::ostream& operator<<(std::ostream& out, const Place& place) {
+    return out << place.name;
+  }
 };
 
 class MixedKillTest : public ::testing::TestWithParam<Place> {

@@ -11,26 +11,22 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <system_error>
 #include <vector>
+
+#include "support/system_check.h"
 
 namespace writeahead::test {
 namespace {
 
 constexpr uint64_t kBlock = 4096;
 
-void require(bool is_done, const std::string& what) {
-  if (!is_done) throw std::system_error(errno, std::generic_category(), what);
-}
-
 class OpenFile {
  public:
   OpenFile(const std::string& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC)) {
-    require(number_ >= 0, "open " + path);
+    require_call(number_ >= 0, "open " + path);
   }
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
@@ -50,7 +46,7 @@ std::vector<fiemap_extent> extents_of(const std::string& path) {
   map->fm_flags = FIEMAP_FLAG_SYNC;
   map->fm_extent_count = kMost;
   const OpenFile file(path, O_RDONLY);
-  require(::ioctl(file.number(), FS_IOC_FIEMAP, map) == 0, "map " + path);
+  require_call(::ioctl(file.number(), FS_IOC_FIEMAP, map) == 0, "map " + path);
   return {map->fm_extents, map->fm_extents + map->fm_mapped_extents};
 }
 
@@ -80,7 +76,7 @@ void ImageDisk::limit_writes(const std::string& device) {
   std::ifstream(limit_file_) >> limit_;
   std::ofstream limit(limit_file_);
   limit << kBlock / 1024 << std::flush;
-  require(limit.good(), "limit of " + device);
+  require_call(limit.good(), "limit of " + device);
 }
 
 /// The next user of the device would have it, too.
@@ -101,7 +97,7 @@ void ImageDisk::cut_power() {
   constexpr unsigned long kShutDown = _IOR('X', 125, uint32_t);  // FS_IOC_SHUTDOWN
   uint32_t without_flush = 2;
   const OpenFile directory(at_, O_RDONLY | O_DIRECTORY);
-  require(::ioctl(directory.number(), kShutDown, &without_flush) == 0, "shutdown of " + at_);
+  require_call(::ioctl(directory.number(), kShutDown, &without_flush) == 0, "shutdown of " + at_);
 }
 
 void ImageDisk::run_out_of_room(const std::string& directory) {
@@ -116,11 +112,11 @@ void ImageDisk::run_out_of_room(const std::string& directory) {
   constexpr int kTries = 1000;
   for (int i = 1; i <= kTries; ++i) {
     struct statfs room{};
-    require(::statfs(ram_.at().c_str(), &room) == 0, "statfs");
+    require_call(::statfs(ram_.at().c_str(), &room) == 0, "statfs");
     const auto block = static_cast<uint64_t>(room.f_bsize);
     if (resize((static_cast<uint64_t>(room.f_blocks) - room.f_bfree) * block)) return;
   }
-  require(false, "no room for any more");
+  require_call(false, "no room for any more");
 }
 
 void ImageDisk::give_back_zeros(const std::string& file) {
@@ -130,11 +126,11 @@ void ImageDisk::give_back_zeros(const std::string& file) {
     for (uint64_t offset = 0; offset < extent.fe_length; offset += kBlock) {
       const auto place = static_cast<off_t>(extent.fe_physical + offset);
       const ssize_t got = ::pread(image.number(), content.data(), kBlock, place);
-      require(got == ssize_t{kBlock}, "read image");
+      require_call(got == ssize_t{kBlock}, "read image");
       if (std::ranges::any_of(content, [](std::byte b) { return b != std::byte{0}; })) continue;
       const int done =
           ::fallocate(image.number(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, place, kBlock);
-      require(done == 0, "give back a block");
+      require_call(done == 0, "give back a block");
     }
   }
 }
@@ -145,7 +141,7 @@ bool ImageDisk::resize(uint64_t bytes) {
 }
 
 void ImageDisk::mend() {
-  require(resize(1 << 30), "resize");
+  require_call(resize(1 << 30), "resize");
   mount_again();
 }
 

@@ -15,16 +15,12 @@
 #include <filesystem>
 #include <sstream>
 #include <stdexcept>
-#include <system_error>
 
 #include "support/child_process.h"
+#include "support/system_check.h"
 
 namespace writeahead::test {
 namespace {
-
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 /// In the namespace that it was started in, others could see this process's mounts, and keep them.
 std::optional<std::string> enter_namespace() {
@@ -47,6 +43,8 @@ bool can_mount(const std::string& type) {
 }
 
 }  // namespace
+
+std::ostream& operator<<(std::ostream& out, const FileSystem& kind) { return out << kind.name; }
 
 FileSystem ext4_file_system() {
   return {"ext4",
@@ -81,7 +79,8 @@ std::optional<std::string> mounting_refusal(const std::vector<FileSystem>& kinds
 
 void make_image(const std::string& path, const FileSystem& kind) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0 || ::ftruncate(file, static_cast<off_t>(kind.bytes)) != 0) fail("image " + path);
+  require_call(file >= 0 && ::ftruncate(file, static_cast<off_t>(kind.bytes)) == 0,
+               "image " + path);
   ::close(file);
   std::vector<std::string> command = kind.make;
   command.front() = find_program(command.front());
@@ -92,7 +91,7 @@ void make_image(const std::string& path, const FileSystem& kind) {
 
 LoopDevice::LoopDevice(const std::string& file) {
   const int backing = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
-  if (backing < 0) fail("open " + file);
+  require_call(backing >= 0, "open " + file);
   const int control = ::open("/dev/loop-control", O_RDWR | O_CLOEXEC);
   // Others may be quicker to take the one that is free.
   for (int tries = 0; tries < 1000 && descriptor_ < 0; ++tries) {
@@ -113,7 +112,7 @@ LoopDevice::LoopDevice(const std::string& file) {
   ::close(control);
   ::close(backing);
   errno = reason;
-  if (descriptor_ < 0) fail("loop device for " + file);
+  require_call(descriptor_ >= 0, "loop device for " + file);
 }
 
 LoopDevice::~LoopDevice() { ::close(descriptor_); }
@@ -122,9 +121,8 @@ Mount::Mount(const std::string& source, std::string at, const std::string& type,
              const std::string& options)
     : at_(std::move(at)) {
   std::filesystem::create_directories(at_);
-  if (::mount(source.c_str(), at_.c_str(), type.c_str(), 0, options.c_str()) != 0) {
-    fail(fmt::format("mount {} of {} at {}", type, source, at_));
-  }
+  const int done = ::mount(source.c_str(), at_.c_str(), type.c_str(), 0, options.c_str());
+  require_call(done == 0, fmt::format("mount {} of {} at {}", type, source, at_));
 }
 
 Mount::~Mount() {
@@ -132,7 +130,7 @@ Mount::~Mount() {
 }
 
 void Mount::unmount() {
-  if (::umount2(at_.c_str(), 0) != 0) fail("umount " + at_);
+  require_call(::umount2(at_.c_str(), 0) == 0, "umount " + at_);
   is_mounted_ = false;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct FileSystem {
   uint64_t bytes;                 ///< Of an image.
   std::vector<std::string> make;  ///< The command, without the image's path.
 };
+/// For the messages of a test that takes one as its parameter.
+std::ostream& operator<<(std::ostream& out, const FileSystem& kind);
 [[nodiscard]] FileSystem ext4_file_system();
 [[nodiscard]] FileSystem xfs_file_system();
 [[nodiscard]] FileSystem btrfs_file_system();
