@@ -84,9 +84,18 @@ SystemResult<void> BlockFile::write(uint64_t offset, std::span<const std::byte> 
 }
 
 SystemResult<void> BlockFile::write_blocks(uint64_t offset, std::span<const std::byte> blocks) {
-  const bool is_direct = direct_ != nullptr;
-  return write_all(is_direct ? *direct_ : *buffered_, offset, blocks, WriteBarrier::none,
-                   is_direct);
+  // Where the room ends inside a block, as a limit of the file's size may, a direct write falls
+  // short of it or is refused: only one through the page cache says that there is no room.
+  while (direct_ != nullptr && !blocks.empty()) {
+    auto written = direct_->write_at(offset, blocks, WriteBarrier::none);
+    if (!written && !is_refused(written.error())) return std::unexpected(written.error());
+    size_t count = written ? *written : 0;
+    if (count < blocks.size()) count -= count % kBlockBytes;
+    if (count == 0) break;
+    blocks = blocks.subspan(count);
+    offset += count;
+  }
+  return write_all(*buffered_, offset, blocks, WriteBarrier::none, false);
 }
 
 SystemResult<size_t> BlockFile::read_cached(uint64_t offset, std::span<std::byte> out) {

@@ -75,7 +75,7 @@ class Beside {
   }
   /// Waits until so many records are acknowledged; false if the writer ended before.
   bool await_records(ForkedProcess& writer, uint64_t count) {
-    while (history_->acknowledged.load() < count) {
+    while (history_->life.answered.load() < count) {
       if (writer.ended()) return false;
       std::this_thread::yield();
     }
@@ -90,7 +90,7 @@ class Beside {
     ASSERT_EQ(report->verdict, Verdict::ok);
   }
   void read_once() {
-    const uint64_t acknowledged = history_->acknowledged.load();
+    const uint64_t acknowledged = history_->life.answered.load();
     const auto log = ReadOnlyLog::open(path_);
     ASSERT_TRUE(log) << log.error().message();
     EXPECT_GE(log->records(), acknowledged);
@@ -101,7 +101,7 @@ class Beside {
   }
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] uint64_t acknowledged() const { return history_->acknowledged.load(); }
+  [[nodiscard]] uint64_t acknowledged() const { return history_->life.answered.load(); }
   [[nodiscard]] HistoryCheck& check() { return check_; }
 
  private:

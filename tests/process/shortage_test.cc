@@ -16,7 +16,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <future>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -54,11 +53,15 @@ int append_through(const std::string& path, const Shortage& shortage) {
   const std::string large(kLarge, 'x');
   uint64_t acknowledged = 0;
   {
-    auto log = Log::open(path, {.segment_bytes = kSegmentBytes, .standby_segments = 4});
+    auto log = Log::open(path, {.segment_bytes = kSegmentBytes,
+                                .standby_segments = 4,
+                                .background = BackgroundWork::stepped});
     if (!log) return complain("open", log.error());
     if (auto lsn = log->append(large); !lsn) return complain("first append", lsn.error());
     ++acknowledged;
-    while (log->stats().standbys < 4) ::usleep(100);
+    while (log->step_background()) {
+    }
+    if (log->stats().standbys < 4) return 7;
     if (!shortage.take()) return kNotAllowed;
     // Both ways; a segment that was sealed meanwhile gives descriptors back, which are taken, too.
     const auto append_until_refused = [&](const auto& append) -> std::optional<Error> {
@@ -71,9 +74,11 @@ int append_through(const std::string& path, const Shortage& shortage) {
       return std::nullopt;
     };
     const auto append_async = [&] {
-      std::promise<Result<Lsn>> told;
-      log->append_async(large, [&](Result<Lsn> lsn) { told.set_value(std::move(lsn)); });
-      return told.get_future().get();
+      std::optional<Result<Lsn>> told;
+      log->append_async(large, [&](Result<Lsn> lsn) { told = std::move(lsn); });
+      while (!told && log->step_background()) {
+      }
+      return told.value_or(std::unexpected(Error(ErrorCode::would_block, "never told")));
     };
     for (const auto& refused : {append_until_refused([&] { return log->append(large); }),
                                 append_until_refused(append_async)}) {

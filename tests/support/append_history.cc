@@ -19,7 +19,8 @@ uint64_t random_bytes(std::mt19937_64& random) {
 
 }  // namespace
 
-Result<void> AppendHistory::append_next(Log& log, size_t writer, std::mt19937_64& random) {
+Result<void> AppendHistory::append_next(Log& log, size_t writer, std::mt19937_64& random,
+                                        Durability level) {
   Writer& own = writers[writer];
   const uint64_t first = own.submitted.load();
   const uint64_t count = random() % 4 == 0 ? 1 + random() % 5 : 1;
@@ -40,13 +41,15 @@ Result<void> AppendHistory::append_next(Log& log, size_t writer, std::mt19937_64
   own.submitted.store(first + count);
   Appended range;
   if (count == 1) {
-    const auto lsn = log.append(payload);
+    const auto lsn = log.append(payload, {.durability = level});
     if (!lsn) return std::unexpected(lsn.error());
+    if (level != Durability::durable) return {};
     own.acknowledged[first].store(lsn->value());
     range.first_lsn = *lsn;
   } else {
-    const auto appended = log.append(batch);
+    const auto appended = log.append(batch, level);
     if (!appended) return std::unexpected(appended.error());
+    if (level != Durability::durable) return {};
     range = *appended;
     for (uint64_t i = 0; i < count; ++i) {
       own.acknowledged[first + i].store(batch.lsn(i, range).value());
@@ -56,7 +59,7 @@ Result<void> AppendHistory::append_next(Log& log, size_t writer, std::mt19937_64
   uint64_t seen = newest.load();
   while (seen < last && !newest.compare_exchange_weak(seen, last)) {
   }
-  acknowledged.fetch_add(count);
+  life.answered.add(count);
   return {};
 }
 

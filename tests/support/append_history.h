@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "support/life_signs.h"
 #include "writeahead/log.h"
 
 namespace writeahead::test {
@@ -31,11 +32,13 @@ struct AppendHistory {
     std::array<std::atomic<uint64_t>, kWriterRecords> floor;
   };
   std::array<Writer, kWriters> writers;
-  std::atomic<uint64_t> acknowledged;  ///< Records, of all writers.
-  std::atomic<uint64_t> newest;        ///< The highest address that was answered.
+  std::atomic<uint64_t> newest;  ///< The highest address that was answered.
+  LifeSigns life;
 
-  /// Appends what `writer` appends next, one record or a batch, and notes the answer.
-  Result<void> append_next(Log& log, size_t writer, std::mt19937_64& random);
+  /// Appends what `writer` appends next, one record or a batch, and notes the answer; one of a
+  /// lower level than durable is no promise, and is not noted.
+  Result<void> append_next(Log& log, size_t writer, std::mt19937_64& random,
+                           Durability level = Durability::durable);
 };
 
 /// Reads a log from the beginning on, in one or more passes, and keeps what it saw.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,6 +56,7 @@ void redirect(const std::string& path, int flags, int target) {
 }
 
 void apply(const ChildSettings& settings) {
+  if (settings.ends_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   redirect(settings.in_path, O_RDONLY, STDIN_FILENO);
   redirect(settings.out_path, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
   for (const int descriptor : settings.closed_descriptors) {

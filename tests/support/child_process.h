@@ -24,11 +24,12 @@ struct Finished {
 
 /// What is set in the child before the program starts.
 struct ChildSettings {
-  std::optional<uid_t> user;                ///< Run as this user; needs root.
-  std::optional<uint64_t> file_size_limit;  ///< RLIMIT_FSIZE.
-  std::string out_path;                     ///< Where standard output goes instead of the pipe.
-  std::string in_path;                      ///< Where standard input comes from instead.
-  std::vector<int> closed_descriptors;      ///< Of the standard ones.
+  std::optional<uid_t> user = {};                ///< Run as this user; needs root.
+  std::optional<uint64_t> file_size_limit = {};  ///< RLIMIT_FSIZE.
+  std::string out_path = {};                 ///< Where standard output goes instead of the pipe.
+  std::string in_path = {};                  ///< Where standard input comes from instead.
+  std::vector<int> closed_descriptors = {};  ///< Of the standard ones.
+  bool ends_with_parent = false;             ///< Is killed when the thread that started it ends.
 };
 
 /// One thread at a time. The destructor kills what still runs, and waits for it.

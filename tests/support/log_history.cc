@@ -21,10 +21,6 @@ void raise(std::atomic<uint64_t>& highest, uint64_t value) {
 
 }  // namespace
 
-void LogHistory::complain(const Error& error) {
-  if (!has_failed.exchange(true)) error.message().copy(complaint.data(), complaint.size() - 1);
-}
-
 void LogHistory::note_opening(const Log& log) {
   Cut& cut = cuts.at(cut_count.fetch_add(1));
   cut.lsn = log.end_lsn().value();
@@ -99,7 +95,7 @@ Result<void> HistoryWriter::append_one(uint64_t number, Durability level, std::s
 
 void HistoryWriter::note(uint64_t first, uint64_t count, const Batch* batch,
                          const Result<Appended>& answer) {
-  if (!answer) return history_.complain(answer.error());
+  if (!answer) return history_.life.complain(answer.error());
   const uint64_t moment = history_.now();
   for (uint64_t i = 0; i < count; ++i) {
     LogHistory::Record& record = history_.record(writer_, first + i);
@@ -107,7 +103,7 @@ void HistoryWriter::note(uint64_t first, uint64_t count, const Batch* batch,
     record.lsn = lsn.value();
     record.answered = moment;
   }
-  history_.answered.fetch_add(count);
+  history_.life.answered.add(count);
 }
 
 Result<void> HistoryWriter::sync() {

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/life_signs.h"
 #include "support/marked_payload.h"
 #include "writeahead/log.h"
 
@@ -58,11 +59,9 @@ struct LogHistory {
   std::atomic<uint64_t> synced;        // what was answered before this moment is durable
   std::atomic<uint64_t> trim_asked;    // the highest position that a trim asked for
   std::atomic<uint64_t> trim_reached;  // the highest beginning of the log after a trim
-  std::atomic<uint64_t> answered;      // records
   std::atomic<uint64_t> trims;
   std::atomic<uint64_t> truncations;
-  std::atomic<bool> has_failed;
-  std::array<char, 400> complaint;
+  LifeSigns life;
 
   uint64_t now() { return moments.fetch_add(1) + 1; }
   Record& record(size_t writer, uint64_t number) {
@@ -70,8 +69,6 @@ struct LogHistory {
   }
   /// To be called before anything is done to a log that was just opened.
   void note_opening(const Log& log);
-  /// Keeps the first error.
-  void complain(const Error& error);
 };
 
 /// One thread's part. The log must not outlive it.
@@ -103,7 +100,10 @@ class HistoryWriter {
 /// The parent's memory of what the log held.
 class LogHistoryCheck {
  public:
-  explicit LogHistoryCheck(LogHistory& history) : history_(history) {}
+  /// What was answered with the level `safe` or a higher one has to be there: `written` after the
+  /// end of a process, `durable` after a power cut.
+  explicit LogHistoryCheck(LogHistory& history, Durability safe = Durability::written)
+      : history_(history), safe_(safe) {}
 
   /// Reads the log whole, while nobody writes it. The first thing that is wrong in words; nothing
   /// if it may be what is left. Then what is there is certain from now on.
@@ -117,7 +117,7 @@ class LogHistoryCheck {
     return wrong;
   }
   [[nodiscard]] size_t records() const { return found_.size(); }
-  /// Answered records of level buffered that a kill took away.
+  /// Answered records of lower levels that went with their memory.
   [[nodiscard]] uint64_t lost_in_memory() const { return lost_in_memory_; }
 
  private:
@@ -145,6 +145,7 @@ class LogHistoryCheck {
   void accept();
 
   LogHistory& history_;
+  const Durability safe_;
   Lsn first_;
   Lsn end_;
   std::vector<Found> found_;

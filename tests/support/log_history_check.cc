@@ -36,7 +36,7 @@ std::optional<LogHistoryCheck::Claim> LogHistoryCheck::claim_of(const Key& key) 
   const LogHistory::Record& record = history_.record(writer, number);
   const uint64_t answered = record.answered;
   if (answered == 0) return std::nullopt;
-  const bool is_certain = record.level != Durability::buffered || was_synced(answered);
+  const bool is_certain = record.level <= safe_ || was_synced(answered);
   return Claim{record.lsn, record.begun, answered, is_certain};
 }
 

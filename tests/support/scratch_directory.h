@@ -1,7 +1,9 @@
-// ScratchDirectory: an empty directory on the disk, removed with all that is in it.
+// ScratchDirectory: an empty directory, on the disk or in memory, removed with all that is in it.
 #pragma once
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <stdexcept>
@@ -12,8 +14,9 @@ namespace writeahead::test {
 
 class ScratchDirectory {
  public:
-  ScratchDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "wal-test-XXXXXX").string();
+  ScratchDirectory() : ScratchDirectory(std::filesystem::temp_directory_path()) {}
+  explicit ScratchDirectory(const std::filesystem::path& parent) {
+    std::string name = (parent / "wal-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
     path_ = name;
   }
@@ -22,6 +25,16 @@ class ScratchDirectory {
   ~ScratchDirectory() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
+  }
+
+  /// For what need not outlive the machine: in memory, if there is a file system that takes direct
+  /// writes (since Linux 6.6); else on the disk.
+  [[nodiscard]] static std::filesystem::path memory() {
+    const std::filesystem::path memory = "/dev/shm";
+    const int file = ::open(memory.c_str(), O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+    if (file < 0) return std::filesystem::temp_directory_path();
+    ::close(file);
+    return memory;
   }
 
   /// A path below it.

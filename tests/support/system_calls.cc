@@ -89,7 +89,8 @@ std::vector<std::vector<SystemCall>> Trace::marked() const {
 }
 
 Trace trace_process(const std::string& list_path, const std::function<int()>& body,
-                    const std::function<void()>& meanwhile) {
+                    const std::function<void()>& meanwhile,
+                    const std::vector<std::string>& expressions) {
   const SharedMemory<std::atomic<bool>> may_begin;
   ForkedProcess child([&] {
     // By default some systems let parents trace their children alone, and strace is a sibling.
@@ -97,8 +98,11 @@ Trace trace_process(const std::string& list_path, const std::function<int()>& bo
     while (!may_begin->load()) std::this_thread::yield();
     return body();
   });
-  ChildProcess strace(
-      {find_strace(), "-f", "-qq", "-s", "0", "-o", list_path, "-p", std::to_string(child.id())});
+  std::vector<std::string> command{find_strace(), "-f", "-qq", "-s", "0", "-o", list_path};
+  for (const std::string& expression : expressions)
+    command.insert(command.end(), {"-e", expression});
+  command.insert(command.end(), {"-p", std::to_string(child.id())});
+  ChildProcess strace(command);
   while (!is_traced(child.id())) {
     if (child.ended()) throw std::runtime_error("the traced process ended early");
     std::this_thread::yield();

@@ -39,7 +39,9 @@ struct Trace {
 
 /// Runs `body` in a child to its end, traced from its first call on. To be called while this
 /// process has one thread only. `meanwhile` runs here once the child is about to begin.
+/// `expressions` are what strace is told with -e: which calls it lists, and which fail.
 [[nodiscard]] Trace trace_process(const std::string& list_path, const std::function<int()>& body,
-                                  const std::function<void()>& meanwhile = {});
+                                  const std::function<void()>& meanwhile = {},
+                                  const std::vector<std::string>& expressions = {});
 
 }  // namespace writeahead::test

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <random>
@@ -19,11 +20,11 @@ inline uint64_t test_seed() {
   return kSeed;
 }
 
-/// `WRITEAHEAD_SEED=7 process_tests --gtest_filter=Suite.name`, for SCOPED_TRACE or a print.
+/// `WRITEAHEAD_SEED=7 kernel_tests --gtest_filter=Suite.name`, for SCOPED_TRACE or a print.
 inline std::string replay_command() {
   const auto* const test = ::testing::UnitTest::GetInstance()->current_test_info();
-  return "WRITEAHEAD_SEED=" + std::to_string(test_seed()) +
-         " process_tests --gtest_filter=" + test->test_suite_name() + "." + test->name();
+  return "WRITEAHEAD_SEED=" + std::to_string(test_seed()) + " " + program_invocation_short_name +
+         " --gtest_filter=" + test->test_suite_name() + "." + test->name();
 }
 
 }  // namespace writeahead::test

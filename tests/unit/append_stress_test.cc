@@ -47,7 +47,7 @@ struct Stress {
   }
   void read_all(std::mt19937_64&) {
     HistoryCheck check(history);
-    const uint64_t acknowledged = history.acknowledged.load();
+    const uint64_t acknowledged = history.life.answered.load();
     const auto wrong = check.read_prefix(log);
     expect(!wrong, wrong.value_or(""));
     expect(check.records() >= acknowledged, "a reader misses what was acknowledged");
@@ -109,7 +109,7 @@ TEST(AppendStressTest, all_calls_beside_each_other) {
   HistoryCheck check(*history);
   auto wrong = check.read_on(log);
   EXPECT_FALSE(wrong) << *wrong;
-  EXPECT_EQ(check.records(), history->acknowledged.load());
+  EXPECT_EQ(check.records(), history->life.answered.load());
   EXPECT_EQ(log.stats().records, check.records());
   ASSERT_TRUE(log.close());
   const auto report = ReadOnlyLog::verify(path);
@@ -124,7 +124,7 @@ TEST(AppendStressTest, close_beside_appends_and_reads_lets_each_end_well) {
   const SharedMemory<AppendHistory> history;
   for (int round = 0; round < 10; ++round) {
     Log log = Log::open(path, {.segment_bytes = 16384}).value();
-    const uint64_t goal = history->acknowledged.load() + 20;
+    const uint64_t goal = history->life.answered.load() + 20;
     std::vector<std::thread> threads;
     for (size_t i = 0; i < kAppenders; ++i) {
       threads.emplace_back([&, i] {
@@ -141,7 +141,7 @@ TEST(AppendStressTest, close_beside_appends_and_reads_lets_each_end_well) {
     });
     for (int i = 0; i < 2; ++i) {
       threads.emplace_back([&] {
-        while (history->acknowledged.load() < goal) std::this_thread::yield();
+        while (history->life.answered.load() < goal) std::this_thread::yield();
         EXPECT_TRUE(log.close());
       });
     }

@@ -1,0 +1,207 @@
+// Goal: after the first write or sync that the kernel fails nothing is acknowledged any more, and a
+// later reopening finds all that was, and of the rest a prefix; although the file system goes on as
+// if nothing had happened: on ext4 and XFS the next sync succeeds, and on all three reads show the
+// bytes that never reached the device. Method: threads append to a log on a device in memory that
+// runs out of room for blocks which the file system takes for written. Then a fresh mount.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <iostream>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "support/append_history.h"
+#include "support/counts.h"
+#include "support/forked_process.h"
+#include "support/image_disk.h"
+#include "support/lying_env.h"
+#include "support/mounted.h"
+#include "support/scratch_directory.h"
+#include "support/test_scale.h"
+#include "support/test_seed.h"
+#include "writeahead/log.h"
+#include "writeahead/read_only_log.h"
+
+namespace writeahead::test {
+
+namespace {
+
+using testing::Lie;
+using testing::make_lying_env;
+
+constexpr size_t kThreads = 4;
+constexpr size_t kParent = 4;  // The writer number of this process.
+constexpr uint64_t kRounds = 6;
+// More than any device has room for.
+constexpr uint64_t kMostAppends = 2000;
+
+/// How the child ended.
+enum End : int {
+  stopped,
+  only_refused,  // no frame was written any more, for want of a segment
+  opening_failed,
+  acknowledged_after,
+  wrong_code,
+  not_sticky,
+};
+
+struct Counts {
+  AppendHistory history;
+  std::atomic<bool> has_failed;
+  std::atomic<uint64_t> acknowledged_after;  // by appends that began after another was told
+};
+
+class FailedSyncTest : public ::testing::TestWithParam<std::tuple<FileSystem, SyncMethod>> {
+ protected:
+  void SetUp() override {
+    if (const auto refusal = mounting_refusal({kind()})) {
+      std::cout << "NOT TESTED, for want of file systems: " << *refusal << std::endl;
+      GTEST_SKIP() << *refusal;
+    }
+  }
+  [[nodiscard]] static FileSystem kind() { return std::get<0>(GetParam()); }
+  [[nodiscard]] static SyncMethod method() { return std::get<1>(GetParam()); }
+
+  /// One thread of the child: appends until it has failed 20 times.
+  static End append_until_failed(Log& log, size_t writer, uint64_t seed, Counts& counts) {
+    std::mt19937_64 random(seed);
+    int failures = 0;
+    for (uint64_t i = 0; i < kMostAppends && failures < 20; ++i) {
+      const bool is_after = counts.has_failed;
+      const auto done = counts.history.append_next(log, writer, random);
+      if (done && is_after) counts.acknowledged_after.fetch_add(1);
+      // No room for a further segment is no failure.
+      if (done || done.error().code() == ErrorCode::no_space) continue;
+      if (done.error().code() != ErrorCode::failed) {
+        std::fprintf(stderr, "%s\n", std::string(done.error().message()).c_str());
+        return wrong_code;
+      }
+      counts.has_failed = true;
+      ++failures;
+    }
+    return failures != 0 ? stopped : only_refused;
+  }
+
+  /// The child.
+  static int run_into_failure(const std::string& path, const Options& options, uint64_t seed,
+                              ImageDisk& disk, Counts& counts) {
+    auto log = Log::open(path, options);
+    if (!log) {
+      std::fprintf(stderr, "%s\n", std::string(log.error().message()).c_str());
+      return opening_failed;
+    }
+    std::mt19937_64 random(seed);
+    for (uint64_t i = random() % 40; i > 0; --i) {
+      if (!counts.history.append_next(*log, kParent, random)) return opening_failed;
+    }
+    disk.run_out_of_room(path);
+    std::vector<End> ends(kThreads, stopped);
+    {
+      std::vector<std::jthread> threads;
+      for (size_t i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&, i] { ends[i] = append_until_failed(*log, i, seed + i, counts); });
+      }
+    }
+    for (const End end : ends) {
+      if (end == wrong_code) return end;
+    }
+    if (!counts.has_failed) return only_refused;
+    if (counts.acknowledged_after != 0) return acknowledged_after;
+    if (log->sync() || log->append("") || log->close()) return not_sticky;
+    return stopped;
+  }
+
+  /// One log from its beginning to a failure, and on from there. What is wrong, in words.
+  std::optional<std::string> fail_once(Options options) {
+    ImageDisk disk(scratch_.path("it"), kind(), true);
+    const std::string path = disk.path("log");
+    SharedMemory<Counts> counts;
+    const uint64_t seed = random_();
+    ForkedProcess child([&] { return run_into_failure(path, options, seed, disk, *counts); });
+    end_ = child.wait();
+    disk.mend();
+    const auto report = ReadOnlyLog::verify(path);
+    if (!report) return fmt::format("verify: {}", report.error().message());
+    if (report->verdict == VerifyReport::Verdict::corruption) {
+      return fmt::format("verify: {}", report->findings.front().what);
+    }
+    HistoryCheck check(counts->history);
+    options.env = nullptr;
+    // A second time to see that the first one did not make it worse.
+    for (int i = 0; i < 2; ++i) {
+      auto log = Log::open(path, options);
+      if (!log) return fmt::format("open: {}", log.error().message());
+      if (auto wrong = check.read_on(*log)) return wrong;
+      const auto done = counts->history.append_next(*log, kParent, random_);
+      if (!done) return fmt::format("append afterwards: {}", done.error().message());
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] Options random_options() {
+    return {.segment_bytes = uint64_t{64 << 10} << (random_() % 4),
+            .sync_method = method(),
+            .frame_alignment = random_() % 2 == 0 ? 0U : 4096U};
+  }
+
+  const ScratchDirectory scratch_;
+  std::mt19937_64 random_{test_seed()};
+  int end_ = 0;
+};
+
+TEST_P(FailedSyncTest, ends_all_acknowledgements_and_loses_none_of_them) {
+  SCOPED_TRACE(replay_command());
+  uint64_t violations = 0;
+  uint64_t failures = 0;
+  const uint64_t rounds = scaled(kRounds);
+  for (uint64_t i = 0; i < rounds && violations == 0; ++i) {
+    SCOPED_TRACE(fmt::format("round {}", i));
+    const auto wrong = fail_once(random_options());
+    const bool is_right = !wrong && (end_ == stopped || end_ == only_refused);
+    EXPECT_TRUE(is_right) << "the child ended with " << end_ << "; " << wrong.value_or("");
+    failures += end_ == stopped ? 1 : 0;
+    violations += is_right ? 0 : 1;
+  }
+  EXPECT_GE(failures, rounds / 2);
+  print_count(part::kKernel, "failed syncs", failures);
+  print_count(part::kKernel, "violations", violations);
+}
+
+TEST_P(FailedSyncTest, control_that_does_not_hear_of_it_loses_records) {
+  const bool syncs = method() == SyncMethod::fdatasync;
+  const auto liar =
+      make_lying_env(Env::posix(), syncs ? Lie::failed_sync_succeeds : Lie::failed_write_succeeds);
+  Options options = random_options();
+  options.env = liar.get();
+  std::optional<std::string> wrong;
+  for (int i = 0; i < 10 && !wrong; ++i) wrong = fail_once(options);
+  print_control(wrong.has_value());
+  EXPECT_TRUE(wrong);
+}
+
+FileSystem with_sparse_blocks(FileSystem kind, const std::vector<std::string>& further) {
+  kind.make.insert(kind.make.end(), further.begin(), further.end());
+  return kind;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, FailedSyncTest,
+    ::testing::Combine(
+        ::testing::Values(with_sparse_blocks(ext4_file_system(), {"-E", "nodiscard"}),
+                          with_sparse_blocks(xfs_file_system(), {"-K"}),
+                          with_sparse_blocks(btrfs_file_system(), {"-K"})),
+        ::testing::Values(SyncMethod::direct_dsync, SyncMethod::dsync, SyncMethod::fdatasync)),
+    [](const auto& both) {
+      return std::get<0>(both.param).name + "_" + std::string(to_string(std::get<1>(both.param)));
+    });
+
+}  // namespace
+
+}  // namespace writeahead::test
