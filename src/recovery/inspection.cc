@@ -10,6 +10,7 @@
 #include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "format/segment_name.h"
+#include "segment/segment_size.h"
 
 namespace writeahead::internal {
 namespace {
@@ -191,7 +192,9 @@ Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
                                 .epoch = found.root.epoch,
                                 .base_lsn = mark.base_lsn,
                                 .base_ordinal = mark.ordinal,
-                                .prepared_bytes = candidate.segment.file_bytes,
+                                // A file that is shorter was cut, and takes what it held with it.
+                                .prepared_bytes = std::max(candidate.segment.file_bytes,
+                                                           prepared_bytes_for(kMinSegmentBytes)),
                                 .created_ns = 0,
                                 // Maybe so: then nothing behind is taken for a part of it.
                                 .ignorable_features = kRecycledFeature,
