@@ -37,8 +37,9 @@ std::optional<FrameHeader> decode_frame_header(std::span<const std::byte> bytes,
   if (frame_field::magic.load(bytes) != kFrameMagic) return std::nullopt;
   if (frame_field::lsn.load(bytes) != lsn.value()) return std::nullopt;
   if (frame_field::segment_number.load(bytes) != binding.number) return std::nullopt;
-  if (frame_field::header_checksum.load(bytes) !=
-      checksum(bytes.first(frame_field::header_checksum.offset), binding.log_seed)) {
+  if (!is_right_checksum(
+          frame_field::header_checksum.load(bytes),
+          checksum(bytes.first(frame_field::header_checksum.offset), binding.log_seed))) {
     return std::nullopt;
   }
   const FrameHeader header{
@@ -78,7 +79,8 @@ bool FrameWalk::take() {
   position_ += record_.encoded_bytes;
   record_ = {};
   if (remaining_ != 0) return true;
-  is_whole_ = is_zero(frame_.subspan(position_)) && body_checksum_ == header_.body_checksum;
+  is_whole_ = is_zero(frame_.subspan(position_)) &&
+              is_right_checksum(header_.body_checksum, body_checksum_);
   return false;
 }
 

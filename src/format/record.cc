@@ -37,9 +37,8 @@ VerifiedRecord verify_record(std::span<const std::byte> bytes, Lsn lsn, uint64_t
   const auto padding = bytes.subspan(kRecordHeaderBytes + header.length,
                                      encoded - kRecordHeaderBytes - header.length);
   if (!is_zero(padding)) return {};
-  if (record_checksum(payload_hash(payload), lsn, header, segment_seed) != header.checksum) {
-    return {};
-  }
+  const uint64_t computed = record_checksum(payload_hash(payload), lsn, header, segment_seed);
+  if (!is_right_checksum(header.checksum, computed)) return {};
   return {.header = header, .payload = payload, .encoded_bytes = encoded};
 }
 

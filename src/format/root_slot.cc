@@ -73,7 +73,8 @@ DecodedRootSlot decode_root_slot(std::span<const std::byte> slot) {
   slot = slot.first(kRootSlotBytes);
   if (is_zero(slot)) return {.state = HeaderState::zero, .sequence = 0, .root = {}};
   if (root_field::magic.load(slot) != kRootMagic ||
-      root_field::checksum.load(slot) != checksum(slot.first(root_field::checksum.offset), 0)) {
+      !is_right_checksum(root_field::checksum.load(slot),
+                         checksum(slot.first(root_field::checksum.offset), 0))) {
     return {};
   }
   if (root_field::version.load(slot) != kFormatVersion ||

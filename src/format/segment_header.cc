@@ -35,8 +35,8 @@ DecodedSegmentHeader decode_segment_header(std::span<const std::byte> block) {
   block = block.first(kSegmentHeaderBytes);
   if (is_zero(block)) return {.state = HeaderState::zero, .header = {}};
   if (segment_field::magic.load(block) != kSegmentMagic ||
-      segment_field::checksum.load(block) !=
-          checksum(block.first(segment_field::checksum.offset), 0)) {
+      !is_right_checksum(segment_field::checksum.load(block),
+                         checksum(block.first(segment_field::checksum.offset), 0))) {
     return {};
   }
   if (segment_field::version.load(block) != kFormatVersion ||

@@ -10,6 +10,7 @@
 #include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "format/segment_name.h"
+#include "segment/segment_size.h"
 
 namespace writeahead::internal {
 namespace {
@@ -18,7 +19,7 @@ struct Inspector {
   SegmentStore& store;
   std::optional<Lsn> durable;
   Inspection found{};
-  Lsn successor_watermark{};  // stated by the first frame of a leftover right behind the last
+  Lsn successor_watermark{};  // the highest that first frames of leftovers behind the last state
 
   [[nodiscard]] Result<void> run();
 
@@ -191,7 +192,9 @@ Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
                                 .epoch = found.root.epoch,
                                 .base_lsn = mark.base_lsn,
                                 .base_ordinal = mark.ordinal,
-                                .prepared_bytes = candidate.segment.file_bytes,
+                                // A file that is shorter was cut, and takes what it held with it.
+                                .prepared_bytes = std::max(candidate.segment.file_bytes,
+                                                           prepared_bytes_for(kMinSegmentBytes)),
                                 .created_ns = 0,
                                 // Maybe so: then nothing behind is taken for a part of it.
                                 .ignorable_features = kRecycledFeature,
@@ -272,8 +275,8 @@ void Inspector::take_segments(std::vector<Candidate>& candidates) {
       damage(path, 0, Lsn{}, "a segment before the last one holds no data");
     } else {
       found.leftovers.push_back(candidate.number);
-      // A rotation that tore still proves that all of the segment before it was durable.
-      if (candidate.number == last_number + 1) successor_watermark = candidate.watermark;
+      // A rotation that tore still proves that all before it was durable, what is missing, too.
+      successor_watermark = std::max(successor_watermark, candidate.watermark);
     }
   }
 }
@@ -331,9 +334,10 @@ void Inspector::check_chain() {
     damage(join_path(store.path(), kRootName), 0, proven.lsn,
            fmt::format("segment {}, which the root proves, is missing", proven.number));
   }
-  if (durable && found.data.empty() && *durable > found.root.first.lsn) {
-    damage(join_path(store.path(), kRootName), 0, *durable,
-           "its segments, which the writer says are durable, are missing");
+  const Lsn stated = durable.value_or(successor_watermark);
+  if (found.data.empty() && stated > found.root.first.lsn) {
+    damage(join_path(store.path(), kRootName), 0, stated,
+           "its segments, which were stated to be durable, are missing");
   }
 }
 

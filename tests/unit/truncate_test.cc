@@ -293,6 +293,29 @@ TEST(Truncate, of_a_damaged_segment_is_corruption_and_changes_nothing) {
   EXPECT_TRUE(log.append("goes on"));
 }
 
+/// No header says how long the file was: it is shorter than any that was ever prepared.
+TEST(Truncate, into_a_file_that_was_cut_short_before_it_had_a_header_is_corruption) {
+  const Reference reference = make_reference(false);
+  SimEnv env(reference.disk);
+  {
+    auto log = Log::open(kLogPath, truncate_options(env)).value();
+    ASSERT_TRUE(log.truncate_from(reference.records[4].lsn));
+    env.crash_now();
+  }
+  const SimDisk left = env.crashed_disk().crash({});
+  std::string path;
+  for (const std::string& file : left.files()) {
+    if (file.ends_with(".wal")) path = file;
+  }
+  for (const size_t bytes : {0, 1, 4095, 4096, 8191}) {
+    SimDisk damaged = left;
+    damaged.put(path, std::vector<std::byte>(bytes));
+    SimEnv next(damaged);
+    EXPECT_EQ(code_of(Log::open(kLogPath, truncate_options(next))), ErrorCode::corruption) << bytes;
+    EXPECT_TRUE(next.disk().shows_same_as(damaged)) << bytes;
+  }
+}
+
 TEST(Truncate, beside_appends_gives_each_of_them_an_address_that_was_true) {
   SimEnv env{SimDisk{}};
   auto log = Log::open(kLogPath, truncate_options(env)).value();

@@ -279,6 +279,26 @@ TEST(VerdictFiles, newer_version_of_a_root_slot_or_a_header_is_unsupported_and_u
   }
 }
 
+/// All that is left of the last segment's header block is zeros, as if its first write had torn;
+/// but its first frame was only issued when all segments before it were durable.
+TEST(VerdictFiles, missing_segments_before_a_first_write_that_tore_are_damage) {
+  const ReferenceLog log =
+      make_reference_log({.frames_in_last = 1, .closes = false, .seals = false});
+  for (uint32_t missing = 0; missing < 8; ++missing) {
+    SimDisk damaged = log.disk;
+    for (size_t i = 0; i < 3; ++i) {
+      if ((missing >> i & 1U) != 0) damaged.erase(log.segments[i].path);
+    }
+    edit(damaged, log.last().path, 0, Bytes(kBlockBytes));
+    const std::string what = "missing " + std::to_string(missing);
+    if (missing != 0) {
+      expect_refused(damaged, what);
+    } else {
+      EXPECT_EQ(open_and_read(damaged).records.size(), log.records.size() - 1);
+    }
+  }
+}
+
 TEST(VerdictFiles, files_with_other_names_are_not_touched_and_standbys_are_no_data) {
   const ReferenceLog log = make_reference_log();
   SimDisk disk = log.disk;
