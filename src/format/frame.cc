@@ -3,6 +3,7 @@
 #include "format/frame.h"
 
 #include "format/checksum.h"
+#include "format/segment_header.h"
 
 namespace writeahead::internal {
 
@@ -57,7 +58,8 @@ std::optional<FrameHeader> decode_frame_header(std::span<const std::byte> bytes,
   const bool is_known = header.kind == FrameKind::data || header.kind == FrameKind::seal;
   if (!is_known || frame_field::flags.load(bytes) != 0 || frame_field::reserved.load(bytes) != 0 ||
       header.length < kFrameHeaderBytes || header.length % kFrameAlignment != 0 ||
-      header.watermark > lsn) {
+      header.watermark > lsn || lsn.value() > kMaxCounter || header.epoch > kMaxCounter ||
+      header.first_ordinal > kMaxCounter) {
     return std::nullopt;
   }
   return header;

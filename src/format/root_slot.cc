@@ -101,8 +101,12 @@ DecodedRootSlot decode_root_slot(std::span<const std::byte> slot) {
                               .end_lsn = Lsn(root_field::truncation_link_end_lsn.load(slot)),
                               .digest = root_field::truncation_link_digest.load(slot)}};
   root.ignorable_features = root_field::ignorable_features.load(slot);
-  if (root.first.number == 0 || root.first.number > kMaxCounter || !decode_holds(slot, root.holds))
+  const auto is_possible = [](uint64_t counter) { return counter <= kMaxCounter; };
+  if (root.first.number == 0 || !is_possible(root.first.number) || !is_possible(root.epoch) ||
+      !is_possible(root.first.lsn.value()) || !is_possible(root.first.ordinal) ||
+      !is_possible(root.proven.lsn.value()) || !decode_holds(slot, root.holds)) {
     return {};
+  }
   return decoded;
 }
 

@@ -70,7 +70,7 @@ Result<RootState> next_root(const Inspection& found, Env& env) {
   // it: it is not used again.
   const uint64_t step = found.root_verdict == RootVerdict::use_and_skip ? 2 : 1;
   root.epoch = std::max(root.epoch, found.highest_epoch);
-  if (root.epoch > kMaxCounter) {
+  if (root.epoch > kMaxCounter - step) {
     return std::unexpected(make_error(ErrorCode::corruption, "open log",
                                       "its epoch is beyond what openings can reach"));
   }

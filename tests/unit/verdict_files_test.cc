@@ -224,7 +224,7 @@ TEST(VerdictFiles, epoch_that_leaves_no_room_for_openings_is_damage_and_nothing_
       disk.put(kRootPath, root);
       return disk;
     };
-    for (const uint64_t epoch : {format::kMaxCounter + 1, ~uint64_t{0}}) {
+    for (const uint64_t epoch : {format::kMaxCounter, format::kMaxCounter + 1, ~uint64_t{0}}) {
       const OpenResult opened = open_and_read(with_epoch(epoch));
       EXPECT_FALSE(opened.opened) << epoch;
       EXPECT_EQ(opened.code, ErrorCode::corruption) << opened.message;
