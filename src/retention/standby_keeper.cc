@@ -142,11 +142,14 @@ Result<bool> StandbyKeeper::lengthen(const Standby& standby, uint64_t bytes) {
 /// All of them: numbers have to go on without a gap.
 void StandbyKeeper::drop_ready() {
   drop_unfinished();
-  MutexLock lock(mutex_);
-  while (!ready_.empty()) {
-    next_number_ = ready_.back().number;
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      if (ready_.empty()) return;
+      next_number_ = ready_.back().number;
+      ready_.pop_back();
+    }
     give_up_file(next_number_);
-    ready_.pop_back();
   }
 }
 

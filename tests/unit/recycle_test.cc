@@ -154,9 +154,10 @@ std::string trim_first_and_go_on(SimEnv& env, const std::function<void(const std
 
 TEST(Recycle, file_that_another_process_reads_is_removed_instead) {
   SimEnv env{SimDisk{}};
+  const std::unique_ptr<SimEnv> other = env.another_process(2000);
   std::unique_ptr<File> held;
   trim_first_and_go_on(env, [&](const std::string& path) {
-    auto directory = env.open_directory(kLogPath, false, 0).value();
+    auto directory = other->open_directory(kLogPath, false, 0).value();
     held = directory->open(path.substr(path.rfind('/') + 1), {}).value();
     ASSERT_TRUE(held->lock(LockKind::shared));
   });
