@@ -32,7 +32,9 @@ class SimImage {
   struct Block {
     Block() = default;
     Block(const Block& other) : bytes(other.bytes) {}
+    Block(Block&& other) noexcept : bytes(other.bytes) {}
     Block& operator=(const Block&) = delete;
+    Block& operator=(Block&&) = delete;
     ~Block() = default;
 
     std::array<std::byte, kBlockBytes> bytes{};

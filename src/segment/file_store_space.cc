@@ -35,7 +35,8 @@ void FileStore::discard(uint64_t number) {
   // Best effort: a file that stays behind, or whose name comes back, is a standby, and goes at the
   // next opening. So nothing is synced: the system may report an error of this directory once, and
   // here it would be lost to those whose names are not durable yet.
-  static_cast<void>(directory_->remove(segment_name(number)));
+  const auto removed = directory_->remove(segment_name(number));
+  static_cast<void>(removed);
 }
 
 /// Makes sure that a segment holds no data even if its name comes back: a first write that failed
