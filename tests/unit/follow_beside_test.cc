@@ -63,6 +63,25 @@ TEST_F(FollowBesideTest, follower_is_woken_and_gets_each_record_once_across_rota
   EXPECT_EQ(follower.got(), numbers(kRecords, "stopped"));
 }
 
+TEST_F(FollowBesideTest, follower_is_woken_and_need_not_poll) {
+  constexpr int kRecords = 20;
+  Log log = open(env_);
+  ReadOnlyLog read = open_reading();
+  Follower follower(read.reader(read.first_lsn()));
+  int woken = 0;
+  for (int i = 0; i < kRecords; ++i) {
+    ASSERT_TRUE(env_.wait_for_waiters(1));
+    const uint64_t before = env_.timed_out_waits();
+    append(log, i, i + 1);
+    follower.await(i + 1);
+    woken += env_.timed_out_waits() == before ? 1 : 0;
+  }
+  // On a busy machine a time-out may come first.
+  EXPECT_GT(woken, kRecords / 4);
+  follower.stop();
+  EXPECT_EQ(follower.got(), numbers(kRecords, "stopped"));
+}
+
 TEST_F(FollowBesideTest, log_shows_what_it_knew_until_it_is_asked) {
   Log log = open(env_);
   append(log, 0, 3);
