@@ -207,6 +207,11 @@ TEST(VerdictFiles, newest_frame_with_a_wrong_ordinal_is_damage_and_of_an_old_epo
   EXPECT_EQ(opened.report.outcome, Outcome::torn_tail) << opened.message;
   EXPECT_EQ(opened.report.cut_offset, offset);
   EXPECT_EQ(opened.records.size() + 1, log.records.size());
+  // Nor does it testify for the frame before it.
+  const uint64_t before = last.frames[last.frames.size() - 2];
+  SimDisk broken = stale;
+  flip_bit(broken, last.path, 8 * (before + format::kFrameHeaderBytes));
+  EXPECT_EQ(open_and_read(broken).report.cut_offset, before);
 }
 
 TEST(VerdictFiles, epoch_that_leaves_no_room_for_openings_is_damage_and_nothing_wraps) {
