@@ -340,6 +340,7 @@ TEST_F(AsyncAppendTest, large_frames_are_in_flight_together_and_answered_in_orde
   ASSERT_TRUE(env_.wait_for_held_writes(2));
   env_.release_write(1);
   // The later one is on the device, and is not answered before the earlier one is.
+  std::this_thread::sleep_for(50ms);
   EXPECT_FALSE(is_second_done);
   EXPECT_EQ(log.stats().records, 1U);
   env_.hold_writes(false);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/follower.h"
@@ -59,6 +60,25 @@ TEST_F(FollowBesideTest, follower_is_woken_and_gets_each_record_once_across_rota
   }
   follower.await(kRecords);
   EXPECT_EQ(read.durable_lsn(), log.durable_lsn());
+  follower.stop();
+  EXPECT_EQ(follower.got(), numbers(kRecords, "stopped"));
+}
+
+TEST_F(FollowBesideTest, follower_is_woken_and_need_not_poll) {
+  constexpr int kRecords = 20;
+  Log log = open(env_);
+  ReadOnlyLog read = open_reading();
+  Follower follower(read.reader(read.first_lsn()));
+  int woken = 0;
+  for (int i = 0; i < kRecords; ++i) {
+    ASSERT_TRUE(env_.wait_for_waiters(1));
+    const uint64_t before = env_.timed_out_waits();
+    append(log, i, i + 1);
+    follower.await(i + 1);
+    woken += env_.timed_out_waits() == before ? 1 : 0;
+  }
+  // On a busy machine a time-out may come first.
+  EXPECT_GT(woken, kRecords / 4);
   follower.stop();
   EXPECT_EQ(follower.got(), numbers(kRecords, "stopped"));
 }
@@ -221,6 +241,28 @@ TEST_F(FollowBesideTest, reader_that_does_not_wait_hears_of_a_truncation_too) {
   ASSERT_TRUE(record);
   ASSERT_FALSE(*record);
   EXPECT_EQ(record->error().code(), ErrorCode::truncated);
+}
+
+// Its first write of the root commits it; by then the follower has to ask.
+TEST_F(FollowBesideTest, reader_hears_of_a_truncation_that_is_not_done) {
+  Log log = open(env_);
+  append(log, 0, 10);
+  while (log.step_background()) {
+  }
+  ReadOnlyLog read = open_reading();
+  Reader reader = read.reader(read.first_lsn());
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(reader.next().value());
+  const Lsn third = read.find_ordinal(3).value();
+  env_.hold_writes(true);
+  std::thread truncating([&] { EXPECT_TRUE(log.truncate_from(third)); });
+  EXPECT_TRUE(env_.wait_for_held_writes(1));
+  env_.release_write(0);
+  EXPECT_TRUE(env_.wait_for_held_writes(1));
+  const auto record = reader.next();
+  EXPECT_TRUE(record && !*record && record->error().code() == ErrorCode::truncated);
+  env_.hold_writes(false);
+  env_.release_write(0);
+  truncating.join();
 }
 
 }  // namespace

@@ -225,6 +225,17 @@ TEST(FrameFormat, record_count_above_what_is_there_ends_the_walk) {
   }
 }
 
+TEST(FrameFormat, record_that_is_skipped_never_leads_outside) {
+  for (const uint32_t length : {9U, 100U, ~0U}) {
+    Bytes frame = frame_of({"only one"});
+    record_field::length.store(std::span(frame).subspan(kFrameHeaderBytes), length);
+    const auto header = decode_frame_header(frame, kLsn, kBinding).value();
+    FrameWalk walk(header, frame, kBinding, 0);
+    EXPECT_FALSE(walk.skip()) << length;
+    EXPECT_FALSE(walk.is_whole()) << length;
+  }
+}
+
 TEST(RecordFormat, lengths_at_the_borders_never_lead_outside) {
   constexpr uint32_t kMax = ~uint32_t{0};
   for (const size_t room : {0, 1, 7, 8, 15, 16, 17, 24, 32, 100}) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@ namespace writeahead::internal {
 
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using writeahead::testing::CallKind;
 using writeahead::testing::FaultSpan;
@@ -71,7 +73,7 @@ class GroupCommitTest : public ::testing::Test {
   void start_waiter(std::string payload) {
     const uint64_t queued = state_->committer().queued();
     start(std::move(payload));
-    while (state_->committer().queued() <= queued) std::this_thread::yield();
+    while (state_->committer().queued() <= queued) std::this_thread::sleep_for(50us);
   }
   void start_waiters(int count) {
     for (int i = 0; i < count; ++i) start_waiter(fmt::format("waiter {}", i));

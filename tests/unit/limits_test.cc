@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -203,7 +204,7 @@ TEST(Quota, waiting_appends_go_on_when_a_limit_gives_space_back) {
     if (!log.is_empty()) {
       ASSERT_TRUE(log.trim_before(log.last()->lsn));
     }
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(log.last()->ordinal, 39U);

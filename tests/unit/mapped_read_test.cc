@@ -6,12 +6,15 @@
 #include <cerrno>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/segment_header.h"
 #include "format/segment_name.h"
+#include "segment/file_store.h"
 #include "segment/segment_table.h"
 #include "support/damaged_log.h"
+#include "support/hooked_env.h"
 
 namespace writeahead::testing {
 namespace {
@@ -158,6 +161,20 @@ TEST(MappedRead, file_that_another_segment_took_over_is_not_mapped) {
   EXPECT_EQ(env.calls(CallKind::map), mapped);
 }
 
+TEST(MappedRead, file_that_was_recycled_before_it_was_locked_is_not_opened) {
+  const ReferenceLog made = make_reference_log();
+  SimEnv env(made.disk, {.trace_calls = 0});
+  auto directory = env.open_directory(std::string(kLogPath), false, 0).value();
+  const std::string name = format::segment_name(1);
+  const auto hooked = make_hooked_env(env, [&](CallKind kind, std::string_view file) {
+    if (kind != CallKind::lock || file != name) return;
+    ASSERT_TRUE(directory->rename_no_replace(name, format::segment_name(9)));
+  });
+  const auto store = format::FileStore::open_read_only(*hooked, std::string(kLogPath)).value();
+  EXPECT_FALSE(store->open(1));
+  EXPECT_TRUE(store->open(2));
+}
+
 /// Batches of several sizes over several segments, all sealed but the last.
 struct BatchLog {
   BatchLog() : env(SimDisk{}, {.trace_calls = 0}) {
@@ -194,6 +211,7 @@ TEST(MappedRead, map_of_records_answers_every_address_as_a_search_does) {
       EXPECT_EQ(read->ordinal, i);
       EXPECT_EQ(read->time_ns, expected[i].time_ns) << i;
       EXPECT_TRUE(std::ranges::equal(read->payload, expected[i].payload)) << i;
+      EXPECT_TRUE(read->pin) << i;
     }
   }
   const Lsn end = made.log->segments()[1].end_lsn;

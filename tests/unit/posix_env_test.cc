@@ -100,6 +100,19 @@ TEST_F(PosixEnvTest, emulated_dsync_write_reports_its_error) {
   ::close(ends[0]);
 }
 
+TEST_F(PosixEnvTest, emulated_dsync_write_stays_failed_once_its_sync_failed) {
+  // A device that takes writes and knows no sync; then a file that does both, under its number.
+  const int number = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  internal::PosixFile file(internal::Descriptor(number), {.write = true});
+  file.refuse_dsync_for_test();
+  EXPECT_EQ(error_of(file.write_at(0, as_bytes("x"), WriteBarrier::dsync)), EINVAL);
+  const int other = ::open((path_ + "/f").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_EQ(::dup2(other, number), number);
+  ::close(other);
+  ASSERT_TRUE(file.sync_data());
+  EXPECT_EQ(error_of(file.write_at(0, as_bytes("x"), WriteBarrier::dsync)), EINVAL);
+}
+
 TEST_F(PosixEnvTest, read_at_the_end_of_the_file_returns_zero) {
   auto file = create("f");
   std::byte one{};

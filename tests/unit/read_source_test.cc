@@ -3,9 +3,11 @@
 // cache.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "support/forwarding_env.h"
 #include "support/log_path.h"
@@ -97,6 +99,22 @@ TEST(ReadSource, records_that_are_not_durable_are_read_past_it) {
     Reader reader = counted.log->reader(counted.log->first_lsn(), {.include_unsynced = true});
     ASSERT_TRUE(reader.next());
     EXPECT_GT(counted.env.direct_reads(), before) << "level " << static_cast<int>(level);
+  }
+}
+
+TEST(ReadSource, views_keep_their_bytes_while_their_reader_goes_on) {
+  CountedLog counted;
+  ASSERT_TRUE(counted.log);
+  Reader reader = counted.log->reader(counted.log->first_lsn());
+  std::vector<RecordView> views;
+  // Each is read when it is the newest, so that no read brings two.
+  for (const char fill : {'a', 'b', 'c', 'd'}) {
+    ASSERT_TRUE(counted.log->append(std::string(5000, fill)));
+    views.push_back(reader.next().value().value());
+  }
+  for (const RecordView& view : views) {
+    const auto fill = static_cast<std::byte>('a' + view.ordinal);
+    EXPECT_TRUE(std::ranges::all_of(view.payload, [&](std::byte b) { return b == fill; }));
   }
 }
 

@@ -5,10 +5,15 @@
 // again for each question, so that nothing of it is known; the bytes of its reads are counted.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "format/seal.h"
+#include "format/segment_header.h"
+#include "support/damaged_log.h"
 #include "writeahead/log.h"
 #include "writeahead/testing/sim_env.h"
 
@@ -119,6 +124,23 @@ TEST_F(SealLookupTest, does_without_a_seal_that_is_damaged) {
   SimEnv env(disk_);
   Log log = open(env);
   EXPECT_EQ(log.find_ordinal(100).value(), lsns_[100]);
+  EXPECT_EQ(log.find_time(times_[101]).value(), lsns_[100]);
+}
+
+TEST_F(SealLookupTest, does_without_a_seal_that_speaks_of_other_records) {
+  const SegmentInfo& segment = segments_[0];
+  auto bytes = disk_.contents(path_of(segment.number)).value();
+  const auto header = format::decode_segment_header(bytes).header;
+  const auto binding = format::SegmentBinding::of(header.log_id, header.number);
+  const auto place = std::span(bytes).subspan(4096 + (segment.end_lsn - segment.base_lsn));
+  const auto frame = format::decode_frame_header(place, segment.end_lsn, binding).value();
+  auto seal = format::decode_seal(frame, place.first(frame.length)).value();
+  ++seal.digest;
+  seal.last_time_ns = 0;
+  std::ranges::copy(format::encode_seal(seal, frame, binding), place.begin());
+  disk_.put(path_of(segment.number), bytes);
+  SimEnv env(disk_);
+  Log log = open(env);
   EXPECT_EQ(log.find_time(times_[101]).value(), lsns_[100]);
 }
 

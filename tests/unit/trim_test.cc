@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/damaged_log.h"
 #include "support/error_of.h"
 #include "support/script.h"
 #include "writeahead/log.h"
@@ -186,6 +187,22 @@ TEST(Trim, whose_root_cannot_be_written_fails_the_log_and_removes_nothing) {
     EXPECT_EQ(victim.read(lsns[0])->lsn, lsns[0]);
     EXPECT_EQ(code_of(victim.append("x")), ErrorCode::failed);
     EXPECT_EQ(code_of(victim.trim_before(lsns[2])), ErrorCode::failed);
+  }
+}
+
+TEST(Trim, is_known_to_each_slot_of_the_root_before_a_file_goes) {
+  SimEnv env{SimDisk{}};
+  auto log = Log::open(kLogPath, trim_options(env)).value();
+  const auto lsns = append_segments(log, 3);
+  ASSERT_TRUE(log.trim_before(lsns[2]));
+  ASSERT_EQ(segment_files(env), 1U);
+  for (const uint64_t slot : {0, 1}) {
+    SimDisk damaged = env.disk();
+    edit(damaged, kRootPath, slot * kBlockBytes, std::vector<std::byte>(kBlockBytes));
+    const OpenResult opened = open_and_read(damaged);
+    EXPECT_FALSE(opened.code) << opened.message;
+    ASSERT_EQ(opened.records.size(), 1U);
+    EXPECT_EQ(opened.records[0].lsn, lsns[2]);
   }
 }
 

@@ -181,24 +181,42 @@ TEST(VerdictFiles, header_that_verifies_and_lies_is_damage) {
   }
 }
 
+/// The log with another header of its newest frame, whose checksum is right.
+template <class Alter>
+SimDisk with_newest_frame(const ReferenceLog& log, Alter alter) {
+  const SegmentLayout& last = log.last();
+  Bytes bytes = bytes_of(log.disk, last.path);
+  const auto header = format::decode_segment_header(bytes).header;
+  const auto binding = format::SegmentBinding::of(header.log_id, last.number);
+  const uint64_t offset = last.frames.back();
+  const auto frame = std::span(bytes).subspan(offset);
+  const Lsn lsn = header.base_lsn + (offset - format::kSegmentHeaderBytes);
+  auto changed = format::decode_frame_header(frame, lsn, binding).value();
+  alter(changed);
+  format::encode_frame_header(changed, binding, frame);
+  SimDisk damaged = log.disk;
+  damaged.put(last.path, bytes);
+  return damaged;
+}
+
+TEST(VerdictFiles, newest_frame_that_claims_to_go_beyond_its_segment_is_torn) {
+  const ReferenceLog log = make_reference_log({.closes = false});
+  const SegmentLayout& last = log.last();
+  const uint64_t room = last.bytes - last.frames.back();
+  for (const uint64_t length : {room + 8, uint64_t{1} << 40, ~uint64_t{7}}) {
+    const OpenResult opened =
+        open_and_read(with_newest_frame(log, [&](auto& frame) { frame.length = length; }));
+    EXPECT_EQ(opened.report.outcome, Outcome::torn_tail) << length << opened.message;
+    EXPECT_EQ(opened.report.cut_offset, last.frames.back()) << length;
+    EXPECT_EQ(opened.report.cause, "no frame header verifies here") << length;
+  }
+}
+
 TEST(VerdictFiles, newest_frame_with_a_wrong_ordinal_is_damage_and_of_an_old_epoch_is_torn) {
   const ReferenceLog log = make_reference_log({.closes = false});
   const SegmentLayout& last = log.last();
-  const Bytes file = bytes_of(log.disk, last.path);
-  const auto header = format::decode_segment_header(file).header;
-  const auto binding = format::SegmentBinding::of(header.log_id, last.number);
   const uint64_t offset = last.frames.back();
-  const Lsn lsn = header.base_lsn + (offset - format::kSegmentHeaderBytes);
-  const auto change = [&](auto alter) {
-    Bytes bytes = file;
-    const auto frame = std::span(bytes).subspan(offset);
-    auto changed = format::decode_frame_header(frame, lsn, binding).value();
-    alter(changed);
-    format::encode_frame_header(changed, binding, frame);
-    SimDisk damaged = log.disk;
-    damaged.put(last.path, bytes);
-    return damaged;
-  };
+  const auto change = [&](auto alter) { return with_newest_frame(log, alter); };
   for (const uint64_t step : {uint64_t{1}, ~uint64_t{0}}) {
     expect_refused(change([&](auto& frame) { frame.first_ordinal += step; }), "ordinal");
   }
@@ -207,6 +225,11 @@ TEST(VerdictFiles, newest_frame_with_a_wrong_ordinal_is_damage_and_of_an_old_epo
   EXPECT_EQ(opened.report.outcome, Outcome::torn_tail) << opened.message;
   EXPECT_EQ(opened.report.cut_offset, offset);
   EXPECT_EQ(opened.records.size() + 1, log.records.size());
+  // Nor does it testify for the frame before it.
+  const uint64_t before = last.frames[last.frames.size() - 2];
+  SimDisk broken = stale;
+  flip_bit(broken, last.path, 8 * (before + format::kFrameHeaderBytes));
+  EXPECT_EQ(open_and_read(broken).report.cut_offset, before);
 }
 
 TEST(VerdictFiles, epoch_that_leaves_no_room_for_openings_is_damage_and_nothing_wraps) {

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Plants bugs in the library, one at a time, and demands that a named test finds each.
+
+  run_mutants.py BUILD_DIR [NAME...]      only the mutants with these names
+
+An entry of the .toml files beside this one is
+
+  [[mutant]]
+  name = "what_the_bug_does"
+  file = "commit/committer.cc"            below src/
+  old = '''lines that occur once in it'''
+  new = '''what stands there instead'''
+  killed_by = "unit_tests GroupCommitTest.name_of_one_test"
+
+The test has to pass with the library as it is built in BUILD_DIR, and to fail, to abort or to hang
+with the changed file linked in place of the one in the library. Nothing of BUILD_DIR is changed.
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCES = HERE.parents[1] / "src"
+LIBRARY = "src/libwriteahead.a"
+CORES = 2
+HANGS_S = 20  # longer than any of the tests takes on a busy machine
+BUSY_S = 3  # who is not done by then most likely waits, and leaves its core to the next one
+
+# Most of a compilation is reading these.
+HEADERS = """algorithm array atomic charconv chrono condition_variable deque expected fmt/format.h functional
+             map memory mutex optional span stop_token string string_view thread utility variant vector"""
+
+cores = threading.BoundedSemaphore(CORES)
+
+
+class Unfit(Exception):
+    """The mutant, or its test, is not what the list says."""
+
+
+def output_of(command, directory):
+    done = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise Unfit(f"{shlex.join(command)}\n{done.stdout}")
+    return done.stdout
+
+
+class Build:
+    """How BUILD_DIR compiles the library and links the test programs."""
+
+    def __init__(self, directory, work):
+        self.directory = directory
+        self.work = work
+        with open(directory / "compile_commands.json", encoding="utf-8") as commands:
+            self.compiles = {entry["file"]: shlex.split(entry["command"]) for entry in json.load(commands)}
+        self.links = {}
+        self.passed = {}
+        self.lock = threading.Lock()
+        header = work / "headers.h"
+        header.write_text("".join(f"#include <{name}>\n" for name in HEADERS.split()), encoding="utf-8")
+        any_source = SOURCES / "commit/committer.cc"
+        output_of([*self.compiler(any_source), "-x", "c++-header", "-o", f"{header}.gch", str(header)], directory)
+
+    def compiler(self, source):
+        """The command for a source of the library, without its files; quick, and without warnings."""
+        command = self.compiles[str(source)]
+        return [*command[:command.index("-o")], "-O0", "-g0", "-w"]
+
+    def compile(self, source, text, to):
+        changed = to.with_suffix(".cc")
+        changed.write_text(text, encoding="utf-8")
+        output_of([*self.compiler(source), "-include", str(self.work / "headers.h"), "-o", str(to), "-c",
+                   str(changed)], self.directory)
+
+    def link(self, program, replacement, to):
+        """Of an archive only what is missing is linked: not the object that `replacement` stands for."""
+        with self.lock:
+            if program not in self.links:
+                printed = output_of(["ninja", "-t", "commands", "-s", f"bin/{program}"], self.directory)
+                self.links[program] = shlex.split(re.fullmatch(r": && (.*) && :\s*", printed)[1])
+        command = list(self.links[program])
+        command[command.index("-o") + 1] = str(to)
+        command.insert(command.index(LIBRARY), str(replacement))
+        output_of([*command, "-Wl,--strip-debug"], self.directory)
+
+    def demand_pass(self, program, test):
+        """Once for each test, whoever comes first."""
+        with self.lock:
+            future = self.passed.get((program, test))
+            is_first = future is None
+            if is_first:
+                future = self.passed[program, test] = concurrent.futures.Future()
+        if is_first:
+            try:
+                is_passed, _, output = run(self.directory / "bin" / program, test, self.work)
+            except OSError as problem:
+                is_passed, output = False, str(problem)
+            is_one = "[==========] 1 test from" in output and "[  SKIPPED ]" not in output
+            future.set_result(is_passed and is_one)
+            if not future.result():
+                print(output, file=sys.stderr)
+        if not future.result():
+            raise Unfit(f"{program} {test} is not one test that passes")
+
+
+def run(program, test, directory):
+    """(whether it passes, the seconds that it took, what it printed). Holds a core while it works."""
+    command = [str(program), f"--gtest_filter={test}", "--gtest_fail_fast"]
+    with contextlib.ExitStack() as core:
+        core.enter_context(cores)
+        begin = time.monotonic()
+        process = subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   start_new_session=True)
+        for limit in (BUSY_S, HANGS_S - BUSY_S):
+            try:
+                output, _ = process.communicate(timeout=limit)
+                return process.returncode == 0, time.monotonic() - begin, output.decode(errors="replace")
+            except subprocess.TimeoutExpired:
+                core.close()
+        os.killpg(process.pid, signal.SIGKILL)  # with what it forked
+        process.communicate()
+        return False, time.monotonic() - begin, "it hangs"
+
+
+def try_mutant(build, mutant):
+    """(whether its test kills it, what to say of it)."""
+    program, test = mutant["killed_by"].split()
+    source = SOURCES / mutant["file"]
+    text = source.read_text(encoding="utf-8")
+    if text.count(mutant["old"]) != 1:
+        raise Unfit(f"what it replaces occurs {text.count(mutant['old'])} times in {mutant['file']}")
+    build.demand_pass(program, test)
+    with tempfile.TemporaryDirectory(dir=build.work) as name:
+        scratch = pathlib.Path(name)
+        with cores:
+            build.compile(source, text.replace(mutant["old"], mutant["new"]), scratch / "mutant.o")
+            build.link(program, scratch / "mutant.o", scratch / program)
+        passes, seconds, output = run(scratch / program, test, scratch)
+    how = " (a hang)" if output == "it hangs" else ""
+    return not passes, f"SURVIVED {test}" if passes else f"killed in {seconds:.1f} s{how} by {test}"
+
+
+def load(names):
+    mutants = []
+    for path in sorted(HERE.glob("*.toml")):
+        with open(path, "rb") as file:
+            mutants += tomllib.load(file)["mutant"]
+    known = [mutant["name"] for mutant in mutants]
+    wrong = sorted({name for name in known if known.count(name) > 1} | {name for name in names if name not in known})
+    if wrong:
+        sys.exit(f"not the name of one mutant: {', '.join(wrong)}")
+    return [mutant for mutant in mutants if not names or mutant["name"] in names]
+
+
+def main():
+    directory = pathlib.Path(sys.argv[1]).resolve()
+    mutants = load(sys.argv[2:])
+    killed = 0
+    # One that waits for a test that hangs needs no core: hence more threads.
+    with tempfile.TemporaryDirectory() as work, concurrent.futures.ThreadPoolExecutor(4 * CORES) as pool:
+        build = Build(directory, pathlib.Path(work))
+        tries = {pool.submit(try_mutant, build, mutant): mutant["name"] for mutant in mutants}
+        for done in concurrent.futures.as_completed(tries):
+            try:
+                is_killed, verdict = done.result()
+            except Unfit as problem:
+                is_killed, verdict = False, f"UNFIT: {problem}"
+            killed += is_killed
+            print(f"{tries[done]}: {verdict}", flush=True)
+    print(f"counted: mutants: killed: {killed}")
+    print(f"counted: mutants: of mutants: {len(mutants)}")
+    sys.exit(killed != len(mutants))
+
+
+main()
