@@ -210,6 +210,20 @@ TEST(Quota, waiting_appends_go_on_when_a_limit_gives_space_back) {
   EXPECT_EQ(log.last()->ordinal, 39U);
 }
 
+TEST(Quota, waiting_append_is_woken_by_the_trim_that_gives_space_back) {
+  SimEnv env{SimDisk{}};
+  Options chosen = limits_options(env);
+  chosen.quota_bytes = 3 * kPreparedBytes;
+  chosen.quota_policy = QuotaPolicy::wait;
+  auto log = Log::open(kLogPath, chosen).value();
+  append(log, 3);
+  std::thread waiting([&log] { EXPECT_TRUE(append_one(log)); });
+  // Time to fall asleep. Should it take longer, it finds the space that this trim gives back.
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_TRUE(log.trim_before(log.segments()[1].base_lsn));
+  waiting.join();
+}
+
 TEST(Quota, closing_ends_the_wait) {
   SimEnv env{SimDisk{}};
   Options chosen = limits_options(env);
