@@ -84,6 +84,12 @@ SystemResult<void> BlockFile::write(uint64_t offset, std::span<const std::byte> 
 }
 
 SystemResult<void> BlockFile::write_blocks(uint64_t offset, std::span<const std::byte> blocks) {
+  const bool is_direct = direct_ != nullptr;
+  return write_all(is_direct ? *direct_ : *buffered_, offset, blocks, WriteBarrier::none,
+                   is_direct);
+}
+
+SystemResult<void> BlockFile::fill_blocks(uint64_t offset, std::span<const std::byte> blocks) {
   // Where the room ends inside a block, as a limit of the file's size may, a direct write falls
   // short of it or is refused: only one through the page cache says that there is no room.
   while (direct_ != nullptr && !blocks.empty()) {

@@ -32,6 +32,9 @@ class BlockFile {
   /// Writes whole, aligned blocks or such units, past the page cache where that is possible;
   /// durable after sync().
   [[nodiscard]] SystemResult<void> write_blocks(uint64_t offset, std::span<const std::byte> blocks);
+  /// The same for blocks that hold nothing yet; where a file's size is limited, the end of them
+  /// goes through the page cache, so that the want of room is told as such.
+  [[nodiscard]] SystemResult<void> fill_blocks(uint64_t offset, std::span<const std::byte> blocks);
   /// Makes all completed writes durable, by whichever way they were made.
   [[nodiscard]] SystemResult<void> sync() { return buffered_->sync_data(); }
 

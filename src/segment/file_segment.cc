@@ -45,7 +45,7 @@ Result<bool> FileSegment::fill_slice(uint64_t bytes) {
   const uint64_t count = std::min(kSliceBytes, bytes - filled_);
   AlignedBuffer zeros(count);
   std::ranges::fill(zeros.span(), std::byte{0});
-  if (auto written = file_->write_blocks(filled_, zeros.span()); !written) {
+  if (auto written = file_->fill_blocks(filled_, zeros.span()); !written) {
     return std::unexpected(
         shortage_error("prepare segment", written.error(), {.path = path_, .offset = filled_}));
   }

@@ -88,6 +88,29 @@ TEST_F(AlignedFramesTest, of_other_sizes_are_refused) {
   }
 }
 
+TEST_F(AlignedFramesTest, no_seal_shares_a_sector_with_a_frame_of_a_packed_opening) {
+  {
+    Log packed = open(0);
+    ASSERT_TRUE(packed.append("a"));
+    env_.crash_now();
+  }
+  SimEnv again(env_.crashed_disk().crash({}), {.direct_bytes = 512});
+  for (const uint32_t alignment : {512U, 0U}) {
+    auto log = Log::open("/log", {.segment_bytes = 1 << 20,
+                                  .standby_segments = 0,
+                                  .frame_alignment = alignment,
+                                  .env = &again,
+                                  .background = BackgroundWork::stepped})
+                   .value();
+    if (alignment != 0) {
+      ASSERT_TRUE(log.append("b")) << "in another segment";
+    }
+    while (log.step_background()) {
+    }
+    EXPECT_EQ(log.stats().seals, alignment != 0 ? 0U : 1U);
+  }
+}
+
 TEST(AlignedFrames, are_written_and_read_back_by_the_real_system) {
   const test::ScratchDirectory scratch;
   const std::string path = scratch.path("log");
