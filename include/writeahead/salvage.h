@@ -65,8 +65,9 @@ struct SalvageReport {
 /// Records keep their addresses, numbers, types, times and bytes. What is lost in between stays a
 /// gap: addresses and numbers in it are `not_found`, and are never given out again. A frame is kept
 /// whole or not at all, since a half-kept batch could not be told from a whole one. What a
-/// truncation, a trim or the cut of a recovery took away does not come back. The holds are kept if
-/// the root is readable. Blocks that cannot be read are skipped and reported.
+/// truncation, a trim or the cut of a recovery took away does not come back, and holds are kept, if
+/// the root is readable; without one a finding says so. Blocks that cannot be read are skipped and
+/// reported.
 ///
 /// The new log has an id of its own, so that no file of the one can pass for one of the other. It
 /// is durable on return, opens as after a close, and has a higher epoch than any of the damaged

@@ -1,13 +1,23 @@
-// Making the logs: two openings, single records and batches, with what differs between them.
+// Making the logs: two openings or more, single records and batches, with what differs between
+// them.
 #include "fuzz/stock.h"
+
+#include <iterator>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "format/frame.h"
 #include "format/root_slot.h"
 #include "format/segment_header.h"
 #include "format/segment_name.h"
+#include "fuzz/defect.h"
 
 namespace writeahead::testing {
 namespace {
+
+/// Of the record whose frame is torn: more sectors than are there by chance.
+constexpr size_t kTornBytes = 3000;
 
 /// How one of the logs is made.
 struct Recipe {
@@ -15,6 +25,9 @@ struct Recipe {
   bool seals = false;
   bool proves = false;
   bool trims = false;
+  bool is_torn = false;    ///< It ends in a torn frame.
+  bool is_cut = false;     ///< A torn frame was cut by an opening, and it went on.
+  bool truncates = false;  ///< Records were taken back, and it went on.
   uint64_t segment_bytes = 8192;
   size_t appends = 24;
 };
@@ -29,23 +42,27 @@ class StockMaker {
       append(i);
       if (recipe_.seals) step_background();
       if (recipe_.trims && i % 6 == 5) trim();
-      if (i % 7 == 4) stock_.older.push_back(env_.disk().shut_down());
+      if (i % 7 == 4) stock_.older.push_back(env_->disk().shut_down());
+      if (i == recipe_.appends * 2 / 3) go_back();
     }
-    if (recipe_.proves) env_.advance_ns(2'000'000'000);
+    if (recipe_.proves) env_->advance_ns(2'000'000'000);
     if (recipe_.proves) step_background();
     note_segments();
     stock_.first = log_->first_lsn();
-    if (recipe_.closes) static_cast<void>(log_->close().value());
-    if (!recipe_.closes) env_.crash_now();
-    log_.reset();
-    stock_.disk = recipe_.closes ? env_.disk().shut_down() : env_.crashed_disk().crash({});
+    if (recipe_.closes) {
+      static_cast<void>(log_->close().value());
+      log_.reset();
+      stock_.disk = env_->disk().shut_down();
+    } else {
+      stock_.disk = stop(recipe_.is_torn);
+    }
     note_files();
     return std::move(stock_);
   }
 
  private:
   void reopen() {
-    Options options = reference_options(env_);
+    Options options = reference_options(*env_);
     options.segment_bytes = recipe_.segment_bytes;
     options.standby_segments = recipe_.trims ? 1 : 0;
     if (log_ && recipe_.closes) static_cast<void>(log_->close().value());
@@ -75,6 +92,43 @@ class StockMaker {
     }
   }
 
+  /// Stops the machine; in the middle of an append, of which every other sector is written, if
+  /// that is to be `torn`. What it finds when it starts again.
+  SimDisk stop(bool torn) {
+    if (torn) {
+      // The record was not acknowledged, and is none of the log's.
+      env_->crash_at(env_->calls() + 1);
+      const auto refused = log_->append(std::vector(kTornBytes, std::byte{'t'}));
+      demand(!refused, "an append is acknowledged although its write was torn");
+    } else {
+      env_->crash_now();
+    }
+    log_.reset();
+    const SimDisk crashed = env_->crashed_disk();
+    CrashPlan plan{.kept = std::vector<uint8_t>(crashed.undecided_count(), 0)};
+    for (size_t i = 0; torn && i < plan.kept.size(); i += 2) plan.kept[i] = 1;
+    return crashed.crash(plan);
+  }
+
+  /// What takes something back that was written. What the disk held before is not to be put back:
+  /// it would be a valid log again.
+  void go_back() {
+    if (recipe_.is_cut) {
+      env_.emplace(stop(true), SimEnvOptions{.trace_calls = 0});
+      reopen();
+    }
+    if (recipe_.truncates) {
+      const size_t kept = stock_.records.size() - 5;
+      static_cast<void>(log_->truncate_from(stock_.records[kept].lsn).value());
+      stock_.taken_back.assign(stock_.records.begin() + static_cast<ptrdiff_t>(kept),
+                               stock_.records.end());
+      stock_.records.resize(kept);
+      stock_.segments.clear();
+      note_segments();
+      stock_.older.assign(1, env_->disk().shut_down());
+    }
+  }
+
   void trim() {
     static_cast<void>(log_->trim_before(stock_.records[stock_.records.size() / 2].lsn).value());
     step_background();
@@ -94,7 +148,10 @@ class StockMaker {
       const auto decoded = format::decode_root_slot(std::span(root).subspan(slot));
       if (decoded.state == format::HeaderState::valid) stock_.id = decoded.root.log_id;
     }
-    for (auto& [number, segment] : stock_.segments) {
+    for (auto each = stock_.segments.begin(); each != stock_.segments.end(); ++each) {
+      const auto next = std::next(each);
+      auto& [number, segment] = *each;
+      if (next != stock_.segments.end()) segment.end = next->second.base;
       const auto bytes = stock_.disk.contents(segment_path(number));
       if (!bytes) continue;
       const auto binding = format::SegmentBinding::of(stock_.id, number);
@@ -108,7 +165,7 @@ class StockMaker {
 
   const Recipe recipe_;
   StockLog stock_;
-  SimEnv env_{SimDisk{}, {.trace_calls = 0}};
+  std::optional<SimEnv> env_{std::in_place, SimDisk{}, SimEnvOptions{.trace_calls = 0}};
   std::optional<Log> log_;
 };
 
@@ -129,6 +186,14 @@ const std::vector<StockLog>& stock_logs() {
         {.seals = true, .trims = true},
         {.segment_bytes = 20480, .appends = 60},
         {.appends = 22},
+        {.is_torn = true},
+        {.seals = true, .is_torn = true},
+        {.is_cut = true},
+        {.closes = true, .seals = true, .is_cut = true},
+        {.truncates = true},
+        {.closes = true, .seals = true, .truncates = true},
+        {.seals = true, .trims = true, .truncates = true},
+        {.proves = true, .is_cut = true, .truncates = true},
     };
     std::vector<StockLog> made;
     for (const Recipe& recipe : recipes) made.push_back(StockMaker(recipe).make());

@@ -1,7 +1,7 @@
 // Stock: logs whose records, files and earlier states are known, for mutations to damage.
 //
-// No truncation and no cut is among what they went through, so that the bytes of a place in a
-// segment only ever changed from zeros to what they are: what testifies is easy to find.
+// Some were cut after a torn write, or truncated. Beyond its end a segment may hold frames that are
+// not its own any more: they testify for nothing.
 #pragma once
 
 #include <cstddef>
@@ -17,15 +17,17 @@ namespace writeahead::testing {
 
 struct StockSegment {
   Lsn base;
+  Lsn end = Lsn(UINT64_MAX);     ///< Where the next one begins.
   std::vector<uint64_t> frames;  ///< Their offsets in the file, the seal's too.
 };
 
 struct StockLog {
   SimDisk disk;
-  std::vector<SimDisk> older;  ///< As it was before.
+  std::vector<SimDisk> older;  ///< As it was before, but not before records were taken back.
   Identifier id{};
-  std::vector<StoredRecord> records;  ///< All that were ever acknowledged.
-  Lsn first;                          ///< Below this they were trimmed.
+  std::vector<StoredRecord> records;     ///< All that were acknowledged and not taken back.
+  std::vector<StoredRecord> taken_back;  ///< By a truncation.
+  Lsn first;                             ///< Below this they were trimmed.
   std::map<uint64_t, StockSegment> segments;
 };
 
