@@ -76,7 +76,12 @@ class Build:
     def compiler(self, source):
         """The command for a source of the library, without its files; quick, and without warnings."""
         command = self.compiles[str(source)]
-        return [*command[:command.index("-o")], "-O0", "-g0", "-w"]
+        command = command[:command.index("-o")]
+        # The precompiled header of the build is optimised: this one has its own.
+        if "-include" in command:
+            at = command.index("-include")
+            del command[at:at + 2]
+        return [*command, "-O0", "-g0", "-w"]
 
     def compile(self, source, text, to):
         changed = to.with_suffix(".cc")
