@@ -4,13 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <chrono>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "support/error_of.h"
 #include "support/script.h"
+#include "support/watched_thread.h"
 #include "writeahead/log.h"
 #include "writeahead/testing/sim_env.h"
 
@@ -210,18 +214,52 @@ TEST(Quota, waiting_appends_go_on_when_a_limit_gives_space_back) {
   EXPECT_EQ(log.last()->ordinal, 39U);
 }
 
-TEST(Quota, waiting_append_is_woken_by_the_trim_that_gives_space_back) {
-  SimEnv env{SimDisk{}};
-  Options chosen = limits_options(env);
-  chosen.quota_bytes = 3 * kPreparedBytes;
-  chosen.quota_policy = QuotaPolicy::wait;
-  auto log = Log::open(kLogPath, chosen).value();
-  append(log, 3);
-  std::thread waiting([&log] { EXPECT_TRUE(append_one(log)); });
-  // Time to fall asleep. Should it take longer, it finds the space that this trim gives back.
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  ASSERT_TRUE(log.trim_before(log.segments()[1].base_lsn));
-  waiting.join();
+/// An append that waits for room in a quota of three segments, which are full.
+class QuotaWait : public ::testing::Test {
+ protected:
+  QuotaWait() {
+    Options chosen = limits_options(env_);
+    chosen.quota_bytes = 3 * kPreparedBytes;
+    chosen.quota_policy = QuotaPolicy::wait;
+    log_.emplace(Log::open(kLogPath, chosen).value());
+    append(*log_, 3);
+  }
+  void begin() {
+    waiting_.emplace([this](const std::stop_token&) { answer_ = append_one(*log_); });
+    EXPECT_TRUE(waiting_->falls_asleep());
+  }
+  void expect_woken() {
+    const bool is_woken = waiting_->was_woken();
+    EXPECT_TRUE(is_woken);
+    // Else it would sleep for ever.
+    if (!is_woken) static_cast<void>(log_->close());
+    waiting_->join();
+    EXPECT_TRUE(answer_ && *answer_);
+  }
+  Result<void> trim() { return log_->trim_before(log_->segments()[1].base_lsn); }
+
+  SimEnv env_{SimDisk{}};
+  std::optional<Log> log_;
+  std::optional<Result<Lsn>> answer_;
+  std::optional<test::WatchedThread> waiting_;
+};
+
+TEST_F(QuotaWait, is_ended_by_the_trim_that_gives_space_back) {
+  begin();
+  EXPECT_TRUE(trim());
+  expect_woken();
+}
+
+TEST_F(QuotaWait, is_ended_by_background_work_alone_that_gives_space_back) {
+  // Neither the trim nor the append itself can remove what was trimmed.
+  env_.fail_call(env_.calls(CallKind::remove) + 1, EBUSY, FaultSpan::for_ever, CallKind::remove);
+  ASSERT_TRUE(trim());
+  begin();
+  work(*log_);
+  EXPECT_FALSE(waiting_->was_woken());
+  env_.clear_faults();
+  work(*log_);
+  expect_woken();
 }
 
 TEST(Quota, closing_ends_the_wait) {

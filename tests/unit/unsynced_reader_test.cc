@@ -1,22 +1,23 @@
 // Readers that see more than what is durable: what was written, in its order, and only as long as
 // the log has not failed.
 //
-// Method: a stepped log on a simulated machine, so that it is known what was written and synced.
+// Method: a stepped log on a simulated machine, so that it is known what was written and synced;
+// and of threads that wait it is known that they sleep.
 #include <gtest/gtest.h>
 
 #include <cerrno>
 #include <optional>
+#include <stop_token>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
+#include "support/watched_thread.h"
 #include "writeahead/log.h"
 #include "writeahead/testing/sim_env.h"
 
 namespace writeahead::testing {
 namespace {
-
-using namespace std::chrono_literals;
 
 constexpr ReaderOptions kUnsynced{.include_unsynced = true};
 
@@ -164,22 +165,40 @@ TEST_F(UnsyncedReaderTest, does_not_call_it_corruption_where_nothing_was_promise
   EXPECT_EQ(show(), "a ");
 }
 
+/// A reader at the end of a log, and a thread that waits for its next record.
+struct WaitingReader {
+  explicit WaitingReader(Reader at_end) : reader(std::move(at_end)) {}
+
+  Reader reader;
+  std::string seen;  // for who has joined the thread: texts, and the code of the error at the end
+  test::WatchedThread thread{[this](const std::stop_token& stop) {
+    while (auto record = reader.wait_next(stop)) {
+      if (*record) {
+        seen += text_of(**record) + " ";
+      } else {
+        seen += to_string(record->error().code());
+        return;
+      }
+    }
+  }};
+};
+
 TEST_F(UnsyncedReaderTest, wakes_up_when_something_was_written_and_others_do_not) {
   append("a");
-  Reader durable = log_->reader(log_->end_lsn());
-  Reader unsynced = log_->reader(log_->end_lsn(), kUnsynced);
-  std::optional<Result<RecordView>> seen;
-  std::thread waiting([&] { seen = unsynced.wait_next(); });
+  WaitingReader durable(log_->reader(log_->end_lsn()));
+  WaitingReader unsynced(log_->reader(log_->end_lsn(), kUnsynced));
+  ASSERT_TRUE(durable.thread.falls_asleep() && unsynced.thread.falls_asleep());
   append("b", Durability::written);
-  waiting.join();
-  ASSERT_TRUE(seen && *seen);
-  EXPECT_EQ(text_of(**seen), "b");
-  EXPECT_FALSE(durable.wait_next({}, 1ms));
-  std::thread until_failure([&] { seen = unsynced.wait_next(); });
+  ASSERT_TRUE(unsynced.thread.was_woken());
+  EXPECT_FALSE(durable.thread.was_woken());
+  ASSERT_TRUE(unsynced.thread.falls_asleep());
   fail_next_sync();
   ASSERT_FALSE(log_->sync());
-  until_failure.join();
-  EXPECT_EQ((*seen).error().code(), ErrorCode::failed);
+  ASSERT_TRUE(unsynced.thread.was_woken() && durable.thread.was_woken());
+  unsynced.thread.join();
+  durable.thread.join();
+  EXPECT_EQ(unsynced.seen, "b failed");
+  EXPECT_EQ(durable.seen, "failed");
 }
 
 TEST_F(UnsyncedReaderTest, ends_with_the_log_when_all_was_read) {
