@@ -1,8 +1,12 @@
-// The operators, on top of malloc, so that sanitizers see every block.
+// The operators, on top of malloc, so that sanitizers see every block. What is given back is
+// overwritten, so that whoever looks at it goes wrong in any build.
 #include "memory/refusing_allocator.h"
+
+#include <malloc.h>
 
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace {
@@ -27,13 +31,21 @@ void* take_memory(size_t bytes, size_t alignment) {
   return memory;
 }
 
+void give_back(void* memory) {
+  if (memory != nullptr) {
+    std::memset(memory, 0xdd, ::malloc_usable_size(memory));
+    asm volatile("" : : "r"(memory) : "memory");  // Else the compiler would leave it out.
+  }
+  std::free(memory);
+}
+
 }  // namespace
 
 void* operator new(size_t bytes) { return take_memory(bytes, alignof(std::max_align_t)); }
 void* operator new(size_t bytes, std::align_val_t alignment) {
   return take_memory(bytes, static_cast<size_t>(alignment));
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { give_back(memory); }
+void operator delete(void* memory, size_t) noexcept { give_back(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { give_back(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { give_back(memory); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <utility>
 
 namespace writeahead::test {
@@ -27,5 +28,21 @@ class Arming {
  private:
   const bool before_;
 };
+
+/// Whether the call ends without an exception although every request is refused. Afterwards
+/// `refusal.refused` says how many there were.
+template <class Call>
+bool succeeds_without_memory(const Call& call) {
+  refusal = {.is_for_ever = true, .k = 1};
+  bool has_succeeded = true;
+  try {
+    const Arming armed(true);
+    call();
+  } catch (const std::bad_alloc&) {
+    has_succeeded = false;
+  }
+  refusal.k = 0;
+  return has_succeeded;
+}
 
 }  // namespace writeahead::test

@@ -1,14 +1,18 @@
 // Goal: who opened the root of a log just before it was destroyed, and gets its lock just behind
-// that, does not take a file without a name for a log. Method: an Env that destroys the log between
-// these two calls of an opening.
+// that, does not take a file without a name for a log; nor does who opened its directory just
+// before go wrong in one without a name. Method: an Env that destroys the log between two calls of
+// an opening.
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "support/forwarding_env.h"
 #include "support/hooked_env.h"
+#include "support/scratch_directory.h"
 #include "writeahead/log.h"
 #include "writeahead/testing/sim_env.h"
 
@@ -43,6 +47,50 @@ TEST(DestroyRace, an_opening_in_between_does_not_own_what_has_no_name) {
     ASSERT_TRUE(again) << again.error().message();
     EXPECT_EQ(again->is_empty(), !is_made_again);
   }
+}
+
+/// An Env that runs `hook` behind the first directory that is opened.
+class DirectoryHookEnv final : public ForwardingEnv {
+ public:
+  DirectoryHookEnv(Env& env, std::function<void()> hook)
+      : ForwardingEnv(env), hook_(std::move(hook)) {}
+
+ private:
+  std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
+    if (hook_) std::exchange(hook_, nullptr)();
+    return directory;
+  }
+
+  std::function<void()> hook_;
+};
+
+/// The log is destroyed, and made again or not, when an opening has only its directory. A real one:
+/// in a simulated one that is gone, files can still be made.
+void open_where_the_directory_goes(bool is_made_again) {
+  const test::ScratchDirectory scratch(test::ScratchDirectory::memory());
+  const std::string path = scratch.path("log");
+  Env& env = Env::posix();
+  const Options options{.segment_bytes = 8192, .env = &env, .background = BackgroundWork::stepped};
+  ASSERT_TRUE(Log::open(path, options)->append("old"));
+  DirectoryHookEnv hooked(env, [&] {
+    ASSERT_TRUE(Log::destroy(path, options));
+    ASSERT_FALSE(env.open_directory(path, false, 0)) << "the directory goes, too";
+    if (is_made_again) {
+      ASSERT_TRUE(Log::open(path, options)->append("new"));
+    }
+  });
+  Options racing = options;
+  racing.env = &hooked;
+  const auto refused = Log::open(path, racing);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::locked) << refused.error().message();
+  auto again = Log::open(path, racing);
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_EQ(again->is_empty(), !is_made_again);
+}
+
+TEST(DestroyRace, an_opening_whose_directory_goes_meanwhile_is_told_to_try_again) {
+  for (const bool is_made_again : {false, true}) open_where_the_directory_goes(is_made_again);
 }
 
 TEST(DestroyRace, two_that_destroy_do_not_disturb_a_log_that_is_made_behind_the_first) {

@@ -6,13 +6,17 @@
 
 #include <cerrno>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/error_of.h"
+#include "support/hooked_env.h"
 #include "support/script.h"
 #include "support/watched_thread.h"
 #include "writeahead/log.h"
@@ -81,6 +85,38 @@ TEST(Limits, bytes_above_the_limit_are_dropped_but_never_the_last_segment) {
   work(log);
   EXPECT_EQ(log.segments().size(), 1U);
   EXPECT_TRUE(log.find_ordinal(5));
+}
+
+/// Segments of a log that has to keep three, when background work looked at it while the frame that
+/// begins the fourth was being written.
+size_t segments_left(Options chosen, SimEnv& env) {
+  Log* watched = nullptr;
+  const std::unique_ptr<Env> hooked = make_hooked_env(env, [&](CallKind kind, std::string_view) {
+    if (kind != CallKind::dsync_write || watched == nullptr) return;
+    Log& log = *std::exchange(watched, nullptr);
+    EXPECT_EQ(log.segments().size(), 3U) << "the fourth is not there yet";
+    work(log);
+  });
+  chosen.env = hooked.get();
+  auto log = Log::open(kLogPath, chosen).value();
+  append(log, 3);
+  work(log);
+  watched = &log;
+  append(log, 1);
+  EXPECT_EQ(watched, nullptr);
+  work(log);
+  return log.segments().size();
+}
+
+TEST(Limits, segment_that_was_on_its_way_when_they_were_judged_is_judged_again) {
+  SimEnv env{SimDisk{}};
+  Options chosen = limits_options(env);
+  chosen.retain_segments = 3;
+  EXPECT_EQ(segments_left(chosen, env), 3U);
+  SimEnv other{SimDisk{}};
+  chosen = limits_options(other);
+  chosen.retain_bytes = 3 * kPreparedBytes;
+  EXPECT_EQ(segments_left(chosen, other), 3U);
 }
 
 TEST(Limits, age_drops_segments_of_an_idle_log_and_at_last_the_last_one) {
