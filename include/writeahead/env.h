@@ -214,6 +214,8 @@ class WRITEAHEAD_EXPORT Env {
   [[nodiscard]] virtual SystemResult<void> sync_parent(const std::string& path) = 0;
   /// Removes the directory `path`, durably, if it is empty (ENOTEMPTY or EEXIST: it is not).
   [[nodiscard]] virtual SystemResult<void> remove_directory(const std::string& path) = 0;
+  /// How long a file may become by the writes of this process; UINT64_MAX without a limit.
+  [[nodiscard]] virtual uint64_t max_file_bytes() { return UINT64_MAX; }
 
   /// Nanoseconds since 1970. May jump in either direction.
   [[nodiscard]] virtual uint64_t wall_clock_ns() = 0;

@@ -50,10 +50,10 @@ class WRITEAHEAD_EXPORT Log {
   ///
   /// Codes: `not_found` (no log, and create_if_missing is off), `locked` (another owner, named in
   /// the message), `corruption` (acknowledged bytes are damaged; nothing was changed),
-  /// `unsupported_format`, `no_space` (none for the root, or to save a torn tail), `io`,
-  /// `invalid_argument` (of an option, or every user may write to the directory). Cost: a directory
-  /// listing, one header a segment, one read of the last segment, and a few syncs. A crash inside
-  /// leaves a log that opens just as well.
+  /// `unsupported_format`, `no_space` (none for the root, or to save a torn tail, or the process
+  /// may not write files of 8 KiB), `io`, `invalid_argument` (of an option, or every user may write
+  /// to the directory). Cost: a directory listing, one header a segment, one read of the last
+  /// segment, and a few syncs. A crash inside leaves a log that opens just as well.
   [[nodiscard]] static Result<Log> open(const std::string& path, const Options& options = {});
 
   /// Removes the log in directory `path`, a damaged one, too: its own files, and the directory, if
@@ -63,7 +63,7 @@ class WRITEAHEAD_EXPORT Log {
   /// Takes the ownership first: `locked` if somebody has it. Durable on return. A crash inside
   /// leaves the log whole, or one that opens without a record, or none; so does an error, and
   /// another call goes on with it. Followers are told `not_found`. Codes: `not_found` (no log
-  /// there), `locked`, `unsupported_format`, `io`.
+  /// there), `locked`, `unsupported_format`, `no_space` (as open()), `io`.
   [[nodiscard]] static Result<void> destroy(const std::string& path, const Options& options = {});
 
   Log(Log&&) noexcept;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,6 +109,12 @@ SystemResult<void> PosixEnv::sync_parent(const std::string& path) {
   if (!child) return std::unexpected(child.error());
   if (::syncfs(child->number()) != 0) return last_error();
   return {};
+}
+
+uint64_t PosixEnv::max_file_bytes() {
+  rlimit limit{};
+  const bool is_limited = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return is_limited ? limit.rlim_cur : UINT64_MAX;
 }
 
 SystemResult<void> PosixEnv::remove_directory(const std::string& path) {

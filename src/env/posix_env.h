@@ -23,6 +23,7 @@ class PosixEnv final : public Env {
                                                           uint32_t mode) override;
   SystemResult<void> sync_parent(const std::string& path) override;
   SystemResult<void> remove_directory(const std::string& path) override;
+  uint64_t max_file_bytes() override;
   uint64_t wall_clock_ns() override;
   uint64_t monotonic_ns() override;
   SystemResult<void> random(std::span<std::byte> out) override;

@@ -2,6 +2,8 @@
 // One slot is written at a time, and each is durable before the next is touched.
 #include "root/root_file.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <utility>
 
@@ -19,6 +21,18 @@ size_t RootSlots::newest() const {
 
 RootFile::RootFile(std::unique_ptr<BlockFile> file, std::string path)
     : file_(std::move(file)), path_(std::move(path)), block_(kRootSlotBytes) {}
+
+Result<void> RootFile::check_room(Env& env, std::string_view action,
+                                  const std::string& directory_path) {
+  constexpr uint64_t kRootBytes = 2 * kRootSlotBytes;
+  const uint64_t most_bytes = env.max_file_bytes();
+  if (most_bytes >= kRootBytes) return {};
+  const std::string cause =
+      fmt::format("this process may write files of {} bytes (ulimit -f), and the root takes {}",
+                  most_bytes, kRootBytes);
+  return std::unexpected(
+      make_error(ErrorCode::no_space, action, cause, {.path = directory_path}, EFBIG));
+}
 
 Result<std::unique_ptr<RootFile>> RootFile::open(Directory& directory,
                                                  const std::string& directory_path,

@@ -33,6 +33,10 @@ struct RootSlots {
 /// Not thread-safe: the owner of a log writes it from one thread at a time.
 class RootFile {
  public:
+  /// `no_space` where this process may not write files as long as a root. A write there would fall
+  /// short or be refused, which does not say why, and leave half a slot.
+  [[nodiscard]] static Result<void> check_room(Env& env, std::string_view action,
+                                               const std::string& directory_path);
   /// Opens the root in `directory` if it is there; null if not.
   [[nodiscard]] static Result<std::unique_ptr<RootFile>> open(Directory& directory,
                                                               const std::string& directory_path,

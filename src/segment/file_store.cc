@@ -59,6 +59,9 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Env& env, const std::string& 
   if (auto refused = refuse_writable_by_all(**directory, path); !refused) {
     return std::unexpected(refused.error());
   }
+  if (auto checked = RootFile::check_room(env, "open log", path); !checked) {
+    return std::unexpected(checked.error());
+  }
   std::unique_ptr<FileStore> store(new FileStore(env, path, std::move(*directory)));
   store->file_mode_ = options.file_mode;
   store->manner_->method = options.sync_method;

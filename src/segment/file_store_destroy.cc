@@ -18,6 +18,7 @@ Result<void> FileStore::destroy(Env& env, const std::string& path) {
     if (directory.error().number != ENOENT) return std::unexpected(error);
     return std::unexpected(with_code(error, ErrorCode::not_found));
   }
+  if (auto checked = RootFile::check_room(env, "destroy log", path); !checked) return checked;
   FileStore store(env, path, std::move(*directory));
   if (auto owned = store.own_for_destruction(); !owned) return owned;
   auto numbers = store.list();

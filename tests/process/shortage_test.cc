@@ -3,6 +3,7 @@
 // the reason away from itself: descriptors, file sizes, permission, or room and inodes of a small
 // file system of its own.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -17,6 +19,8 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -188,6 +192,78 @@ TEST_F(ProcessShortageTest, of_file_size_refuses_large_records_and_takes_smaller
     if (auto closed = log->close(); !closed) return complain("", closed.error());
     log = Log::open(path_);
     return log && log->recovery_report().records == 5 ? 0 : 5;
+  });
+}
+
+/// Names and bytes of all files of a log.
+std::map<std::string, std::string> files_of(const std::filesystem::path& path) {
+  std::map<std::string, std::string> files;
+  if (!std::filesystem::exists(path)) return files;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    files[entry.path().filename()] = {std::istreambuf_iterator<char>(in), {}};
+  }
+  return files;
+}
+
+bool limit_files(rlim_t bytes) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_FSIZE, &limit);
+  limit.rlim_cur = std::min(bytes, limit.rlim_max);
+  return ::setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
+/// Opens, or destroys, a log below a limit; 0 if that is refused, says why, and changes nothing.
+template <class Call>
+int refuse_below_limit(const std::string& path, rlim_t bytes, const Call& call) {
+  const auto before = files_of(path);
+  if (!limit_files(bytes)) return kNotAllowed;
+  const std::optional<Error> error = call();
+  if (!limit_files(RLIM_INFINITY)) return 2;
+  if (!error) return 3;
+  const std::string message(error->message());
+  const bool is_told = message.find(path) != std::string::npos &&
+                       message.find(fmt::format("files of {} bytes", bytes)) != std::string::npos &&
+                       message.find('\n') == std::string::npos;
+  if (error->code() != ErrorCode::no_space || error->system_error() != EFBIG || !is_told) {
+    return complain("refused", *error);
+  }
+  return files_of(path) == before ? 0 : 4;
+}
+
+TEST_F(ProcessShortageTest, of_file_size_below_the_root_refuses_the_opening_and_changes_nothing) {
+  run([&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    for (const SyncMethod method : {SyncMethod::automatic, SyncMethod::fdatasync}) {
+      const std::string path = path_ + std::string(to_string(method));
+      const Options options{.segment_bytes = kSegmentBytes,
+                            .sync_method = method,
+                            .background = BackgroundWork::stepped};
+      const auto open = [&]() -> std::optional<Error> {
+        auto log = Log::open(path, options);
+        return log ? std::nullopt : std::optional(log.error());
+      };
+      const auto destroy = [&]() -> std::optional<Error> {
+        auto destroyed = Log::destroy(path, options);
+        return destroyed ? std::nullopt : std::optional(destroyed.error());
+      };
+      for (const bool is_there : {false, true}) {
+        for (const rlim_t bytes : {0, 1, 511, 4095, 4096, 5000, 8191}) {
+          if (int wrong = refuse_below_limit(path, bytes, open); wrong != 0) return wrong;
+          if (!is_there) continue;
+          if (int wrong = refuse_below_limit(path, bytes, destroy); wrong != 0) return wrong;
+        }
+        auto log = Log::open(path, options);
+        if (!log) return complain("open", log.error());
+        if (log->is_empty() == is_there) return 5;
+        if (auto lsn = log->append("first"); !lsn) return complain("append", lsn.error());
+      }
+      // Room for the root, and for nothing else.
+      if (!limit_files(8192)) return kNotAllowed;
+      if (auto refused = open()) return complain("open with room", *refused);
+      limit_files(RLIM_INFINITY);
+    }
+    return 0;
   });
 }
 

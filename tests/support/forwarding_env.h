@@ -75,6 +75,7 @@ class ForwardingEnv : public Env {
   SystemResult<void> remove_directory(const std::string& path) override {
     return env_.remove_directory(path);
   }
+  uint64_t max_file_bytes() override { return env_.max_file_bytes(); }
   uint64_t wall_clock_ns() override { return env_.wall_clock_ns(); }
   uint64_t monotonic_ns() override { return env_.monotonic_ns(); }
   SystemResult<void> random(std::span<std::byte> out) override { return env_.random(out); }
