@@ -6,19 +6,17 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstdint>
-#include <cstdio>
 #include <iostream>
 #include <optional>
 #include <random>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <vector>
 
 #include "support/append_history.h"
 #include "support/counts.h"
+#include "support/doomed_writer.h"
 #include "support/forked_process.h"
 #include "support/image_disk.h"
 #include "support/lying_env.h"
@@ -36,27 +34,7 @@ namespace {
 using testing::Lie;
 using testing::make_lying_env;
 
-constexpr size_t kThreads = 4;
-constexpr size_t kParent = 4;  // The writer number of this process.
 constexpr uint64_t kRounds = 6;
-// More than any device has room for.
-constexpr uint64_t kMostAppends = 2000;
-
-/// How the child ended.
-enum End : int {
-  stopped,
-  only_refused,  // no frame was written any more, for want of a segment
-  opening_failed,
-  acknowledged_after,
-  wrong_code,
-  not_sticky,
-};
-
-struct Counts {
-  AppendHistory history;
-  std::atomic<bool> has_failed;
-  std::atomic<uint64_t> acknowledged_after;  // by appends that began after another was told
-};
 
 class FailedSyncTest : public ::testing::TestWithParam<std::tuple<FileSystem, SyncMethod>> {
  protected:
@@ -69,62 +47,24 @@ class FailedSyncTest : public ::testing::TestWithParam<std::tuple<FileSystem, Sy
   [[nodiscard]] static FileSystem kind() { return std::get<0>(GetParam()); }
   [[nodiscard]] static SyncMethod method() { return std::get<1>(GetParam()); }
 
-  /// One thread of the child: appends until it has failed 20 times.
-  static End append_until_failed(Log& log, size_t writer, uint64_t seed, Counts& counts) {
-    std::mt19937_64 random(seed);
-    int failures = 0;
-    for (uint64_t i = 0; i < kMostAppends && failures < 20; ++i) {
-      const bool is_after = counts.has_failed;
-      const auto done = counts.history.append_next(log, writer, random);
-      if (done && is_after) counts.acknowledged_after.fetch_add(1);
-      // No room for a further segment is no failure.
-      if (done || done.error().code() == ErrorCode::no_space) continue;
-      if (done.error().code() != ErrorCode::failed) {
-        std::fprintf(stderr, "%s\n", std::string(done.error().message()).c_str());
-        return wrong_code;
-      }
-      counts.has_failed = true;
-      ++failures;
-    }
-    return failures != 0 ? stopped : only_refused;
-  }
-
   /// The child.
-  static int run_into_failure(const std::string& path, const Options& options, uint64_t seed,
-                              ImageDisk& disk, Counts& counts) {
+  static DoomedEnd run_into_failure(const std::string& path, const Options& options, uint64_t seed,
+                                    ImageDisk& disk, DoomedHistory& history) {
     auto log = Log::open(path, options);
-    if (!log) {
-      std::fprintf(stderr, "%s\n", std::string(log.error().message()).c_str());
-      return opening_failed;
-    }
-    std::mt19937_64 random(seed);
-    for (uint64_t i = random() % 40; i > 0; --i) {
-      if (!counts.history.append_next(*log, kParent, random)) return opening_failed;
-    }
+    if (!log || !append_while_healthy(*log, seed, history)) return DoomedEnd::opening_failed;
     disk.run_out_of_room(path);
-    std::vector<End> ends(kThreads, stopped);
-    {
-      std::vector<std::jthread> threads;
-      for (size_t i = 0; i < kThreads; ++i) {
-        threads.emplace_back([&, i] { ends[i] = append_until_failed(*log, i, seed + i, counts); });
-      }
-    }
-    for (const End end : ends) {
-      if (end == wrong_code) return end;
-    }
-    if (!counts.has_failed) return only_refused;
-    if (counts.acknowledged_after != 0) return acknowledged_after;
-    if (log->sync() || log->append("") || log->close()) return not_sticky;
-    return stopped;
+    const DoomedEnd end = append_until_failed(*log, seed, history);
+    return end == DoomedEnd::stopped && !stays_failed(*log) ? DoomedEnd::not_sticky : end;
   }
 
   /// One log from its beginning to a failure, and on from there. What is wrong, in words.
   std::optional<std::string> fail_once(Options options) {
     ImageDisk disk(scratch_.path("it"), kind(), true);
     const std::string path = disk.path("log");
-    SharedMemory<Counts> counts;
+    SharedMemory<DoomedHistory> doomed;
     const uint64_t seed = random_();
-    ForkedProcess child([&] { return run_into_failure(path, options, seed, disk, *counts); });
+    ForkedProcess child(
+        [&] { return static_cast<int>(run_into_failure(path, options, seed, disk, *doomed)); });
     end_ = child.wait();
     disk.mend();
     const auto report = ReadOnlyLog::verify(path);
@@ -132,14 +72,14 @@ class FailedSyncTest : public ::testing::TestWithParam<std::tuple<FileSystem, Sy
     if (report->verdict == VerifyReport::Verdict::corruption) {
       return fmt::format("verify: {}", report->findings.front().what);
     }
-    HistoryCheck check(counts->history);
+    HistoryCheck check(doomed->history);
     options.env = nullptr;
     // A second time to see that the first one did not make it worse.
     for (int i = 0; i < 2; ++i) {
       auto log = Log::open(path, options);
       if (!log) return fmt::format("open: {}", log.error().message());
       if (auto wrong = check.read_on(*log)) return wrong;
-      const auto done = counts->history.append_next(*log, kParent, random_);
+      const auto done = doomed->history.append_next(*log, kOtherWriter, random_);
       if (!done) return fmt::format("append afterwards: {}", done.error().message());
     }
     return std::nullopt;
@@ -164,9 +104,11 @@ TEST_P(FailedSyncTest, ends_all_acknowledgements_and_loses_none_of_them) {
   for (uint64_t i = 0; i < rounds && violations == 0; ++i) {
     SCOPED_TRACE(fmt::format("round {}", i));
     const auto wrong = fail_once(random_options());
-    const bool is_right = !wrong && (end_ == stopped || end_ == only_refused);
+    const bool is_stopped = end_ == static_cast<int>(DoomedEnd::stopped);
+    const bool is_right =
+        !wrong && (is_stopped || end_ == static_cast<int>(DoomedEnd::only_refused));
     EXPECT_TRUE(is_right) << "the child ended with " << end_ << "; " << wrong.value_or("");
-    failures += end_ == stopped ? 1 : 0;
+    failures += is_stopped ? 1 : 0;
     violations += is_right ? 0 : 1;
   }
   EXPECT_GE(failures, rounds / 2);
