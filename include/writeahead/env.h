@@ -77,7 +77,9 @@ struct MapOptions {
   bool writable = false;  ///< Stores are allowed. Only of a file opened for writing (EACCES).
   /// Read everything in now: bytes that can not be read, and a file that is shorter, are an error
   /// of the call (EIO) and not a SIGBUS of the first look at them. No promise for later: pages may
-  /// be dropped and read again. Does nothing where the kernel is too old for it (Linux 5.14).
+  /// be dropped and read again. Of a writable region also what can not be stored to, because the
+  /// file system gave up, is such an error. Does nothing where the kernel is too old for it (Linux
+  /// 5.14).
   bool populate = false;
 };
 
@@ -94,8 +96,9 @@ class WRITEAHEAD_EXPORT MappedRegion {
   /// The mapped bytes; block-aligned. To be stored to only if mapped as writable.
   [[nodiscard]] virtual std::span<std::byte> bytes() = 0;
 
-  /// Reads a range in now, as MapOptions::populate does with all of it. `offset` is a multiple of
-  /// kBlockBytes; the range lies within bytes().
+  /// Reads a range in now, as MapOptions::populate does with all of it; a store into it right
+  /// afterwards succeeds if it is writable. `offset` is a multiple of kBlockBytes; the range lies
+  /// within bytes().
   [[nodiscard]] virtual SystemResult<void> populate(size_t offset, size_t count) = 0;
 
   /// Sleeps while the 32-bit word at `offset` (a multiple of 4) is `expected`, until wake_all() is

@@ -18,12 +18,14 @@ namespace {
 
 // Of Linux 5.14; older headers do not name it.
 constexpr int kPopulateRead = 22;
+constexpr int kPopulateWrite = 23;
 
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
-/// Reads the pages of a mapping in.
-SystemResult<void> read_in(std::span<std::byte> bytes) {
-  while (::madvise(bytes.data(), bytes.size(), kPopulateRead) != 0) {
+/// Reads the pages of a mapping in, and asks the file system for leave to store into them.
+SystemResult<void> read_in(std::span<std::byte> bytes, bool is_writable) {
+  const int advice = is_writable ? kPopulateWrite : kPopulateRead;
+  while (::madvise(bytes.data(), bytes.size(), advice) != 0) {
     if (errno == EINTR) continue;
     if (errno == EINVAL) return {};  // A kernel that does not know the advice.
     // What would have been SIGBUS is EFAULT here, or EHWPOISON for memory that failed.
@@ -43,11 +45,12 @@ SystemResult<std::unique_ptr<MappedRegion>> PosixMappedRegion::map(int descripto
       ::mmap(nullptr, options.bytes, protection, MAP_SHARED, descriptor, /*offset=*/0);
   if (memory == MAP_FAILED) return last_error();
   const std::span bytes(static_cast<std::byte*>(memory), options.bytes);
-  std::unique_ptr<MappedRegion> region(new PosixMappedRegion(bytes));
+  std::unique_ptr<MappedRegion> region(new PosixMappedRegion(bytes, options.writable));
   // The descriptor's own advice does not reach page faults.
   if (is_random_access) (void)::madvise(memory, options.bytes, MADV_RANDOM);
   if (options.populate) {
-    if (auto populated = read_in(bytes); !populated) return std::unexpected(populated.error());
+    if (auto populated = read_in(bytes, options.writable); !populated)
+      return std::unexpected(populated.error());
   }
   return region;
 }
@@ -55,7 +58,7 @@ SystemResult<std::unique_ptr<MappedRegion>> PosixMappedRegion::map(int descripto
 PosixMappedRegion::~PosixMappedRegion() { ::munmap(bytes_.data(), bytes_.size()); }
 
 SystemResult<void> PosixMappedRegion::populate(size_t offset, size_t count) {
-  return read_in(bytes_.subspan(offset, count));
+  return read_in(bytes_.subspan(offset, count), is_writable_);
 }
 
 bool PosixMappedRegion::wait(size_t offset, uint32_t expected, uint64_t timeout_ns) {

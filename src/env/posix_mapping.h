@@ -27,9 +27,11 @@ class PosixMappedRegion final : public MappedRegion {
   void wake_all(size_t offset) override;
 
  private:
-  explicit PosixMappedRegion(std::span<std::byte> bytes) noexcept : bytes_(bytes) {}
+  PosixMappedRegion(std::span<std::byte> bytes, bool is_writable) noexcept
+      : bytes_(bytes), is_writable_(is_writable) {}
 
   std::span<std::byte> bytes_;
+  const bool is_writable_;
 };
 
 }  // namespace writeahead::internal

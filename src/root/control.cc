@@ -76,7 +76,7 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
                                                            : failure);
     }
   }
-  auto region = (*file)->map({.bytes = kControlBytes, .writable = true});
+  auto region = (*file)->map({.bytes = kControlBytes, .writable = true, .populate = true});
   if (!region) return std::unexpected(io_error("map control page", region.error(), {.path = path}));
   return ControlWriter(std::move(*region));
 }
@@ -103,6 +103,8 @@ void ControlWriter::raise_truncation_count(uint64_t count) {
 }
 
 void ControlWriter::withdraw() {
+  // A file system that gave up takes no stores any more: they would end the process.
+  if (!region_->populate(0, kControlBytes)) return;
   store(region_->bytes(), control_field::epoch.offset, 0);
   raise_wake_word(region_->bytes());
   wake_followers();
@@ -131,7 +133,7 @@ Result<std::unique_ptr<ControlReader>> ControlReader::open(Directory& directory,
   auto info = (*file)->info();
   if (!info) return std::unexpected(io_error("stat control page", info.error(), {.path = path}));
   if (!info->is_regular || info->bytes < kControlBytes) return nullptr;
-  auto region = (*file)->map({.bytes = kControlBytes});
+  auto region = (*file)->map({.bytes = kControlBytes, .populate = true});
   if (!region) return std::unexpected(io_error("map control page", region.error(), {.path = path}));
   return std::unique_ptr<ControlReader>(new ControlReader(std::move(*region)));
 }
@@ -168,7 +170,9 @@ void ControlReader::wait(Directory& directory, uint64_t seen, std::chrono::nanos
     owned_writable_ = std::move(*region);
     writable_.store(owned_writable_.get());
   });
-  MappedRegion* const writable = writable_.load();
+  MappedRegion* writable = writable_.load();
+  // Without leave to store, as on a file system that gave up, it is as with one that never had it.
+  if (writable != nullptr && !writable->populate(0, kControlBytes)) writable = nullptr;
   if (writable != nullptr) {
     control_word(writable->bytes(), control_field::follower_waits.offset).store(1);
   }
@@ -181,7 +185,9 @@ void ControlReader::wait(Directory& directory, uint64_t seen, std::chrono::nanos
 
 void ControlReader::interrupt() {
   MappedRegion* const writable = writable_.load();
-  if (writable != nullptr) raise_wake_word(writable->bytes());
+  if (writable != nullptr && writable->populate(0, kControlBytes)) {
+    raise_wake_word(writable->bytes());
+  }
   region_->wake_all(control_field::wake_word.offset);
 }
 

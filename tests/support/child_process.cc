@@ -161,6 +161,17 @@ std::optional<std::string> ChildProcess::read_line(std::chrono::milliseconds lim
   }
 }
 
+bool ChildProcess::await_output(std::chrono::milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (finished_.out.empty() && output_ >= 0) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) break;
+    pump(static_cast<int>(left.count()), nullptr);
+  }
+  return !finished_.out.empty();
+}
+
 Finished ChildProcess::finish() {
   close_input();
   while (output_ >= 0 || error_ >= 0) {

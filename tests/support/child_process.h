@@ -50,6 +50,8 @@ class ChildProcess {
   /// The next line of its standard output without the newline; nothing if none came in time.
   [[nodiscard]] std::optional<std::string> read_line(
       std::chrono::milliseconds limit = std::chrono::seconds(20));
+  /// Whether it has written anything to its standard output; false if nothing came in time.
+  [[nodiscard]] bool await_output(std::chrono::milliseconds limit = std::chrono::seconds(20));
 
   /// Closes the input, and reads until the child has ended.
   [[nodiscard]] Finished finish();

@@ -21,6 +21,7 @@ enum class DoomedEnd : uint8_t {
   wrong_code,
   not_sticky,
   no_cause,  ///< The error has no errno.
+  still_writable,
 };
 
 /// For SharedMemory.

@@ -1,6 +1,7 @@
 // Every call goes on to the Env below, but for the lie.
 #include "support/lying_env.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "support/forwarding_env.h"
@@ -16,6 +17,10 @@ class LyingFile final : public ForwardingFile {
   SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) override {
     auto count = ForwardingFile::read_at(offset, out);
     if (!count && lie_ == Lie::read_error_is_the_end) return size_t{0};
+    if (!count && lie_ == Lie::read_error_is_zeros) {
+      std::ranges::fill(out, std::byte{0});
+      return out.size();
+    }
     return count;
   }
   SystemResult<size_t> write_at(uint64_t offset, std::span<const std::byte> data,

@@ -14,6 +14,7 @@ enum class Lie : uint8_t {
   failed_write_succeeds,     ///< An error of a write is kept from the caller.
   failed_sync_succeeds,      ///< An error of sync_data is kept from the caller.
   read_error_is_the_end,     ///< A read that fails finds the end of the file.
+  read_error_is_zeros,       ///< A read that fails finds zeros, as in a file's hole.
   short_write_was_complete,  ///< A write that fell short says that it did not.
   second_slot_is_lost,       ///< After the opening one of the root's slots is not written.
 };
