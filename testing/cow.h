@@ -39,13 +39,18 @@ class Cow {
 
   /// The value, for changing: copied first if it is shared. Must not be empty.
   T& mutate() {
-    if (node_->owners.load(std::memory_order_acquire) != 1) *this = Cow(node_->value);
+    if (node_->owners.load(std::memory_order_acquire) != 1) {
+      Cow copy;
+      copy.node_ = new Node(node_->value);
+      std::swap(node_, copy.node_);
+    }
     return node_->value;
   }
 
  private:
   struct Node {
-    explicit Node(T initial) : value(std::move(initial)) {}
+    explicit Node(const T& initial) : value(initial) {}
+    explicit Node(T&& initial) : value(std::move(initial)) {}
     std::atomic<uint32_t> owners = 1;
     T value;
   };

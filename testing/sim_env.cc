@@ -154,6 +154,11 @@ bool SimEnv::wait_for_waiters(size_t count) {
                                     [&] { return machine_->waiters.size() >= count; });
 }
 
+uint64_t SimEnv::short_transfers() const {
+  const std::lock_guard lock(machine_->mutex);
+  return machine_->short_transfers;
+}
+
 uint64_t SimEnv::timed_out_waits() const {
   const std::lock_guard lock(machine_->mutex);
   return machine_->timed_out_waits;

@@ -56,10 +56,13 @@ SystemResult<size_t> SimFile::read_at(uint64_t offset, std::span<std::byte> out)
   if (error == 0 && machine_->state().is_directory(node_)) error = EISDIR;
   if (error == 0 && flags_.direct && !is_aligned(offset, out.data(), out.size())) error = EINVAL;
   if (error != 0) return answer_count(machine_->record(std::move(traced), -error));
-  out = out.first(std::min(out.size(), verdict.transfer));
+  const size_t limit = verdict.transfer == 0 ? SIZE_MAX : verdict.transfer;
+  const bool is_limited = limit < out.size();
+  if (is_limited) out = out.first(limit);
   // Only a direct read changes the file, and so parts it from the copies that share it.
   const size_t count = flags_.direct ? machine_->state().file(node_).read_direct(offset, out)
                                      : machine_->state().nodes[node_].file->read(offset, out);
+  if (is_limited && count == limit) ++machine_->short_transfers;
   return answer_count(machine_->record(std::move(traced), static_cast<int64_t>(count)));
 }
 
@@ -93,6 +96,7 @@ SystemResult<size_t> SimFile::perform_write(uint64_t offset, std::span<const std
   // A dsync write looks for errors of write-back, as a sync does, and takes the one report.
   if (error == 0 && is_dsync) error = std::exchange(pending_error_, 0);
   if (error == EINTR) return answer_count(-error);
+  const bool is_limited = verdict.transfer < std::min(room, data.size());
   data = data.first(std::min(room, verdict.transfer));
   if (error == 0 && machine_->holds_writes && !wait_while_held(offset, data, lock)) {
     return answer_count(-SimMachine::kStoppedError);
@@ -101,6 +105,7 @@ SystemResult<size_t> SimFile::perform_write(uint64_t offset, std::span<const std
   SimDiskState& disk = machine_->state();
   if (error == 0) {
     disk.file(node_).write(disk.next_order, offset, data, flags_.direct, barrier);
+    if (is_limited) ++machine_->short_transfers;
   } else {
     if (verdict.error != 0) data = data.first(std::min(room, data.size()));
     disk.file(node_).fail_write(disk.next_order, offset, data, flags_.direct);

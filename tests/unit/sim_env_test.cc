@@ -203,6 +203,30 @@ TEST(SimEnvTest, short_transfers_move_so_many_bytes) {
   EXPECT_EQ(out[5], std::byte{'b'});
 }
 
+TEST(SimEnvTest, short_transfers_are_counted_if_they_were_asked_for_more) {
+  Sim sim;
+  auto file = sim.open();
+  std::vector<std::byte> out(200);
+  const uint64_t size = file->info().value().bytes;
+  sim.env.limit_transfers(100);
+  EXPECT_EQ(file->write_at(0, filled(100, 'b'), WriteBarrier::none).value(), 100U);
+  EXPECT_EQ(file->read_at(size - 50, out).value(), 50U);
+  EXPECT_EQ(sim.env.short_transfers(), 0U);
+  EXPECT_EQ(file->write_at(0, filled(101, 'b'), WriteBarrier::none).value(), 100U);
+  EXPECT_EQ(file->read_at(0, out).value(), 100U);
+  EXPECT_EQ(sim.env.short_transfers(), 2U);
+}
+
+TEST(SimEnvTest, a_limit_of_no_bytes_shortens_writes_alone) {
+  Sim sim;
+  auto file = sim.open();
+  sim.env.limit_transfers(0);
+  std::vector<std::byte> out(200);
+  EXPECT_EQ(file->read_at(0, out).value(), 200U);
+  EXPECT_EQ(file->write_at(0, filled(300, 'b'), WriteBarrier::none).value(), 0U);
+  EXPECT_EQ(sim.env.short_transfers(), 1U);
+}
+
 TEST(SimEnvTest, write_without_room_is_cut_short_and_then_refused) {
   Sim sim({}, kBlockBytes);
   auto file = sim.open();

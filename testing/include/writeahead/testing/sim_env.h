@@ -110,10 +110,13 @@ class SimEnv final : public Env {
   /// what was pending, see SimDisk; other calls have no effect. `error` is an errno.
   void fail_call(uint64_t k, int error, FaultSpan span = FaultSpan::once,
                  std::optional<CallKind> kind = std::nullopt);
-  /// Makes the k-th among all reads and writes transfer at most so many bytes.
+  /// Makes the k-th among all reads and writes transfer at most so many bytes. With 0 only a write:
+  /// a read of nothing says that the file ends.
   void short_transfer(uint64_t k, size_t bytes);
   /// Makes each read and write transfer at most so many bytes; SIZE_MAX: no limit.
   void limit_transfers(size_t bytes);
+  /// How many transfers moved so many bytes as their limit, and were asked for more.
+  [[nodiscard]] uint64_t short_transfers() const;
   /// Forgets all faults, limits of transfers and a crash that has not happened yet.
   void clear_faults();
 
