@@ -32,6 +32,7 @@ class LyingFile final : public ForwardingFile {
     auto count = ForwardingFile::write_at(offset, data, barrier);
     if (!count && lie_ == Lie::failed_write_succeeds) return data.size();
     if (count && lie_ == Lie::short_write_was_complete) return data.size();
+    if (count == kOneLength && lie_ == Lie::one_length_was_complete) return data.size();
     return count;
   }
   SystemResult<void> sync_data() override {

@@ -1,6 +1,8 @@
 // LyingEnv: an Env that breaks one promise and keeps the others. What runs on it must be caught.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "writeahead/env.h"
@@ -16,8 +18,11 @@ enum class Lie : uint8_t {
   read_error_is_the_end,     ///< A read that fails finds the end of the file.
   read_error_is_zeros,       ///< A read that fails finds zeros, as in a file's hole.
   short_write_was_complete,  ///< A write that fell short says that it did not.
+  one_length_was_complete,   ///< The same, but only if it fell short at kOneLength bytes.
   second_slot_is_lost,       ///< After the opening one of the root's slots is not written.
 };
+
+inline constexpr size_t kOneLength = 769;
 
 /// Talks to `env`, which outlives it.
 [[nodiscard]] std::unique_ptr<Env> make_lying_env(Env& env, Lie lie);

@@ -34,6 +34,15 @@ Script::Script(const Workload& workload, Interference interference)
   workload_.steps(*this);
 }
 
+Script::Script(const Workload& workload, Interference interference, const Script& before)
+    : workload_(workload),
+      interference_(std::move(interference)),
+      model_(before.model_),
+      payloads_made_(before.payloads_made_) {
+  boot(before.machine_->crashed_disk().crash({}));
+  workload_.steps(*this);
+}
+
 Script::~Script() { stop(); }
 
 void Script::stop() {
@@ -49,6 +58,7 @@ void Script::boot(SimDisk disk) {
   wrapped_.reset();
   if (machine_ != nullptr) {
     calls_before_ += machine_->calls();
+    short_before_ += machine_->short_transfers();
     for (size_t i = 0; i < kCallKinds; ++i) {
       kinds_before_[i] += machine_->calls(static_cast<CallKind>(i));
     }
@@ -67,11 +77,8 @@ void Script::interfere() {
   machine_->limit_transfers(interference_.transfer_limit);
   if (interference_.short_transfer) {
     const auto [k, bytes] = *interference_.short_transfer;
-    uint64_t transfers = 0;
-    for (const CallKind kind : {CallKind::read, CallKind::write, CallKind::dsync_write}) {
-      transfers += kinds_before_[static_cast<size_t>(kind)];
-    }
-    if (k > transfers) machine_->short_transfer(k - transfers, bytes);
+    const uint64_t before = transfers();  // The new machine has made none.
+    if (k > before) machine_->short_transfer(k - before, bytes);
   }
   if (!interference_.fault) return;
   const Fault& fault = *interference_.fault;
@@ -96,6 +103,16 @@ bool Script::is_predictable() const {
 bool Script::is_over() const { return machine_->crashed(); }
 
 uint64_t Script::calls() const { return calls_before_ + machine_->calls(); }
+
+uint64_t Script::transfers() const {
+  uint64_t count = 0;
+  for (const CallKind kind : {CallKind::read, CallKind::write, CallKind::dsync_write}) {
+    count += kinds_before_[static_cast<size_t>(kind)] + machine_->calls(kind);
+  }
+  return count;
+}
+
+uint64_t Script::short_transfers() const { return short_before_ + machine_->short_transfers(); }
 
 void Script::complain(Complaint complaint) {
   if (complaint_.empty()) complaint_ = std::move(complaint);

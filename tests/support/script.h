@@ -75,6 +75,8 @@ inline void PrintTo(const Workload& workload, std::ostream* out) { *out << workl
 class Script {
  public:
   Script(const Workload& workload, Interference interference);
+  /// Goes on where `before` has ended: after its close, or after a power cut that lost all.
+  Script(const Workload& workload, Interference interference, const Script& before);
   Script(const Script&) = delete;
   Script& operator=(const Script&) = delete;
   ~Script();
@@ -128,6 +130,9 @@ class Script {
   [[nodiscard]] const Complaint& complaint() const { return complaint_; }
   /// Calls of all boots.
   [[nodiscard]] uint64_t calls() const;
+  /// Reads and writes of all boots, and how many of them fell short by Interference.
+  [[nodiscard]] uint64_t transfers() const;
+  [[nodiscard]] uint64_t short_transfers() const;
   /// Whether an append or a close failed for another cause than a shortage or a stop.
   [[nodiscard]] bool has_failed() const { return has_failed_; }
   /// Ends the run without closing the log: as if the process went on to hang.
@@ -161,6 +166,7 @@ class Script {
   std::optional<Log> log_;
   uint64_t calls_before_ = 0;                        // Of earlier boots.
   std::array<uint64_t, kCallKinds> kinds_before_{};  // The same by kind.
+  uint64_t short_before_ = 0;
   uint64_t payloads_made_ = 0;
   bool was_killed_ = false;  // And the machine was not stopped since.
   bool is_log_failed_ = false;
