@@ -12,6 +12,7 @@ namespace writeahead::test {
 /// The parts of the test programme, as docs/testing.md has them.
 namespace part {
 inline constexpr std::string_view kCrashes = "crash simulation";
+inline constexpr std::string_view kSmallScope = "small scope";
 inline constexpr std::string_view kFailures = "failing calls";
 inline constexpr std::string_view kDamage = "damage";
 inline constexpr std::string_view kKernel = "real kernel";

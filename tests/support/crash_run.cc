@@ -126,11 +126,11 @@ CrashTally::~CrashTally() {
              name_);
 }
 
-Complaint CrashTally::judge(const SimDisk& disk, const LogModel& model) {
+Complaint CrashTally::judge(const SimDisk& disk, const LogModel& model, uint64_t key) {
   ++states_;
   // What is undecided is not in the digest: such a disk is judged every time.
   if (disk.undecided_count() == 0) {
-    if (!seen_.insert(disk.digest() * 31 + model.key()).second) return {};
+    if (!seen_.insert(disk.digest() * 31 + key).second) return {};
   }
   ++judged_;
   Complaint complaint = oracle_.judge(disk, model);

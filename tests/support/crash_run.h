@@ -79,7 +79,11 @@ class CrashTally {
   ~CrashTally();
 
   /// Nothing if the state was judged before.
-  [[nodiscard]] Complaint judge(const SimDisk& disk, const LogModel& model);
+  [[nodiscard]] Complaint judge(const SimDisk& disk, const LogModel& model) {
+    return judge(disk, model, model.key());
+  }
+  /// The same where `key` is what tells this model from all others.
+  [[nodiscard]] Complaint judge(const SimDisk& disk, const LogModel& model, uint64_t key);
   [[nodiscard]] uint64_t states() const { return states_; }
 
  private:

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 
 namespace writeahead::testing {
 namespace {
@@ -97,6 +99,21 @@ uint64_t LogModel::key() const {
     key = key * 31 + part;
   }
   return key * 31 + truncation_.value_or(SIZE_MAX);
+}
+
+uint64_t LogModel::key_among_courses() const {
+  uint64_t all = key();
+  for (const ModelRecord& record : records_) {
+    const std::string_view bytes(reinterpret_cast<const char*>(record.payload.data()),
+                                 record.payload.size());
+    const uint64_t lsn = record.lsn ? record.lsn->value() : UINT64_MAX;
+    for (const uint64_t part : {uint64_t{std::hash<std::string_view>()(bytes)}, lsn,
+                                uint64_t{record.type} * 2 + (record.ends_append ? 1 : 0)}) {
+      all = (all ^ part) * 0x9e3779b97f4a7c15;
+      all ^= all >> 29;
+    }
+  }
+  return all;
 }
 
 Complaint LogModel::take_epoch(uint64_t epoch) {

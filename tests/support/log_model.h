@@ -70,6 +70,8 @@ class LogModel {
   }
   /// Changes with what may be there.
   [[nodiscard]] uint64_t key() const;
+  /// The same among the models of all courses, not of one alone.
+  [[nodiscard]] uint64_t key_among_courses() const;
   [[nodiscard]] uint64_t epoch() const { return epoch_; }
 
  private:

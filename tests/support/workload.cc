@@ -9,6 +9,7 @@
 #include "format/record.h"
 #include "format/segment_header.h"
 #include "support/random_course.h"
+#include "support/small_scope.h"
 
 namespace writeahead::testing {
 namespace {
@@ -724,9 +725,10 @@ const std::vector<Workload>& workloads() {
 const Workload* find_workload(std::string_view name) {
   const auto found = std::ranges::find(workloads(), name, &Workload::name);
   if (found != workloads().end()) return &*found;
+  static std::deque<Workload> courses;
+  if (auto course = small_course(name)) return &courses.emplace_back(std::move(*course));
   constexpr std::string_view kRandom = "random_";
   if (!name.starts_with(kRandom)) return nullptr;
-  static std::deque<Workload> courses;
   const std::string seed(name.substr(kRandom.size()));
   return &courses.emplace_back(random_course(std::strtoull(seed.c_str(), nullptr, 10)));
 }

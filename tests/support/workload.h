@@ -10,7 +10,7 @@
 namespace writeahead::testing {
 
 [[nodiscard]] const std::vector<Workload>& workloads();
-/// Also of a random course. Null if there is none of that name.
+/// Also of a random course, or one of the small scope. Null if there is none of that name.
 [[nodiscard]] const Workload* find_workload(std::string_view name);
 
 }  // namespace writeahead::testing
