@@ -45,6 +45,9 @@ Result<void> check_options(const Options& options, const std::string& path) {
   if ((options.file_mode & ~0777U) != 0 || (options.file_mode & 0600U) != 0600U) {
     return refuse("file_mode must be permission bits that let the owner read and write");
   }
+  if ((options.file_mode & kWritableByAll) != 0) {
+    return refuse("file_mode must not let every user write");
+  }
   return {};
 }
 

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <string>
 #include <utility>
 
 #include "base/error.h"
@@ -21,20 +21,17 @@ using namespace internal;
 
 namespace {
 
-/// Both as the system resolves them, as far as they exist; paths are no matter of an Env.
-std::filesystem::path resolved(const std::string& path) {
-  std::error_code error;
-  auto whole = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
-  return ((error ? std::filesystem::path(path) : whole) / "").lexically_normal();
-}
-
 /// A directory in the damaged log's would change it.
-bool is_inside(const std::string& path, const std::string& new_path) {
-  const auto outer = resolved(path);
-  const auto inner = resolved(new_path);
-  const auto difference = std::ranges::mismatch(outer, inner);
-  // What is left of the outer one is nothing but the empty name behind its last slash.
-  return difference.in1 == outer.end() || difference.in1->empty();
+Result<void> refuse_inside(Env& env, const std::string& path, const std::string& new_path) {
+  const auto outer = env.resolve(path);
+  if (!outer) return std::unexpected(io_error("salvage log", outer.error(), {.path = path}));
+  const auto inner = env.resolve(new_path);
+  if (!inner) return std::unexpected(io_error("salvage log", inner.error(), {.path = new_path}));
+  const bool is_inside = (*inner + "/").starts_with(*outer == "/" ? *outer : *outer + "/");
+  if (!is_inside) return {};
+  return std::unexpected(make_error(ErrorCode::invalid_argument, "salvage log",
+                                    "the new directory lies in the damaged one",
+                                    {.path = new_path}));
 }
 
 Result<void> refuse_writer(SegmentStore& store) {
@@ -62,6 +59,14 @@ Result<void> refuse_change(SegmentStore& store, const SalvageSurvey& survey) {
   if (is_same && !is_newer) return {};
   return std::unexpected(make_error(ErrorCode::io, "salvage log", "somebody wrote to it meanwhile",
                                     {.path = store.path()}));
+}
+
+/// A log that could not be opened for writing would be no good.
+Result<void> refuse_exhausted(const SalvagePlan& plan, const std::string& path) {
+  const uint64_t highest = std::max({plan.highest_epoch, plan.end_lsn.value(), plan.end_ordinal});
+  if (highest <= kMaxCounterAtOpening - 2) return {};
+  return std::unexpected(make_error(ErrorCode::corruption, "salvage log",
+                                    "a counter is beyond what openings can reach", {.path = path}));
 }
 
 /// What the segments of the new log do not say.
@@ -142,12 +147,15 @@ SalvageReport report_of(const SalvageSurvey& survey, const SalvagePlan& plan) {
 
 Result<SalvageReport> salvage(const std::string& path, const std::string& new_path,
                               const SalvageOptions& options) {
-  if (is_inside(path, new_path)) {
+  if ((options.file_mode & kWritableByAll) != 0) {
     return std::unexpected(make_error(ErrorCode::invalid_argument, "salvage log",
-                                      "the new directory lies in the damaged one",
+                                      "file_mode must not let every user write",
                                       {.path = new_path}));
   }
   Env& env = options.env != nullptr ? *options.env : Env::posix();
+  if (auto refused = refuse_inside(env, path, new_path); !refused) {
+    return std::unexpected(refused.error());
+  }
   auto store = FileStore::open_read_only(env, path);
   if (!store) return std::unexpected(store.error());
   if (auto refused = refuse_writer(**store); !refused) return std::unexpected(refused.error());
@@ -155,6 +163,9 @@ Result<SalvageReport> salvage(const std::string& path, const std::string& new_pa
   if (!surveyed) return std::unexpected(surveyed.error());
   auto plan = plan_salvage(**store, *surveyed);
   if (!plan) return std::unexpected(plan.error());
+  if (auto refused = refuse_exhausted(*plan, path); !refused) {
+    return std::unexpected(refused.error());
+  }
   SalvageReport report = report_of(*surveyed, *plan);
   auto log = SalvagedLog::begin(env, new_path, options.file_mode);
   if (!log) return std::unexpected(log.error());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -224,6 +225,10 @@ SystemResult<void> SimEnv::remove_directory(const std::string& path) {
                                            internal::SimNameKind::directory);
   if (!removed) return removed;
   return internal::sync_sim_directory(*machine_, *process_, *parent, path + "/..");
+}
+
+SystemResult<std::string> SimEnv::resolve(const std::string& path) {
+  return std::filesystem::path("/" + path).lexically_normal().string();
 }
 
 uint64_t SimEnv::wall_clock_ns() {

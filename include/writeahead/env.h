@@ -219,6 +219,9 @@ class WRITEAHEAD_EXPORT Env {
   [[nodiscard]] virtual SystemResult<void> remove_directory(const std::string& path) = 0;
   /// How long a file may become by the writes of this process; UINT64_MAX without a limit.
   [[nodiscard]] virtual uint64_t max_file_bytes() { return UINT64_MAX; }
+  /// The same place from the root on, without links, "." and "..": two paths lead to one place if
+  /// these are equal. Components at the end need not exist.
+  [[nodiscard]] virtual SystemResult<std::string> resolve(const std::string& path) = 0;
 
   /// Nanoseconds since 1970. May jump in either direction.
   [[nodiscard]] virtual uint64_t wall_clock_ns() = 0;

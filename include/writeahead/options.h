@@ -49,7 +49,8 @@ struct Options {
   /// at most 1 GiB. Bounds the memory of one append, nothing else: it may change at every opening.
   uint64_t max_record_bytes = 64ULL << 20;
   /// Permission bits of new files; directories get the matching search bits. Default 0600, so that
-  /// only the owner reads the log. The owner's 0600 has to be among them.
+  /// only the owner reads the log. The owner's 0600 has to be among them, and 0002 must not:
+  /// whoever may write to the directory may replace the log.
   uint32_t file_mode = 0600;
 
   // How much of it stays. Each limit drops the oldest segments, whole and in the background, as a

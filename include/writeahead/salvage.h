@@ -18,7 +18,7 @@ namespace writeahead {
 
 /// How salvage() works.
 struct SalvageOptions {
-  /// Permission bits of the new files, as Options::file_mode. Default 0600.
+  /// Permission bits of the new files, as Options::file_mode says. Default 0600.
   uint32_t file_mode = 0600;
   /// The system; the real one if null.
   Env* env = nullptr;

@@ -14,8 +14,11 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <limits>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "env/posix_directory.h"
@@ -129,6 +132,16 @@ SystemResult<void> PosixEnv::remove_directory(const std::string& path) {
   const int synced = parent ? ::fsync(parent->number()) : ::syncfs(directory->number());
   if (synced != 0) return last_error();
   return {};
+}
+
+SystemResult<std::string> PosixEnv::resolve(const std::string& path) {
+  std::error_code error;
+  const auto from_root = std::filesystem::absolute(path, error);
+  if (error) return std::unexpected(SystemError{error.value()});
+  const auto resolved = std::filesystem::weakly_canonical(from_root, error);
+  if (error) return std::unexpected(SystemError{error.value()});
+  // A slash at the end stays otherwise.
+  return resolved.has_filename() ? resolved.string() : resolved.parent_path().string();
 }
 
 uint64_t PosixEnv::wall_clock_ns() { return read_clock(CLOCK_REALTIME); }

@@ -24,6 +24,7 @@ class PosixEnv final : public Env {
   SystemResult<void> sync_parent(const std::string& path) override;
   SystemResult<void> remove_directory(const std::string& path) override;
   uint64_t max_file_bytes() override;
+  SystemResult<std::string> resolve(const std::string& path) override;
   uint64_t wall_clock_ns() override;
   uint64_t monotonic_ns() override;
   SystemResult<void> random(std::span<std::byte> out) override;

@@ -72,6 +72,8 @@ inline constexpr uint64_t kRecycledFeature = 1;
 /// No number, epoch, ordinal or address of a real log comes near: what is above was forged, and is
 /// refused before anything could overflow.
 inline constexpr uint64_t kMaxCounter = 1ULL << 62;
+/// The highest with which a log is opened for writing: no opening counts the rest up.
+inline constexpr uint64_t kMaxCounterAtOpening = 3ULL << 60;
 
 /// Why a segment was begun.
 enum class SegmentCause : uint32_t { create = 1, rotate = 2, truncate = 3, salvage = 4 };

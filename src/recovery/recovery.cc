@@ -70,9 +70,13 @@ Result<RootState> next_root(const Inspection& found, Env& env) {
   // it: it is not used again.
   const uint64_t step = found.root_verdict == RootVerdict::use_and_skip ? 2 : 1;
   root.epoch = std::max(root.epoch, found.highest_epoch);
-  if (root.epoch > kMaxCounter - step) {
+  // What a log counts up beyond the format's limit would not verify any more.
+  const uint64_t number = found.data.empty() ? root.first.number : found.data.back().header.number;
+  const uint64_t highest =
+      std::max({root.epoch + step, found.end_lsn().value(), found.end_ordinal(), number});
+  if (highest > kMaxCounterAtOpening) {
     return std::unexpected(make_error(ErrorCode::corruption, "open log",
-                                      "its epoch is beyond what openings can reach"));
+                                      "a counter is beyond what openings can reach"));
   }
   root.epoch += step;
   root.is_clean = false;

@@ -89,7 +89,7 @@ Result<void> FileStore::open_root(const FileStoreOptions& options) {
     if (!numbers->empty()) return {};
     root = RootFile::create(*directory_, path_, options.file_mode);
     // The directory itself may have gone meanwhile, with the log that was destroyed there.
-    if (!root && root.error().system_error() == ENOENT) return std::unexpected(locked_error());
+    if (!root && root.error().system_error() == ENOENT) return std::unexpected(gone_error());
     // Somebody else may have created it in between.
     if (root && *root == nullptr) root = RootFile::open(*directory_, path_, true);
     if (!root) return std::unexpected(root.error());
@@ -113,8 +113,12 @@ Result<void> FileStore::own_root(std::unique_ptr<RootFile> root) {
     return {};
   }
   root_.reset();
-  return std::unexpected(make_error(ErrorCode::locked, "open log",
-                                    "it was destroyed meanwhile: try again", {.path = path_}));
+  return std::unexpected(gone_error());
+}
+
+Error FileStore::gone_error() const {
+  return make_error(ErrorCode::locked, "open log", "it was destroyed meanwhile: try again",
+                    {.path = path_});
 }
 
 Result<bool> FileStore::is_destroyed() {

@@ -102,6 +102,7 @@ class FileStore final : public SegmentStore {
   void choose_unit();
   [[nodiscard]] Result<void> open_control() WRITEAHEAD_EXCLUDES(control_mutex_);
   [[nodiscard]] Error locked_error();
+  [[nodiscard]] Error gone_error() const;
   [[nodiscard]] SystemResult<void> hold_segment(File& file, std::string_view name);
   [[nodiscard]] Result<std::shared_ptr<FileSegment>> open_segment(uint64_t number, OpenFlags flags,
                                                                   uint64_t end);
@@ -126,5 +127,7 @@ class FileStore final : public SegmentStore {
 
 /// Permission bits of a directory whose files get `file_mode`: who may read may also search.
 [[nodiscard]] uint32_t directory_mode(uint32_t file_mode);
+/// The permission bit that no log's file and directory may have.
+inline constexpr uint32_t kWritableByAll = 0002;
 
 }  // namespace writeahead::internal

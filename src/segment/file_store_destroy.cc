@@ -80,9 +80,9 @@ Result<RootState> FileStore::emptied_root(std::span<const uint64_t> numbers) {
     if (number < kMaxCounter) highest = std::max(highest, number);
   }
   // A bad slot may have held the epoch behind that of the good one.
-  root.epoch += 2;
+  root.epoch = std::min(root.epoch + 2, kMaxCounter);
   root.is_clean = true;
-  root.first = {.number = highest + 1,
+  root.first = {.number = std::min(highest + 1, kMaxCounter),
                 .lsn = std::max(root.first.lsn, root.proven.lsn),
                 .ordinal = root.first.ordinal};
   root.proven = {.number = root.first.number, .lsn = root.first.lsn};

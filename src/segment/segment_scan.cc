@@ -3,6 +3,7 @@
 #include "segment/segment_scan.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/aligned_buffer.h"
 #include "base/error.h"

@@ -21,6 +21,7 @@
 #include "support/scratch_directory.h"
 #include "writeahead/log.h"
 #include "writeahead/read_only_log.h"
+#include "writeahead/salvage.h"
 
 namespace writeahead::test {
 namespace {
@@ -245,6 +246,26 @@ TEST_F(Place, that_every_user_may_write_to_is_refused) {
   ASSERT_EQ(::chmod(log_.c_str(), 0770), 0);
   EXPECT_TRUE(Log::open(log_.string(), kSmall));
   ++cases_;
+}
+
+TEST(Modes, that_let_every_user_write_are_refused_before_anything_is_made) {
+  uint64_t cases = 0;
+  for (const uint32_t mode : {0602U, 0606U, 0666U, 0777U}) {
+    const ScratchDirectory scratch;
+    const fs::path path = scratch.path("log");
+    const auto opened = Log::open(path.string(), {.file_mode = mode});
+    ASSERT_FALSE(opened) << mode;
+    EXPECT_EQ(opened.error().code(), ErrorCode::invalid_argument) << opened.error().message();
+    EXPECT_FALSE(fs::exists(path));
+    ASSERT_TRUE(Log::open(path.string(), kSmall)->append("a record"));
+    const fs::path rescued = scratch.path("rescued");
+    const auto saved = salvage(path.string(), rescued.string(), {.file_mode = mode});
+    ASSERT_FALSE(saved) << mode;
+    EXPECT_EQ(saved.error().code(), ErrorCode::invalid_argument) << saved.error().message();
+    EXPECT_FALSE(fs::exists(rescued));
+    ++cases;
+  }
+  print_count(part::kSecurity, "cases", cases);
 }
 
 TEST(Modes, are_what_was_asked_for_whatever_the_umask) {

@@ -37,7 +37,7 @@ class CheckStyle(unittest.TestCase):
 
     def test_system_calls_stay_in_env(self):
         for line in ("#include <fcntl.h>", "#include <sys/mman.h>", "#include <linux/fs.h>", "  ::fsync(fd);",
-                     "  return ::open(path, 0);"):
+                     "  return ::open(path, 0);", "#include <filesystem>"):
             self.finds("system", "src/commit/a.cc", line)
             self.passes("src/env/a.cc", line)
             self.passes("tests/unit/a_test.cc", line)

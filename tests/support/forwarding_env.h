@@ -76,6 +76,7 @@ class ForwardingEnv : public Env {
     return env_.remove_directory(path);
   }
   uint64_t max_file_bytes() override { return env_.max_file_bytes(); }
+  SystemResult<std::string> resolve(const std::string& path) override { return env_.resolve(path); }
   uint64_t wall_clock_ns() override { return env_.wall_clock_ns(); }
   uint64_t monotonic_ns() override { return env_.monotonic_ns(); }
   SystemResult<void> random(std::span<std::byte> out) override { return env_.random(out); }

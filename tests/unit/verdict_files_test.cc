@@ -12,6 +12,7 @@
 #include "format/segment_header.h"
 #include "format/segment_name.h"
 #include "support/damaged_log.h"
+#include "writeahead/salvage.h"
 
 namespace writeahead::testing {
 namespace {
@@ -247,13 +248,23 @@ TEST(VerdictFiles, epoch_that_leaves_no_room_for_openings_is_damage_and_nothing_
       disk.put(kRootPath, root);
       return disk;
     };
-    for (const uint64_t epoch : {format::kMaxCounter, format::kMaxCounter + 1, ~uint64_t{0}}) {
+    for (const uint64_t epoch : {format::kMaxCounterAtOpening, format::kMaxCounter,
+                                 format::kMaxCounter + 1, ~uint64_t{0}}) {
       const OpenResult opened = open_and_read(with_epoch(epoch));
       EXPECT_FALSE(opened.opened) << epoch;
       EXPECT_EQ(opened.code, ErrorCode::corruption) << opened.message;
+      // A new log that nobody could open would be worth nothing; the old one can still be removed.
+      SimEnv env(with_epoch(epoch));
+      const auto rescued = salvage(kLogPath, "/rescued", {.env = &env});
+      if (rescued) {
+        EXPECT_TRUE(Log::open("/rescued", {.env = &env})) << epoch;
+      } else {
+        EXPECT_EQ(rescued.error().code(), ErrorCode::corruption) << rescued.error().message();
+      }
+      EXPECT_TRUE(Log::destroy(kLogPath, {.env = &env})) << epoch;
     }
-    const OpenResult opened = open_and_read(with_epoch(format::kMaxCounter - 2));
-    EXPECT_EQ(opened.report.epoch, format::kMaxCounter - 1) << opened.message;
+    const OpenResult opened = open_and_read(with_epoch(format::kMaxCounterAtOpening - 1));
+    EXPECT_EQ(opened.report.epoch, format::kMaxCounterAtOpening) << opened.message;
   }
 }
 

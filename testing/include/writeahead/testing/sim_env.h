@@ -150,6 +150,8 @@ class SimEnv final : public Env {
                                                           uint32_t mode) override;
   SystemResult<void> sync_parent(const std::string& path) override;
   SystemResult<void> remove_directory(const std::string& path) override;
+  /// There are no links here, and paths begin at the root. Not a counted call.
+  SystemResult<std::string> resolve(const std::string& path) override;
   uint64_t wall_clock_ns() override;
   uint64_t monotonic_ns() override;
   SystemResult<void> random(std::span<std::byte> out) override;
