@@ -18,7 +18,8 @@ namespace writeahead::testing {
 class Oracle {
  public:
   /// Whether a name that a directory's sync made durable is so for good: one whose sync failed
-  /// before is not, and a copy of torn bytes or a file without data may come or go with it.
+  /// before is not, and a copy of torn bytes or a file without data may come or go with it. So may,
+  /// where direct reads are refused, what a recovery took for zeros behind the log's end.
   enum class Names : uint8_t { are_certain, may_return };
 
   explicit Oracle(const Workload& workload, Names names = Names::are_certain)
