@@ -300,7 +300,7 @@ TEST_F(FollowProcessTest, follower_goes_on_over_writers_that_are_killed_inside_a
     ASSERT_EQ(end, -SIGKILL);
   };
   const auto append = [&](size_t stores) {
-    SCOPED_TRACE(testing::Message() << stores << " stores of an append");
+    SCOPED_TRACE(::testing::Message() << stores << " stores of an append");
     ASSERT_NO_FATAL_FAILURE(run([&] { return die_in_append(path_, next, stores); }));
     ++next;
     // Nobody says so, and the follower is to find out by itself, before there is another writer.
@@ -308,7 +308,7 @@ TEST_F(FollowProcessTest, follower_goes_on_over_writers_that_are_killed_inside_a
   };
   for (size_t i = 0; i <= kPublished.size(); ++i) ASSERT_NO_FATAL_FAILURE(append(i));
   for (size_t i = 0; i <= kAnnounceStores; ++i) {
-    SCOPED_TRACE(testing::Message() << i << " stores of an opening");
+    SCOPED_TRACE(::testing::Message() << i << " stores of an opening");
     ASSERT_NO_FATAL_FAILURE(run([&] { return die_in_opening(path_, i); }));
     ASSERT_NO_FATAL_FAILURE(append(i % (kPublished.size() + 1)));
   }
