@@ -55,6 +55,8 @@ const std::array kAllowed{
     Group{"threads of the library, and their end",
           {"clone3", "clone", "rseq", "set_robust_list", "rt_sigaction", "rt_sigprocmask", "exit"}},
     Group{"waiting and waking", {"futex", "sched_yield", "nanosleep", "clock_nanosleep"}},
+    // How long a file may become, asked before the root is touched.
+    Group{"limits of the process", {"prlimit64"}},
     Group{"clocks, random bytes, and who lives", {"clock_gettime", "getrandom", "getpid", "kill"}},
 };
 
