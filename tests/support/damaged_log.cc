@@ -2,6 +2,8 @@
 // A fresh machine opens it each time, so that no control page or lock of the maker is there.
 #include "support/damaged_log.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -36,6 +38,7 @@ void read_all(const Readable& log, OpenResult& result) {
 void add_layout(ReferenceLog& log, const SegmentInfo& info, bool is_sealed) {
   SegmentLayout layout{.number = info.number,
                        .path = std::string(kLogPath) + "/" + format::segment_name(info.number),
+                       .base_lsn = info.base_lsn,
                        .bytes = info.bytes};
   const auto offset_of = [&](Lsn lsn) { return kSegmentHeaderBytes + (lsn - info.base_lsn); };
   layout.first_record = log.records.size();
@@ -50,7 +53,26 @@ void add_layout(ReferenceLog& log, const SegmentInfo& info, bool is_sealed) {
   log.segments.push_back(std::move(layout));
 }
 
+/// As the message of an error ends.
+std::string place_text(std::string_view path, uint64_t offset, Lsn lsn) {
+  return fmt::format("({}, offset {}, lsn {})", path, offset, lsn.value());
+}
+
 }  // namespace
+
+std::string SegmentLayout::damage_at(uint64_t offset) const {
+  if (frames.empty() || offset < frames.front()) return place_text(path, 0, base_lsn);
+  const uint64_t frame = *(std::ranges::upper_bound(frames, offset) - 1);
+  return place_text(path, frame, base_lsn + (frame - kSegmentHeaderBytes));
+}
+
+std::string SegmentLayout::place_at(uint64_t offset, Lsn lsn) const {
+  return place_text(path, offset, lsn);
+}
+
+std::string place_of(const Finding& finding) {
+  return place_text(std::string(kLogPath) + "/" + finding.file, finding.offset, finding.lsn);
+}
 
 uint64_t SegmentLayout::record_at(uint64_t offset) const {
   const auto above = std::ranges::upper_bound(frames, offset);

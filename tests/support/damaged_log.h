@@ -39,6 +39,7 @@ struct StoredRecord {
 struct SegmentLayout {
   uint64_t number = 0;
   std::string path;
+  Lsn base_lsn;
   uint64_t bytes = 0;
   uint64_t first_record = 0;  ///< Ordinal of its first record.
   std::vector<uint64_t> frames = {};
@@ -47,7 +48,14 @@ struct SegmentLayout {
 
   /// Ordinal of the record in the frame that holds `offset`; each frame has one record.
   [[nodiscard]] uint64_t record_at(uint64_t offset) const;
+  /// Where a change of the byte at `offset`, below the end, has to be reported: at the frame that
+  /// holds it, or at the header.
+  [[nodiscard]] std::string damage_at(uint64_t offset) const;
+  /// A place in this file, in those words; an Lsn of 0 where there is none.
+  [[nodiscard]] std::string place_at(uint64_t offset, Lsn lsn) const;
 };
+/// The place of a finding, in the same words.
+[[nodiscard]] std::string place_of(const Finding& finding);
 
 /// A log on a disk, with what is known about it. A value.
 struct ReferenceLog {

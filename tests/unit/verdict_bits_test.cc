@@ -79,24 +79,25 @@ void for_each_change(const SimDisk& disk, const std::string& path, Counter& coun
 
 bool is_opened_too(uint64_t bit) { return bit / case_step(kSlowStep) % kOpenedStep == 0; }
 
-/// A flipped bit is damage: verify names the file, opening or reading refuses, nothing is changed.
+/// A flipped bit is damage: verify, opening and reading name the file, the offset and the Lsn of
+/// what is broken, and nothing is changed.
 void expect_corruption(const ReferenceLog& log, const SegmentLayout& segment, uint64_t bit,
                        const SimDisk& damaged, Counter& counter) {
   const auto report = counter.verify(damaged, log.records.size());
   ASSERT_EQ(report.verdict, Verdict::corruption) << place(segment, bit);
-  ASSERT_FALSE(report.findings.empty());
-  const Finding& finding = report.findings.back();
-  ASSERT_EQ(std::string(kLogPath) + "/" + finding.file, segment.path) << place(segment, bit);
-  ASSERT_LE(finding.offset, bit / 8) << place(segment, bit);
+  ASSERT_EQ(report.findings.size(), 1U) << place(segment, bit);
+  const std::string where = segment.damage_at(bit / 8);
+  ASSERT_EQ(place_of(report.findings.back()), where) << place(segment, bit);
   ASSERT_LE(report.records, log.records.size());
   if (!is_opened_too(bit)) return;
   ++counter.opened;
   const OpenResult reading = read_only(damaged);
   ASSERT_EQ(reading.code, ErrorCode::corruption) << place(segment, bit);
-  ASSERT_NE(reading.message.find(segment.path), std::string::npos) << reading.message;
+  ASSERT_TRUE(reading.message.ends_with(where)) << reading.message << ", not " << where;
   ASSERT_TRUE(reading.disk.shows_same_as(damaged)) << "a reader wrote";
   const OpenResult opened = open_and_read(damaged);
   ASSERT_EQ(opened.code, ErrorCode::corruption) << place(segment, bit);
+  ASSERT_TRUE(opened.message.ends_with(where)) << opened.message << ", not " << where;
   // What lies before the damage is read as it was; nothing else is handed out.
   for (size_t i = 0; i < opened.records.size(); ++i) ASSERT_EQ(opened.records[i], log.records[i]);
   if (!opened.opened) {

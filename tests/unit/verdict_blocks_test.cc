@@ -26,6 +26,14 @@ uint64_t first_difference(const Bytes& a, const Bytes& b) {
   return static_cast<uint64_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
+/// Whether the frame's header is still there.
+bool has_frame_header(const Bytes& before, const Bytes& after, uint64_t frame) {
+  const auto begin = static_cast<ptrdiff_t>(frame);
+  return std::equal(before.begin() + begin,
+                    before.begin() + begin + static_cast<ptrdiff_t>(format::kFrameHeaderBytes),
+                    after.begin() + begin);
+}
+
 /// What has to come of a segment's file with other bytes.
 struct Expected {
   Verdict verdict = Verdict::ok;
@@ -48,12 +56,7 @@ Expected after_crash(const ReferenceLog& log, const Bytes& before, const Bytes& 
   const uint64_t difference = first_difference(before, after);
   uint64_t proven = 0;
   for (const uint64_t frame : last.frames) {
-    const auto begin = static_cast<ptrdiff_t>(frame);
-    if (std::equal(before.begin() + begin,
-                   before.begin() + begin + static_cast<ptrdiff_t>(format::kFrameHeaderBytes),
-                   after.begin() + begin)) {
-      proven = frame;
-    }
+    if (has_frame_header(before, after, frame)) proven = frame;
   }
   if (difference < std::max(proven, format::kSegmentHeaderBytes)) {
     return {.verdict = Verdict::corruption};
@@ -64,6 +67,24 @@ Expected after_crash(const ReferenceLog& log, const Bytes& before, const Bytes& 
   return {.verdict = is_zero ? Verdict::ok : Verdict::torn_tail,
           .records = kept,
           .findings = is_zero ? 0U : 1U};
+}
+
+/// Where damage has to be reported. That of a header has the address that frames behind the first
+/// one tell. If none is left, nothing in the file does: then it has no address, or what testifies
+/// is the seal in front of it.
+std::string damage_place(const ReferenceLog& log, const SegmentLayout& segment, const Bytes& before,
+                         const Bytes& after, bool was_closed) {
+  const uint64_t difference = first_difference(before, after);
+  if (difference >= format::kSegmentHeaderBytes) return segment.damage_at(difference);
+  const auto header = format::decode_segment_header(after);
+  const bool is_foreign = header.state == format::HeaderState::valid;
+  if (is_foreign) return segment.place_at(0, Lsn());
+  for (size_t i = 1; i < segment.frames.size(); ++i) {
+    if (has_frame_header(before, after, segment.frames[i])) return segment.damage_at(0);
+  }
+  if (was_closed) return segment.place_at(0, Lsn());
+  const SegmentLayout& sealed = log.segments[log.segments.size() - 2];
+  return sealed.place_at(sealed.end, segment.base_lsn);
 }
 
 class VerdictBlocks : public ::testing::Test {
@@ -86,9 +107,12 @@ class VerdictBlocks : public ::testing::Test {
     const auto report = verify(damaged).value();
     ASSERT_EQ(report.verdict, expected.verdict) << segment.path << " " << what;
     if (expected.verdict == Verdict::corruption) {
-      ASSERT_FALSE(report.findings.empty());
+      const std::string where = damage_place(log, segment, before, bytes, was_closed);
+      ASSERT_EQ(report.findings.size(), 1U) << segment.path << " " << what;
+      ASSERT_EQ(place_of(report.findings.back()), where) << what << ": " << report.findings[0].what;
       const OpenResult opened = open_and_read(damaged);
       ASSERT_EQ(opened.code, ErrorCode::corruption) << segment.path << " " << what;
+      ASSERT_TRUE(opened.message.ends_with(where)) << opened.message << ", not " << where;
       ASSERT_TRUE(opened.opened || opened.disk.shows_same_as(damaged)) << what;
       return;
     }
