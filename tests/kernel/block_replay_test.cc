@@ -17,6 +17,8 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -39,6 +41,7 @@ constexpr uint64_t kAppends = 40;  // of each thread
 constexpr size_t kMarks = 1024;    // more than all records of a thread
 constexpr uint64_t kControlStates = 40;
 constexpr uint64_t kSegmentBytes = 32 << 10;
+constexpr std::string_view kNotMounted = "the file system does not recover: ";
 
 /// What was done on the device, and how much of its log there was at each acknowledgement.
 struct Recording {
@@ -141,7 +144,11 @@ class BlockReplay : public ::testing::Test {
     std::optional<Mount> mount;
     {
       const LoopDevice device(file);
-      mount.emplace(device.path(), scratch_.path("state"), kind.name);
+      try {
+        mount.emplace(device.path(), scratch_.path("state"), kind.name);
+      } catch (const std::system_error& error) {
+        return fmt::format("{}{}", kNotMounted, error.what());
+      }
     }
     auto log = Log::open(mount->path("log"),
                          {.segment_bytes = kSegmentBytes, .background = BackgroundWork::stepped});
@@ -233,19 +240,23 @@ TEST_F(BlockReplay, control_without_flushes_loses_records) {
   BlockImage flushed = *start_;
   for (uint64_t i = 0; i < safe; ++i) flushed.apply(entries_[i]);
   uint64_t lost = 0;
+  uint64_t refused = 0;
+  uint64_t not_mounted = 0;
   for (uint64_t i = 0; i < kControlStates; ++i) {
     BlockImage state = flushed;
     for (uint64_t k = safe; k < entries_.size(); ++k) state.apply_torn(entries_[k], random_);
-    try {
-      lost += judge(state, ext4_file_system(), UINT64_MAX) ? 1 : 0;
-    } catch (const std::exception&) {
-      ++lost;  // not even the file system recovers
-    }
+    const auto wrong = judge(state, ext4_file_system(), UINT64_MAX);
+    ASSERT_TRUE(wrong) << "a state lost nothing";
+    if (wrong->starts_with(kNotMounted)) ++not_mounted;
+    if (wrong->starts_with("open: ")) ++refused;
+    if (wrong->starts_with("lost: ")) ++lost;
   }
-  std::cout << fmt::format("{} entries, {} of them flushed; {} of {} states lost records\n",
-                           entries_.size(), safe, lost, kControlStates);
-  print_control(lost == kControlStates);
-  EXPECT_EQ(lost, kControlStates);
+  std::cout << fmt::format(
+      "{} entries, {} of them flushed; of {} states {} lost records, {} logs were refused, {} file "
+      "systems did not recover\n",
+      entries_.size(), safe, kControlStates, lost, refused, not_mounted);
+  print_control(lost > kControlStates / 2);
+  EXPECT_GT(lost, kControlStates / 2);
 }
 
 }  // namespace
