@@ -35,7 +35,8 @@ using testing::Lie;
 using testing::make_lying_env;
 using Wrong = std::optional<std::string>;
 
-constexpr uint64_t kMostLimit = 16'384;
+constexpr uint64_t kRootBytes = 8192;
+constexpr uint64_t kMostLimit = 16'384;  // less than a segment
 constexpr uint64_t kRecordBytes = 3500;  // three a segment
 
 std::string payload_of(uint64_t number) {
@@ -133,7 +134,8 @@ void limit_files(rlim_t bytes) {
 
 struct Report {
   uint64_t limits;
-  uint64_t full;  // of them, those at which an append was refused
+  uint64_t full;        // of them, those at which an append was refused
+  uint64_t above_root;  // of them, those with room for a root, and for no segment
   std::array<char, 400> wrong;
 };
 
@@ -154,6 +156,7 @@ int sweep_limits(const std::filesystem::path& parent, uint64_t first, uint64_t e
       std::filesystem::remove_all(path);
       ++report.limits;
       report.full += log.was_full() ? 1 : 0;
+      report.above_root += bytes >= kRootBytes ? 1 : 0;
       if (wrong) {
         fmt::format("limit {}: {}", bytes, *wrong).copy(report.wrong.data(), 399);
         return 1;
@@ -175,7 +178,10 @@ TEST(DiskFullTest, at_every_byte_of_a_file_refuses_and_goes_on) {
                                    std::max<uint64_t>(step, 251), nullptr, *report);
   EXPECT_EQ(in_memory, 0) << report->wrong.data();
   EXPECT_EQ(on_disk, 0) << report->wrong.data();
+  EXPECT_GT(report->above_root, 10U);
+  EXPECT_EQ(report->full, report->above_root);
   print_count(part::kKernel, "limits of bytes", report->limits);
+  print_count(part::kKernel, "of them refused an append", report->full);
   print_count(part::kKernel, "violations", (in_memory != 0 ? 1 : 0) + (on_disk != 0 ? 1 : 0));
 }
 
