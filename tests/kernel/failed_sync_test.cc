@@ -100,8 +100,10 @@ TEST_P(FailedSyncTest, ends_all_acknowledgements_and_loses_none_of_them) {
   SCOPED_TRACE(replay_command());
   uint64_t violations = 0;
   uint64_t failures = 0;
+  uint64_t refusals = 0;
   const uint64_t rounds = scaled(kRounds);
-  for (uint64_t i = 0; i < rounds && violations == 0; ++i) {
+  // Where the room ends is by chance: a round that only ran out of segments does not count.
+  for (uint64_t i = 0; failures < rounds && i < 10 * rounds && violations == 0; ++i) {
     SCOPED_TRACE(fmt::format("round {}", i));
     const auto wrong = fail_once(random_options());
     const bool is_stopped = end_ == static_cast<int>(DoomedEnd::stopped);
@@ -109,9 +111,11 @@ TEST_P(FailedSyncTest, ends_all_acknowledgements_and_loses_none_of_them) {
         !wrong && (is_stopped || end_ == static_cast<int>(DoomedEnd::only_refused));
     EXPECT_TRUE(is_right) << "the child ended with " << end_ << "; " << wrong.value_or("");
     failures += is_stopped ? 1 : 0;
+    refusals += is_stopped ? 0 : 1;
     violations += is_right ? 0 : 1;
   }
-  EXPECT_GE(failures, rounds / 2);
+  EXPECT_TRUE(failures == rounds || violations != 0)
+      << failures << " failures, and " << refusals << " rounds without one";
   print_count(part::kKernel, "failed syncs", failures);
   print_count(part::kKernel, "violations", violations);
 }
