@@ -27,6 +27,43 @@ struct Head {
   }
 };
 
+/// So many frames that agree are more than fit into a block: it takes more than one that was
+/// misdirected to outvote the others.
+constexpr size_t kEnoughVotes = 64;
+
+/// Where a segment without a header begins.
+struct Beginning {
+  Lsn base_lsn;
+  std::optional<uint64_t> base_ordinal;
+  size_t votes = 0;
+};
+
+/// Frames carry their place. One that stands elsewhere says something else than the others, and
+/// would draw the end of the segment before along.
+Result<std::optional<Beginning>> find_beginning(SegmentReader& segment,
+                                                const SegmentBinding& binding) {
+  std::map<Lsn, Beginning> said;
+  std::optional<Beginning> best;
+  uint64_t offset = kSegmentHeaderBytes;
+  while (!best || best->votes < kEnoughVotes) {
+    auto frame = find_frame(segment, binding, std::nullopt, offset);
+    if (!frame) return std::unexpected(frame.error());
+    if (!*frame) break;
+    const FrameHeader& header = (*frame)->header;
+    const uint64_t behind_base = (*frame)->offset - kSegmentHeaderBytes;
+    const Lsn base_lsn(header.lsn.value() - behind_base);
+    Beginning& beginning = said[base_lsn];
+    beginning.base_lsn = base_lsn;
+    if (behind_base == 0) beginning.base_ordinal = header.first_ordinal;
+    ++beginning.votes;
+    if (!best || beginning.votes > best->votes || base_lsn == best->base_lsn) best = beginning;
+    // Frames in its payload are none.
+    offset = (*frame)->offset +
+             std::clamp(header.length, kFrameAlignment, segment.bytes() - (*frame)->offset);
+  }
+  return best;
+}
+
 struct Surveyor {
   SegmentStore& store;
   SalvageSurvey found{};
@@ -160,24 +197,19 @@ Result<void> Surveyor::take_file(const Head& head) {
                              .limit = {}});
     return {};
   }
-  // Frames carry their place: the first one that verifies says where the segment begins.
   auto segment = open_damaged(store, number);
   if (!segment) return std::unexpected(segment.error());
   if (*segment == nullptr) return {};
-  auto first = find_frame(**segment, SegmentBinding::of(found.log_id, number), std::nullopt,
-                          kSegmentHeaderBytes);
-  if (!first) return std::unexpected(first.error());
-  if (!*first) return {};
-  const uint64_t behind_base = (*first)->offset - kSegmentHeaderBytes;
-  SalvageSource source{.number = number,
-                       .file = number,
-                       .header = {},
-                       .base_lsn = Lsn((*first)->header.lsn.value() - behind_base),
-                       .base_ordinal = {},
-                       .limit = {}};
-  if (behind_base == 0) source.base_ordinal = (*first)->header.first_ordinal;
+  auto beginning = find_beginning(**segment, SegmentBinding::of(found.log_id, number));
+  if (!beginning) return std::unexpected(beginning.error());
+  if (!*beginning) return {};
   note(segment_name(number), 0, "the header does not verify; its frames say where they belong");
-  found.sources.push_back(source);
+  found.sources.push_back({.number = number,
+                           .file = number,
+                           .header = {},
+                           .base_lsn = (*beginning)->base_lsn,
+                           .base_ordinal = (*beginning)->base_ordinal,
+                           .limit = {}});
   return {};
 }
 
