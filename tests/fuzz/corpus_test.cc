@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "fuzz/defect.h"
 #include "fuzz/disk_image.h"
 #include "fuzz/targets.h"
 #include "support/counts.h"
@@ -53,6 +54,31 @@ TEST_P(Fuzz, passes_on_its_corpus) {
     EXPECT_NO_THROW(GetParam().run(std::as_bytes(std::span(bytes)))) << path;
   }
   test::print_count(test::part::kFuzzing, "inputs replayed", inputs.size());
+}
+
+/// How many inputs of a target find something.
+uint64_t count_findings(const FuzzTarget& target) {
+  uint64_t findings = 0;
+  for (const files::path& path : inputs_of(target.name)) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator(file), {}};
+    try {
+      target.run(std::as_bytes(std::span(bytes)));
+    } catch (const Defect&) {
+      ++findings;
+    }
+  }
+  return findings;
+}
+
+TEST(FuzzControl, salvage_that_keeps_nothing_or_reports_nothing_is_found) {
+  for (const SalvageFault fault : {SalvageFault::keeps_nothing, SalvageFault::reports_nothing}) {
+    plant_salvage_fault(fault);
+    const uint64_t findings = count_findings({.name = "damage", .run = fuzz_damage});
+    plant_salvage_fault(SalvageFault::none);
+    test::print_control(findings != 0);
+    EXPECT_GT(findings, 0U) << static_cast<int>(fault);
+  }
 }
 
 std::string target_name(const ::testing::TestParamInfo<FuzzTarget>& info) {

@@ -3,11 +3,14 @@
 // Goal: damage to what was acknowledged is told, whatever it is. Method: the oracle looks on the
 // damaged disk for what still testifies: the newest root, headers of segments, watermarks of
 // frames. All that lies below the highest of these was durable, so it has to be there, or a reading
-// ends with an error. Once a checksum was forged, the log may say anything: then what is delivered
-// has to be what the file holds, nothing crashes, and nothing takes memory or time beyond measure.
+// ends with an error. Of a salvage, what lies below is kept or reported as lost, and a frame that
+// is still there as it was is kept. Once a checksum was forged, the log may say anything: then what
+// is delivered has to be what the file holds, nothing crashes, and nothing takes memory or time
+// beyond measure.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "format/frame.h"
 #include "format/record.h"
@@ -26,6 +29,7 @@ namespace writeahead::testing {
 namespace {
 
 bool skips_damage = false;
+SalvageFault salvage_fault = SalvageFault::none;
 
 constexpr std::string_view kNewPayload = "appended after the damage";
 
@@ -40,7 +44,11 @@ class Testimony {
   }
   /// Everything below was durable.
   [[nodiscard]] Lsn end() const { return end_; }
+  /// Everything from here on was the log's. Without a root that is what the first header says.
+  [[nodiscard]] Lsn begin() const { return begin_; }
   [[nodiscard]] bool has_root() const { return has_root_; }
+  /// Whether anything says which log it is.
+  [[nodiscard]] bool names_log() const { return has_root_ || has_header_; }
 
  private:
   void testify(Lsn end) { end_ = std::max(end_, end); }
@@ -56,6 +64,7 @@ class Testimony {
       newest = slot.sequence;
       has_root_ = true;
       first_number_ = slot.root.first.number;
+      begin_ = slot.root.first.lsn;
       end_ = slot.root.proven.lsn;
     }
   }
@@ -79,6 +88,8 @@ class Testimony {
     // An unused file without a frame at its base is a standby, whatever stands behind.
     if (is_unused && (bytes->size() <= kBlockBytes || !frame_at(kBlockBytes))) return;
     if (is_own) testify(base);
+    if (is_own && !has_root_ && !has_header_) begin_ = base;
+    has_header_ = has_header_ || is_own;
     for (uint64_t at = kBlockBytes; at < bytes->size(); at += format::kFrameAlignment) {
       if (base + (at - kBlockBytes) >= segment.end) return;
       if (const auto frame = frame_at(at)) testify(frame->watermark);
@@ -90,8 +101,10 @@ class Testimony {
   const StockLog& log_;
   const SimDisk& disk_;
   uint64_t first_number_ = 0;
+  Lsn begin_;
   Lsn end_;
   bool has_root_ = false;
+  bool has_header_ = false;
 };
 
 /// As a reader would that takes damage for the end of the log.
@@ -174,15 +187,100 @@ bool may_be_salvaged(const StockLog& log, bool has_root, const StoredRecord& rec
   return !has_root && std::ranges::find(log.taken_back, record) != log.taken_back.end();
 }
 
+/// Whether the header of the record's segment and its whole frame stand on the disk as they were.
+bool is_untouched(const StockLog& log, const SimDisk& disk, const StoredRecord& record) {
+  auto above = std::ranges::find_if(
+      log.segments, [&](const auto& entry) { return record.lsn < entry.second.end; });
+  if (above == log.segments.end()) return false;
+  const auto& [number, segment] = *above;
+  const auto now = disk.contents(segment_path(number));
+  const auto before = log.disk.contents(segment_path(number));
+  if (!now || !before || now->size() < before->size()) return false;
+  const uint64_t at = kBlockBytes + (record.lsn - segment.base);
+  const auto behind = std::ranges::upper_bound(segment.frames, at);
+  if (behind == segment.frames.begin()) return false;
+  const uint64_t begin = *std::prev(behind);
+  const uint64_t end = behind == segment.frames.end() ? before->size() : *behind;
+  const auto is_same = [&](uint64_t from, uint64_t to) {
+    return std::equal(before->begin() + static_cast<ptrdiff_t>(from),
+                      before->begin() + static_cast<ptrdiff_t>(to),
+                      now->begin() + static_cast<ptrdiff_t>(from));
+  };
+  return is_same(0, kBlockBytes) && is_same(begin, end);
+}
+
+/// Whether a segment without its header has at least as many frames that stand elsewhere as such
+/// that do not: then nobody can tell where it begins, and what it may cut off before it.
+bool is_misplaced(const StockLog& log, const SimDisk& disk, uint64_t number) {
+  const auto bytes = disk.contents(segment_path(number));
+  if (!bytes || bytes->size() <= kBlockBytes) return false;
+  const auto header = format::decode_segment_header(std::span(*bytes).first(kBlockBytes));
+  if (header.state == format::HeaderState::valid && header.header.number == number) return false;
+  const auto binding = format::SegmentBinding::of(log.id, number);
+  size_t in_place = 0;
+  size_t elsewhere = 0;
+  for (uint64_t at = kBlockBytes; at + format::kFrameHeaderBytes <= bytes->size();
+       at += format::kFrameAlignment) {
+    const auto rest = std::span(*bytes).subspan(at);
+    const Lsn stated(format::frame_field::lsn.load(rest));
+    if (!format::decode_frame_header(rest, stated, binding)) continue;
+    const bool is_there = stated == log.segments.at(number).base + (at - kBlockBytes);
+    ++(is_there ? in_place : elsewhere);
+  }
+  return elsewhere != 0 && elsewhere >= in_place;
+}
+
+/// What is in the log is kept or reported as lost, and what is there as it was is kept.
+void check_nothing_is_forgotten(const StockLog& log, const SimDisk& damaged,
+                                const SalvageReport& report, const OpenResult& rescued) {
+  const Testimony testimony(log, damaged);
+  const bool is_undecidable = std::ranges::any_of(
+      log.segments, [&](const auto& entry) { return is_misplaced(log, damaged, entry.first); });
+  for (const StoredRecord& record : log.records) {
+    if (record.lsn < log.first) continue;
+    const bool is_kept = std::ranges::find(rescued.records, record) != rescued.records.end();
+    if (is_kept) continue;
+    demand(is_undecidable || !is_untouched(log, damaged, record),
+           fmt::format("a salvage left out record {} at {}, which is there", record.ordinal,
+                       record.lsn.value()));
+    const bool is_told = std::ranges::any_of(report.lost, [&](const SalvageReport::Loss& loss) {
+      return loss.range.begin <= record.lsn && record.lsn < loss.range.end;
+    });
+    const bool is_known = testimony.begin() <= record.lsn && record.lsn < testimony.end();
+    demand(is_told || !is_known,
+           fmt::format("a salvage says nothing of record {} at {}, below {}", record.ordinal,
+                       record.lsn.value(), testimony.end().value()));
+  }
+}
+
+/// A salvage may fail only where nothing says which log it is.
+void check_failed_salvage(const StockLog& log, const SimDisk& damaged, const Error& error) {
+  const bool is_nameless =
+      error.code() == ErrorCode::corruption || error.code() == ErrorCode::not_found;
+  demand(is_nameless && !Testimony(log, damaged).names_log(),
+         fmt::format("a salvage failed: {} {}", to_string(error.code()), error.message()));
+}
+
+/// As a salvage would that is easily content.
+void plant_fault(SalvageReport& report, OpenResult& rescued) {
+  if (salvage_fault == SalvageFault::reports_nothing) report.lost.clear();
+  if (salvage_fault != SalvageFault::keeps_nothing) return;
+  rescued.records.clear();
+  report.lost = {{.range = {.begin = Lsn(0), .end = Lsn(UINT64_MAX), .records = 0, .file = {}},
+                  .reason = "planted",
+                  .was_durable = true}};
+}
+
 /// What a salvage keeps was appended; what is missing is reported.
 void check_salvage(const StockLog& log, const MutatedLog& mutated) {
   SimEnv env(mutated.disk, {.trace_calls = 0});
-  const auto report = salvage(kLogPath, "/rescued", {.env = &env});
+  auto report = salvage(kLogPath, "/rescued", {.env = &env});
   for (const std::string& path : mutated.disk.files()) {
     demand(env.disk().contents(path) == mutated.disk.contents(path),
            "a salvage changed the damaged log");
   }
-  if (!report || mutated.is_forged) return;
+  if (mutated.is_forged) return;
+  if (!report) return check_failed_salvage(log, mutated.disk, report.error());
   const Testimony testimony(log, mutated.disk);
   SimDisk rescued;
   for (const std::string& path : env.disk().files()) {
@@ -192,6 +290,8 @@ void check_salvage(const StockLog& log, const MutatedLog& mutated) {
   OpenResult result = read_only(rescued);
   demand(result.opened && !result.code,
          fmt::format("{}: {}", describe_reading("salvaged", result), result.message));
+  plant_fault(*report, result);
+  check_nothing_is_forgotten(log, mutated.disk, *report, result);
   if (!report->lost.empty() || !report->findings.empty()) {
     for (const StoredRecord& record : result.records) {
       demand(may_be_salvaged(log, testimony.has_root(), record),
@@ -225,6 +325,7 @@ void check_damaged(const StockLog& log, const MutatedLog& mutated) {
 }  // namespace
 
 void plant_reader_that_skips_damage() { skips_damage = true; }
+void plant_salvage_fault(SalvageFault fault) { salvage_fault = fault; }
 
 void fuzz_damage(FuzzBytes bytes) {
   Input input(bytes);

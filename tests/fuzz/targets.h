@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -29,5 +30,8 @@ struct FuzzTarget {
 
 /// A fault for fuzz_damage() to find, as a control: its reader takes damage for the end of the log.
 void plant_reader_that_skips_damage();
+/// Others, of salvage: the first takes everything for lost, the second reports no loss.
+enum class SalvageFault : uint8_t { none, keeps_nothing, reports_nothing };
+void plant_salvage_fault(SalvageFault fault);
 
 }  // namespace writeahead::testing
