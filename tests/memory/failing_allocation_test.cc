@@ -1,4 +1,5 @@
-// Each allocation of a course of calls fails, once and for ever.
+// Each allocation of a course of a Log's calls fails, once and for ever; failing_beside_test.cc has
+// the calls beside it.
 //
 // Goal: want of memory is std::bad_alloc or an error, leaves the log in one of its states, and
 // takes nothing that was acknowledged. Method: this program's operator new refuses the k-th request
@@ -7,7 +8,6 @@
 // system call does not run out of it half-way.
 #include <gtest/gtest.h>
 
-#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,6 +25,7 @@ namespace writeahead::testing {
 namespace {
 
 using test::Arming;
+using test::has_memory_for;
 using test::refusal;
 
 const Workload kWorkload{.name = "short_of_memory", .steps = nullptr};
@@ -67,17 +68,6 @@ class Course {
     work();
   }
 
-  /// Runs a call of the library; false if it had no memory.
-  template <class Call>
-  bool call(const Call& body) {
-    const Arming armed(true);
-    try {
-      body();
-      return true;
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-  }
   void complain(const Complaint& complaint) {
     if (complaint_.empty()) complaint_ = complaint;
   }
@@ -88,7 +78,7 @@ class Course {
     Result<Log> opened = std::unexpected(Error(ErrorCode::io));
     // A second attempt finds memory, unless there is none any more.
     for (int attempt = 0; attempt < 2 && !opened; ++attempt) {
-      const bool has_memory = call([&] { opened = Log::open(kLogPath, options()); });
+      const bool has_memory = has_memory_for([&] { opened = Log::open(kLogPath, options()); });
       if (has_memory && !opened) complain(describe("open", opened.error()));
     }
     if (!opened) return;
@@ -108,7 +98,8 @@ class Course {
     const Bytes payload(size, std::byte{0x5c});
     const uint64_t ordinal = submit({payload});
     Result<Lsn> lsn = std::unexpected(Error(ErrorCode::io));
-    const bool has_memory = call([&] { lsn = log_->append(payload, {.durability = durability}); });
+    const bool has_memory =
+        has_memory_for([&] { lsn = log_->append(payload, {.durability = durability}); });
     if (!has_memory) return model_.withdraw();
     if (!lsn) return settle_failure(lsn.error());
     if (has_failed_) complain("an append succeeded on a failed log");
@@ -122,14 +113,14 @@ class Course {
     Batch batch;
     for (const Bytes& payload : payloads) {
       // What had no room leaves the batch as it was.
-      while (!call([&] { batch.add(payload); })) {
+      while (!has_memory_for([&] { batch.add(payload); })) {
         if (refusal.is_for_ever) return;
       }
     }
     if (batch.size() != sizes.size()) complain("a batch lost a record");
     const uint64_t ordinal = submit(payloads);
     Result<Appended> range = std::unexpected(Error(ErrorCode::io));
-    if (!call([&] { range = log_->append(batch); })) return model_.withdraw();
+    if (!has_memory_for([&] { range = log_->append(batch); })) return model_.withdraw();
     if (!range) return settle_failure(range.error());
     std::vector<Lsn> lsns;
     for (size_t i = 0; i < batch.size(); ++i) lsns.push_back(batch.lsn(i, *range));
@@ -141,7 +132,7 @@ class Course {
     const uint64_t ordinal = submit({payload});
     std::optional<Result<Lsn>> answer;
     AppendCallback callback;
-    const bool is_taken = call([&] {
+    const bool is_taken = has_memory_for([&] {
       log_->append_async(payload, {}, [&](Result<Lsn> lsn) { answer = std::move(lsn); });
     });
     work();
@@ -167,7 +158,7 @@ class Course {
   void sync() {
     if (!is_usable()) return;
     Result<void> synced{};
-    if (!call([&] { synced = log_->sync(); })) return;
+    if (!has_memory_for([&] { synced = log_->sync(); })) return;
     if (synced) return model_.make_certain();
     has_failed_ = true;
   }
@@ -176,7 +167,8 @@ class Course {
     // Without memory it does nothing, time after time.
     for (int i = 0; i < 20; ++i) {
       bool has_worked = false;
-      if (!call([&] { has_worked = log_->step_background(); })) complain("background work threw");
+      if (!has_memory_for([&] { has_worked = log_->step_background(); }))
+        complain("background work threw");
       if (!has_worked && i > 2) return;
     }
   }
@@ -187,7 +179,7 @@ class Course {
   }
   void hold(size_t ordinal) {
     if (const auto lsn = address_of(ordinal)) {
-      call([&] { static_cast<void>(log_->hold("consumer", *lsn)); });
+      has_memory_for([&] { static_cast<void>(log_->hold("consumer", *lsn)); });
     }
   }
   void trim(size_t ordinal) {
@@ -195,7 +187,7 @@ class Course {
     if (!lsn) return;
     model_.begin_trim(ordinal);
     Result<void> done{};
-    call([&] { done = log_->trim_before(*lsn); });
+    has_memory_for([&] { done = log_->trim_before(*lsn); });
     if (!done) {
       has_failed_ = true;
       if (done.error().code() != ErrorCode::failed) complain(describe("trim", done.error()));
@@ -208,7 +200,7 @@ class Course {
     if (!lsn) return;
     model_.begin_truncation(ordinal);
     Result<void> done{};
-    const bool has_memory = call([&] { done = log_->truncate_from(*lsn); });
+    const bool has_memory = has_memory_for([&] { done = log_->truncate_from(*lsn); });
     if (!done && done.error().code() == ErrorCode::failed) {
       has_failed_ = true;
       return;
@@ -223,7 +215,7 @@ class Course {
   void read() {
     if (!is_usable()) return;
     Records seen;
-    const bool has_memory = call([&] {
+    const bool has_memory = has_memory_for([&] {
       Reader reader = log_->reader(log_->first_lsn());
       while (auto record = reader.next()) {
         if (!*record) return complain(describe("read", record->error()));
@@ -242,7 +234,7 @@ class Course {
   void close() {
     if (!is_usable()) return;
     Result<void> closed{};
-    if (!call([&] { closed = log_->close(); })) complain("close() threw");
+    if (!has_memory_for([&] { closed = log_->close(); })) complain("close() threw");
     const Arming armed(true);
     log_.reset();
   }

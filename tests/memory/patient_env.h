@@ -66,6 +66,9 @@ class PatientDirectory final : public ForwardingDirectory {
                                                           uint32_t mode) override {
     return undisturbed([&] { return ForwardingDirectory::open_directory(name, create, mode); });
   }
+  SystemResult<void> remove_directory(std::string_view name) override {
+    return undisturbed([&] { return ForwardingDirectory::remove_directory(name); });
+  }
   SystemResult<void> sync() override {
     return undisturbed([&] { return ForwardingDirectory::sync(); });
   }
@@ -88,6 +91,9 @@ class PatientEnv final : public ForwardingEnv {
   }
   SystemResult<void> sync_parent(const std::string& path) override {
     return undisturbed([&] { return ForwardingEnv::sync_parent(path); });
+  }
+  SystemResult<void> remove_directory(const std::string& path) override {
+    return undisturbed([&] { return ForwardingEnv::remove_directory(path); });
   }
 
  private:

@@ -45,4 +45,16 @@ bool succeeds_without_memory(const Call& call) {
   return has_succeeded;
 }
 
+/// Runs a call of the library, whose requests count; false if it threw for want of memory.
+template <class Call>
+bool has_memory_for(const Call& call) {
+  const Arming armed(true);
+  try {
+    call();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 }  // namespace writeahead::test
