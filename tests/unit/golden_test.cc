@@ -263,9 +263,23 @@ TEST_P(Golden, log_is_read_as_it_was_written) {
 
 TEST_P(Golden, log_goes_on) {
   SimEnv env(disk_of(golden_));
+  const uint64_t next = ReadOnlyLog::open(kLogPath, {.env = &env})->last()->ordinal + 1;
   auto log = Log::open(kLogPath, small(env));
   ASSERT_TRUE(log) << log.error().message();
-  ASSERT_TRUE(log->append("one more") && log->close());
+  const auto lsn = log->append("one more");
+  ASSERT_TRUE(lsn && log->close());
+  const auto report = ReadOnlyLog::verify(kLogPath, {.env = &env});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->verdict, VerifyReport::Verdict::ok);
+  const auto reopened = ReadOnlyLog::open(kLogPath, {.env = &env});
+  ASSERT_TRUE(reopened);
+  const auto added = reopened->read(*lsn);
+  ASSERT_TRUE(added) << added.error().message();
+  EXPECT_EQ(added->ordinal, next);
+  EXPECT_EQ(
+      std::string(reinterpret_cast<const char*>(added->payload.data()), added->payload.size()),
+      "one more");
+  EXPECT_EQ(reopened->last()->lsn, *lsn) << "something follows";
   const std::string listing = listing_of(env.disk());
   // Its records are the golden ones, with one behind them.
   std::string expected;
