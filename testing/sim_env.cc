@@ -160,6 +160,11 @@ uint64_t SimEnv::short_transfers() const {
   return machine_->short_transfers;
 }
 
+void SimEnv::set_shortest_wait_ns(uint64_t ns) {
+  const std::lock_guard lock(machine_->mutex);
+  machine_->shortest_wait_ns = ns;
+}
+
 uint64_t SimEnv::timed_out_waits() const {
   const std::lock_guard lock(machine_->mutex);
   return machine_->timed_out_waits;

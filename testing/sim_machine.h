@@ -100,6 +100,7 @@ class SimMachine {
   std::vector<SimWaiter*> waiters;
   uint64_t timed_out_waits = 0;
   uint64_t short_transfers = 0;
+  uint64_t shortest_wait_ns = 0;
   std::vector<ProcessIdentity> processes;
   SimRandom random;
   Identifier boot_id{};

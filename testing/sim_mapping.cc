@@ -80,9 +80,10 @@ SystemResult<void> SimMappedRegion::populate(size_t, size_t) {
 }
 
 bool SimMappedRegion::wait(size_t offset, uint32_t expected, uint64_t timeout_ns) {
-  const auto end = std::chrono::steady_clock::now() +
-                   std::chrono::nanoseconds(std::min(timeout_ns, kLongestWaitNs));
   std::unique_lock lock(machine_->mutex);
+  const uint64_t time_ns =
+      std::min(std::max(timeout_ns, machine_->shortest_wait_ns), kLongestWaitNs);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(time_ns);
   if (memory_->load_word(offset) != expected) return true;
   SimWaiter waiter{.node = node_, .offset = offset};
   machine_->waiters.push_back(&waiter);

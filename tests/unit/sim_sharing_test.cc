@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <thread>
 
 #include "sim_fixture.h"
@@ -199,6 +200,15 @@ TEST(SimSharingTest, wait_that_nobody_ends_times_out_and_is_counted) {
   EXPECT_FALSE(region->wait(0, word_of(*region).load(), 1'000'000));
   EXPECT_FALSE(region->wait(0, word_of(*region).load(), 0));
   EXPECT_EQ(sim.env.timed_out_waits(), 2U);
+}
+
+TEST(SimSharingTest, wait_takes_the_shortest_time_that_there_is) {
+  Sim sim;
+  auto region = sim.open()->map({.bytes = kBlockBytes}).value();
+  sim.env.set_shortest_wait_ns(5'000'000);
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_FALSE(region->wait(0, word_of(*region).load(), 1));
+  EXPECT_GE(std::chrono::steady_clock::now() - before, std::chrono::milliseconds(5));
 }
 
 TEST(SimSharingTest, wake_reaches_all_waiters_of_that_word_and_no_other) {

@@ -132,6 +132,9 @@ class SimEnv final : public Env {
 
   // Waits for words of mapped files. They take real time, by whatever time-out the code gives.
 
+  /// No wait has a shorter time-out: so a test can tell who is woken from who polls. 0 at first.
+  void set_shortest_wait_ns(uint64_t ns);
+
   /// Waits until so many threads are in MappedRegion::wait, asleep; false if that took longer than
   /// ten seconds.
   [[nodiscard]] bool wait_for_waiters(size_t count);
