@@ -125,8 +125,19 @@ Mount::Mount(const std::string& source, std::string at, const std::string& type,
   require_call(done == 0, fmt::format("mount {} of {} at {}", type, source, at_));
 }
 
+Mount::Mount(const std::string& other, std::string at) : at_(std::move(at)) {
+  std::filesystem::create_directories(at_);
+  const int done = ::mount(other.c_str(), at_.c_str(), nullptr, MS_BIND, nullptr);
+  require_call(done == 0, fmt::format("mount {} at {}", other, at_));
+}
+
 Mount::~Mount() {
   if (is_mounted_) ::umount2(at_.c_str(), MNT_DETACH);
+}
+
+void Mount::make_read_only() {
+  const int done = ::mount("none", at_.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr);
+  require_call(done == 0, "read-only mount of " + at_);
 }
 
 void Mount::unmount() {

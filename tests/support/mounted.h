@@ -56,6 +56,8 @@ class Mount {
   /// Makes the directory `at`, if there is none.
   Mount(const std::string& source, std::string at, const std::string& type,
         const std::string& options = {});
+  /// Shows another directory at `at`, too.
+  Mount(const std::string& other, std::string at);
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
   /// Unmounts, once nobody uses it any more if somebody does.
@@ -65,6 +67,8 @@ class Mount {
   [[nodiscard]] std::string path(const std::string& name) const { return at_ + "/" + name; }
   /// Unmounts now; throws if somebody uses it.
   void unmount();
+  /// Nothing can be written there from now on.
+  void make_read_only();
 
  private:
   const std::string at_;
