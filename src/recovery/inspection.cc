@@ -262,17 +262,16 @@ void Inspector::take_segments(std::vector<Candidate>& candidates) {
   const auto last = std::ranges::find_if(candidates.rbegin(), candidates.rend(), is_data);
   const uint64_t last_number = last == candidates.rend() ? 0 : last->number;
   for (Candidate& candidate : candidates) {
-    const std::string& path = candidate.segment.path;
     if (is_data(candidate)) {
-      found.is_begun = candidate.verdict == SegmentVerdict::begun;
+      candidate.segment.is_begun = candidate.verdict == SegmentVerdict::begun;
       found.data.push_back(std::move(candidate.segment));
     } else if (candidate.verdict == SegmentVerdict::corruption) {
       // Beside a writer the newest file may be in the middle of its first write.
       if (durable && candidate.number > last_number) continue;
       // What is wrong is the header; the frames that testify against it are not.
-      damage(path, 0, candidate.base_lsn, std::string(candidate.label));
+      damage(candidate.segment.path, 0, candidate.base_lsn, std::string(candidate.label));
     } else if (candidate.number < last_number) {
-      damage(path, 0, Lsn{}, "a segment before the last one holds no data");
+      damage(candidate.segment.path, 0, Lsn{}, "a segment before the last one holds no data");
     } else {
       found.leftovers.push_back(candidate.number);
       // A rotation that tore still proves that all before it was durable, what is missing, too.
@@ -302,28 +301,30 @@ void Inspector::check_chain() {
   const ProvenPosition& proven = found.root.proven;
   uint64_t expected = found.root.first.number;
   const SegmentHeader* before = nullptr;
+  uint64_t least_epoch = 0;
   for (const DataSegment& segment : found.data) {
     const SegmentHeader& header = segment.header;
-    const std::string& path = segment.path;
     const bool is_behind_cut = before != nullptr && header.cause == SegmentCause::truncate;
     if (header.number != expected && !is_behind_cut) {
-      return damage(path, 0, header.base_lsn,
+      return damage(segment.path, 0, header.base_lsn,
                     fmt::format("segment {} before it is missing", expected));
     }
     if (segment.file_bytes < header.prepared_bytes) {
-      return damage(path, segment.file_bytes, header.base_lsn,
+      return damage(segment.path, segment.file_bytes, header.base_lsn,
                     "the file is shorter than its header says");
     }
     const bool begins_log = before == nullptr && (header.base_lsn != found.root.first.lsn ||
                                                   header.base_ordinal != found.root.first.ordinal);
     const bool breaks_chain =
-        before != nullptr && (!continues(*before, header) || header.epoch < before->epoch ||
+        before != nullptr && (!continues(*before, header) || header.epoch < least_epoch ||
                               header.predecessor_end_lsn() - before->base_lsn >
                                   before->prepared_bytes - kSegmentHeaderBytes);
     if (begins_log || breaks_chain) {
-      return damage(path, 0, header.base_lsn, "its header does not continue the log");
+      return damage(segment.path, 0, header.base_lsn, "its header does not continue the log");
     }
     found.highest_epoch = std::max(found.highest_epoch, header.epoch);
+    // One that never got its header has this opening's epoch; what follows it is older.
+    if (!segment.is_begun) least_epoch = header.epoch;
     before = &header;
     expected = header.number + 1;
   }

@@ -23,6 +23,7 @@ struct DataSegment {
   SegmentHeader header;
   std::string path;
   uint64_t file_bytes = 0;
+  bool is_begun = false;  ///< By a truncation, and so far without a header of its own.
 };
 
 /// The end of the log as it was found in the last data segment.
@@ -42,7 +43,6 @@ struct Inspection {
   uint64_t highest_epoch = 0;  ///< Of root, segment headers and accepted frames.
   /// Ascending, without a gap but for what a truncation voided.
   std::vector<DataSegment> data;
-  bool is_begun = false;  ///< The last one was begun by a truncation, and has no header yet.
   std::vector<uint64_t> leftovers;  ///< Segments that hold no data of the log: to be removed.
   /// Outside of the log: below the first, or voided by a truncation. To be removed.
   std::vector<uint64_t> trimmed;

@@ -173,7 +173,7 @@ Result<Recovered> recover(SegmentStore& store, Env& env, bool must_be_new) {
   if (auto claimed = store.claim(*root); !claimed) return std::unexpected(claimed.error());
   out.root = std::move(*root);
   // Only now do both copies of the root agree on where the log begins, and on what is void.
-  if (found.is_begun) {
+  if (!found.data.empty() && found.data.back().is_begun) {
     if (auto done = finish_truncation(store, found, out); !done) {
       return std::unexpected(done.error());
     }

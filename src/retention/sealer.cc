@@ -6,9 +6,21 @@
 
 #include "format/bytes.h"
 #include "format/seal.h"
+#include "format/segment_header.h"
 #include "segment/closed_segment.h"
 
 namespace writeahead::internal {
+namespace {
+
+/// A truncation's segment has none where its file was shared when an opening finished it, and the
+/// log went on in the next file. A seal would be a frame without a header there.
+bool has_header(SegmentStore& store, const SegmentHeader& header) {
+  if (header.cause != SegmentCause::truncate) return true;
+  const auto head = store.read_head(header.number);
+  return head && decode_segment_header(head->block.span()).state == HeaderState::valid;
+}
+
+}  // namespace
 
 Result<bool> Sealer::step() {
   if (!std::exchange(has_examined_, true)) examine_predecessor();
@@ -44,7 +56,7 @@ Result<void> Sealer::seal(const SegmentView& segment) {
   auto writer = table_.writer(number);
   if (writer == nullptr) {
     auto opened = store_.open_for_append(number, at);
-    if (!opened) {
+    if (!opened || !has_header(store_, segment.header)) {
       table_.set_sealed(number);  // Not asked for again by this opening; the next one looks anew.
       return {};
     }
