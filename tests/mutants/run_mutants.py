@@ -11,9 +11,15 @@ An entry of the .toml files beside this one is
   old = '''lines that occur once in it'''
   new = '''what stands there instead'''
   killed_by = "unit_tests GroupCommitTest.name_of_one_test"
+  attempts = 5                            left out where the test sees the bug each time
+  [[mutant.also]]                         with file, old and new, where a second rule covers the first
 
 The test has to pass with the library as it is built in BUILD_DIR, and to fail, to abort or to hang
 with the changed file linked in place of the one in the library. Nothing of BUILD_DIR is changed.
+Where threads may happen to spare a mutant, one failure in so many attempts kills it, and the unchanged
+test has to pass as often: a test that fails now and then would kill anything.
+
+The control is a mutant without a bug, one for each program: it has to survive.
 """
 
 import concurrent.futures
@@ -36,7 +42,7 @@ SOURCES = HERE.parents[1] / "src"
 LIBRARY = "src/libwriteahead.a"
 CORES = 2
 HANGS_S = 20  # longer than any of the tests takes on a busy machine
-ATTEMPTS = 5
+SLOW_S = 10  # a test takes 2 s where nothing else runs
 BUSY_S = 3  # who is not done by then most likely waits, and leaves its core to the next one
 
 # Most of a compilation is reading these.
@@ -67,6 +73,7 @@ class Build:
             self.compiles = {entry["file"]: shlex.split(entry["command"]) for entry in json.load(commands)}
         self.links = {}
         self.passed = {}
+        self.slowest = (0.0, "")
         self.lock = threading.Lock()
         header = work / "headers.h"
         header.write_text("".join(f"#include <{name}>\n" for name in HEADERS.split()), encoding="utf-8")
@@ -89,35 +96,45 @@ class Build:
         output_of([*self.compiler(source), "-include", str(self.work / "headers.h"), "-o", str(to), "-c",
                    str(changed)], self.directory)
 
-    def link(self, program, replacement, to):
-        """Of an archive only what is missing is linked: not the object that `replacement` stands for."""
+    def link(self, program, objects, to):
+        """Of an archive only what is missing is linked: not what `objects` stand for."""
         with self.lock:
             if program not in self.links:
                 printed = output_of(["ninja", "-t", "commands", "-s", f"bin/{program}"], self.directory)
                 self.links[program] = shlex.split(re.fullmatch(r": && (.*) && :\s*", printed)[1])
         command = list(self.links[program])
         command[command.index("-o") + 1] = str(to)
-        command.insert(command.index(LIBRARY), str(replacement))
+        at = command.index(LIBRARY)
+        command[at:at] = map(str, objects)
         output_of([*command, "-Wl,--strip-debug"], self.directory)
 
-    def demand_pass(self, program, test):
-        """Once for each test, whoever comes first."""
+    def demand_pass(self, program, test, times):
+        """Once for each test and number of times, whoever comes first."""
         with self.lock:
-            future = self.passed.get((program, test))
+            future = self.passed.get((program, test, times))
             is_first = future is None
             if is_first:
-                future = self.passed[program, test] = concurrent.futures.Future()
+                future = self.passed[program, test, times] = concurrent.futures.Future()
         if is_first:
+            future.set_result(self.complaint(program, test, times))
+        if future.result() is not None:
+            raise Unfit(f"{program} {test} {future.result()}")
+
+    def complaint(self, program, test, times):
+        """What is wrong with the unchanged test; None if it may judge a mutant."""
+        for _ in range(times):
             try:
-                is_passed, _, output = run(self.directory / "bin" / program, test, self.work)
+                passes, seconds, output = run(self.directory / "bin" / program, test, self.work)
             except OSError as problem:
-                is_passed, output = False, str(problem)
-            is_one = "[==========] 1 test from" in output and "[  SKIPPED ]" not in output
-            future.set_result(is_passed and is_one)
-            if not future.result():
+                return f"does not run: {problem}"
+            if not passes or "[==========] 1 test from" not in output or "[  SKIPPED ]" in output:
                 print(output, file=sys.stderr)
-        if not future.result():
-            raise Unfit(f"{program} {test} is not one test that passes")
+                return "is not one test that passes"
+            if seconds > SLOW_S:
+                return f"takes {seconds:.1f} s, which is above {SLOW_S}"
+            with self.lock:
+                self.slowest = max(self.slowest, (seconds, test))
+        return None
 
 
 def run(program, test, directory):
@@ -139,21 +156,29 @@ def run(program, test, directory):
         return False, time.monotonic() - begin, "it hangs"
 
 
+def changed(change):
+    """(the source file, its text with the bug)."""
+    source = SOURCES / change["file"]
+    text = source.read_text(encoding="utf-8")
+    if text.count(change["old"]) != 1:
+        raise Unfit(f"what it replaces occurs {text.count(change['old'])} times in {change['file']}")
+    return source, text.replace(change["old"], change["new"])
+
+
 def try_mutant(build, mutant):
     """(whether its test kills it, what to say of it)."""
     program, test = mutant["killed_by"].split()
-    source = SOURCES / mutant["file"]
-    text = source.read_text(encoding="utf-8")
-    if text.count(mutant["old"]) != 1:
-        raise Unfit(f"what it replaces occurs {text.count(mutant['old'])} times in {mutant['file']}")
-    build.demand_pass(program, test)
+    attempts = mutant.get("attempts", 1)
+    changes = [changed(change) for change in [mutant, *mutant.get("also", [])]]
+    build.demand_pass(program, test, attempts)
     with tempfile.TemporaryDirectory(dir=build.work) as name:
         scratch = pathlib.Path(name)
+        objects = [scratch / f"{i}.o" for i in range(len(changes))]
         with cores:
-            build.compile(source, text.replace(mutant["old"], mutant["new"]), scratch / "mutant.o")
-            build.link(program, scratch / "mutant.o", scratch / program)
-        # Threads may happen to spare a mutant: it survives if it does so every time.
-        for _ in range(ATTEMPTS):
+            for (source, text), to in zip(changes, objects):
+                build.compile(source, text, to)
+            build.link(program, objects, scratch / program)
+        for _ in range(attempts):
             passes, seconds, output = run(scratch / program, test, scratch)
             if not passes:
                 break
@@ -173,24 +198,36 @@ def load(names):
     return [mutant for mutant in mutants if not names or mutant["name"] in names]
 
 
+def controls(mutants):
+    """For each program a mutant without a bug, judged by the first of its tests."""
+    first = {mutant["killed_by"].split()[0]: mutant for mutant in reversed(mutants)}
+    return [{**mutant, "name": f"control of {program}", "new": mutant["old"], "also": []}
+            for program, mutant in first.items()]
+
+
 def main():
     directory = pathlib.Path(sys.argv[1]).resolve()
     mutants = load(sys.argv[2:])
-    killed = 0
+    survivors = controls(mutants)
+    count = {"killed": 0, "controls that survived": 0}
     # One that waits for a test that hangs needs no core: hence more threads.
     with tempfile.TemporaryDirectory() as work, concurrent.futures.ThreadPoolExecutor(4 * CORES) as pool:
         build = Build(directory, pathlib.Path(work))
-        tries = {pool.submit(try_mutant, build, mutant): mutant["name"] for mutant in mutants}
+        tries = {pool.submit(try_mutant, build, mutant): mutant for mutant in mutants + survivors}
         for done in concurrent.futures.as_completed(tries):
+            mutant = tries[done]
             try:
                 is_killed, verdict = done.result()
+                count["killed"] += is_killed and mutant not in survivors
+                count["controls that survived"] += not is_killed and mutant in survivors
             except Unfit as problem:
-                is_killed, verdict = False, f"UNFIT: {problem}"
-            killed += is_killed
-            print(f"{tries[done]}: {verdict}", flush=True)
-    print(f"counted: mutants: killed: {killed}")
+                verdict = f"UNFIT: {problem}"
+            print(f"{mutant['name']}: {verdict}", flush=True)
+    print(f"The slowest test took {build.slowest[0]:.1f} s: {build.slowest[1]}")
+    print(f"counted: mutants: killed: {count['killed']}")
     print(f"counted: mutants: of mutants: {len(mutants)}")
-    sys.exit(killed != len(mutants))
+    print(f"counted: mutants: controls that survived: {count['controls that survived']}")
+    sys.exit(count != {"killed": len(mutants), "controls that survived": len(survivors)})
 
 
 main()
