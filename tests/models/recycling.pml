@@ -2,14 +2,19 @@
  * src/segment/file_store.cc do it.
  *
  * A writer rotates through SEGMENTS segments and trims, a keeper makes standbys of new files or of
- * trimmed ones, and readers of another process open segments by name and read them. The directory
- * on the disk follows the one in memory late, name by name, until it is synced.
+ * trimmed ones, readers of another process open segments by name and read them, and a backup links
+ * a segment to a name elsewhere. The directory and the headers on the disk follow those in memory
+ * late, one by one, until they are synced.
  * Shown for every interleaving: whoever reads a segment sees that segment's bytes and no others, as
- * long as it has the file open; and after a crash at any moment all segments from the root's first
- * one to the newest acknowledged one are there under their names.
+ * long as it has the file open; what the backup has linked keeps its bytes; and after a crash at any
+ * moment all segments from the root's first one to the newest acknowledged one are there under
+ * their names, and behind them nothing that is not a standby.
+ *
+ * A link is one step here. In the kernel it looks the name up first, and one that did so before the
+ * renaming may count behind the second look: a backup compares what it has linked.
  *
  * Controls, each of which pan has to refuse: RECYCLES_UNDER_READERS, TRUSTS_THE_FIRST_LOOK,
- * FORGETS_THE_NAMES, RECYCLES_BEFORE_THE_ROOT.
+ * FORGETS_THE_NAMES, RECYCLES_BEFORE_THE_ROOT, COUNTS_LINKS_ONCE, VOIDS_WHAT_IS_LINKED.
  */
 #define SEGMENTS 4
 #define FILES 3
@@ -19,25 +24,46 @@
 byte name_of[5] = NONE;         /* the file of a segment's number, as processes see it; from 1 on */
 byte durable_name_of[5] = NONE; /* the same after a crash */
 byte content[FILES];            /* the segment whose header a file has; 0: none */
+byte durable_content[FILES];    /* the same after a crash */
 byte shared_locks[FILES];
 bool is_exclusive[FILES];
 bool is_used[FILES];
+byte linked = NONE;     /* the file that has a second name */
+byte backed_up = 0;     /* the segment that it held then; 0: it was no part of the log */
 byte first = 1;         /* of the log, as the root says; durable */
 byte trimmed_below = 1; /* what the writer will trim up to, or has */
 byte last = 0;          /* the newest acknowledged segment; durable */
 byte standby = 0;       /* a number that is ready to be used; 0: none */
 bool is_over = false;
 
-/* After a crash everything that the root and the acknowledgements promise has to be there. */
+/* After a crash everything that the root and the acknowledgements promise has to be there. The
+ * opening takes what is behind for standbys and writes zeros over their headers. */
 inline check_crash(n, file) {
   n = first;
   do
   :: n <= last ->
     file = durable_name_of[n];
-    assert(file != NONE && content[file] == n);
+    assert(file != NONE && durable_content[file] == n);
+    n++
+  :: n > last && n <= SEGMENTS ->
+    file = durable_name_of[n];
+    if
+    :: file != NONE ->
+      assert(durable_content[file] < first || durable_content[file] == n);
+#ifdef VOIDS_WHAT_IS_LINKED
+      assert(file != linked || backed_up == 0)
+#endif
+    :: else
+    fi;
     n++
   :: else -> break
   od
+}
+
+/* A header is written over; its file may be what somebody else has. */
+inline overwrite(file, number) {
+  assert(file != linked || backed_up == 0 || backed_up == number);
+  content[file] = number
 }
 
 proctype keeper() {
@@ -71,11 +97,25 @@ proctype keeper() {
 #endif
         fi
       };
+      /* Nor may it have another name. */
+      if
+      :: atomic { file != NONE && file == linked ->
+          is_exclusive[file] = false; name_of[old] = NONE; file = NONE }
+      :: else
+      fi;
       if
       :: file != NONE ->
-        content[file] = 0;
         atomic { name_of[next] = file; name_of[old] = NONE };
-        atomic { is_exclusive[file] = false; shared_locks[file]++ }
+        /* Its old name is gone: a link that is not there now never holds what it held. */
+        if
+#ifndef COUNTS_LINKS_ONCE
+        :: atomic { file == linked ->
+            is_exclusive[file] = false; name_of[next] = NONE; file = NONE }
+#endif
+        :: else ->
+          overwrite(file, 0);
+          atomic { is_exclusive[file] = false; shared_locks[file]++ }
+        fi
       :: else
       fi
     :: else
@@ -100,6 +140,7 @@ proctype keeper() {
     fi;
     if
     :: file != NONE ->
+      atomic { durable_content[file] = content[file] };
 #ifndef FORGETS_THE_NAMES
       atomic {
         n = 1;
@@ -107,7 +148,8 @@ proctype keeper() {
         :: n <= SEGMENTS -> durable_name_of[n] = name_of[n]; n++
         :: else -> break
         od;
-        n = 0
+        check_crash(n, file);
+        n = 0; file = 0
       };
 #endif
       atomic { standby = next; next++ }
@@ -117,14 +159,35 @@ proctype keeper() {
   od
 }
 
+/* One link, at any moment, to a file by its name. */
+proctype backup() {
+  byte n;
+  atomic {
+    if
+    :: n = 1
+    :: n = 2
+    :: n = 3
+    fi;
+    if
+    :: name_of[n] != NONE ->
+      linked = name_of[n];
+      if
+      :: content[linked] == n -> backed_up = n
+      :: else
+      fi
+    :: else
+    fi
+  }
+}
+
 proctype writer() {
   byte n, file;
   do
   :: atomic { standby != 0 -> n = standby; standby = 0 };
     file = name_of[n];
     /* The header goes out with the first frame. */
-    content[file] = n;
-    atomic { last = n; check_crash(n, file); n = 0 };
+    overwrite(file, n);
+    atomic { durable_content[file] = n; last = n; check_crash(n, file); n = 0 };
     /* Its handle is given back some time. */
     file = name_of[last];
     atomic { shared_locks[file]--; file = 0 }
@@ -147,7 +210,7 @@ proctype writer() {
   od
 }
 
-/* The system writes names when it likes. */
+/* The system writes names and headers when it likes. */
 proctype disk() {
   byte n, file;
   do
@@ -159,6 +222,16 @@ proctype disk() {
       :: durable_name_of[4] != name_of[4] -> n = 4
       fi;
       durable_name_of[n] = name_of[n];
+      check_crash(n, file);
+      n = 0; file = 0
+    }
+  :: atomic {
+      if
+      :: durable_content[0] != content[0] -> n = 0
+      :: durable_content[1] != content[1] -> n = 1
+      :: durable_content[2] != content[2] -> n = 2
+      fi;
+      durable_content[n] = content[n];
       check_crash(n, file);
       n = 0; file = 0
     }
@@ -211,7 +284,7 @@ proctype reader() {
 init {
   byte i = 0;
   atomic {
-    run keeper(); run writer(); run disk();
+    run keeper(); run writer(); run disk(); run backup();
     do
     :: i < READERS -> run reader(); i++
     :: else -> break
