@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/crash_run.h"
+#include "writeahead/batch.h"
 
 namespace writeahead::testing {
 namespace {
@@ -73,6 +74,34 @@ TEST(DiskFullAgain, a_log_without_a_torn_tail_opens_after_a_power_cut_without_an
       kLogPath, {.segment_bytes = 8192, .env = &next, .background = BackgroundWork::stepped});
   ASSERT_TRUE(again) << again.error().message() << "\n" << next.trace();
   EXPECT_EQ(again->recovery_report().records, 1U);
+}
+
+TEST(DiskFullAgain, a_segment_that_could_not_be_made_longer_opens_after_a_power_cut) {
+  SimEnv env{SimDisk{}};
+  const Options options{.segment_bytes = 8192, .env = &env, .background = BackgroundWork::stepped};
+  auto log = Log::open(kLogPath, options);
+  ASSERT_TRUE(log && log->append(std::string(3000, 'a')));
+  while (log->step_background()) {
+  }
+  // Room for the first piece by which the next segment grows, and not for all.
+  constexpr uint64_t kPieceBytes = 1 << 20;
+  env.set_free_bytes(kPieceBytes + kBlockBytes);
+  Batch batch;
+  for (int i = 0; i < 3; ++i) batch.add(std::string(900'000, 'b'));
+  const auto refused = log->append(batch);
+  ASSERT_EQ(refused.error().code(), ErrorCode::no_space);
+  ASSERT_LT(env.free_bytes(), kPieceBytes) << "it did not grow at all";
+  // It takes what fits into its former length, and says no other.
+  ASSERT_TRUE(log->append(std::string(3000, 'c')));
+  env.crash_now();
+  for (const LostBytes lost : {LostBytes::old, LostBytes::zero, LostBytes::garbage}) {
+    SimEnv next(env.crashed_disk().crash({.kept = {}, .lost = lost}));
+    Options again = options;
+    again.env = &next;
+    const auto recovered = Log::open(kLogPath, again);
+    ASSERT_TRUE(recovered) << recovered.error().message();
+    EXPECT_EQ(recovered->recovery_report().records, 2U);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Workloads, DiskFull, ::testing::ValuesIn(workloads()), workload_name);

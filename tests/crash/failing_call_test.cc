@@ -207,6 +207,32 @@ TEST(FailingCalls, a_segment_that_was_removed_holds_nothing_when_its_name_comes_
   EXPECT_EQ(Oracle(workload, Oracle::Names::may_return).judge(disk.crash(name_alone), model), "");
 }
 
+TEST(FailingCalls, a_root_slot_that_only_the_cache_may_hold_is_not_relied_on) {
+  // Without direct access an opening cannot tell it from one that is durable.
+  SimEnv env(SimDisk{}, {.refuses_direct = true});
+  Options options{.segment_bytes = 8192, .env = &env, .background = BackgroundWork::stepped};
+  {
+    auto log = Log::open(kLogPath, options);
+    ASSERT_TRUE(log && log->append(std::string(100, 'a')));
+    env.fail_call(env.calls(CallKind::dsync_write) + 1, EIO, FaultSpan::once,
+                  CallKind::dsync_write);
+    ASSERT_EQ(log->close().error().code(), ErrorCode::io);
+  }
+  std::vector<SimDisk> crashes;
+  env.watch_crashes([&](uint64_t, SimDisk disk) { crashes.push_back(std::move(disk)); });
+  ASSERT_TRUE(Log::open(kLogPath, options));
+  for (const SimDisk& crashed : crashes) {
+    CrashSampler({.exhaustive_items = 4, .seed = sampling_seed()})
+        .each(crashed, [&](const SimDisk& left, const CrashPlan& plan) {
+          SimEnv next(left, {.refuses_direct = true});
+          options.env = &next;
+          const auto log = Log::open(kLogPath, options);
+          EXPECT_TRUE(log) << to_string(plan) << ": " << log.error().message();
+          return log && log->recovery_report().records == 1;
+        });
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Workloads, FailingCall, ::testing::ValuesIn(workloads()), workload_name);
 
 }  // namespace

@@ -258,5 +258,22 @@ TEST(VerdictBits, after_an_idle_second_each_byte_of_the_newest_frame_is_damage) 
                   });
 }
 
+TEST(VerdictBits, after_a_recovery_each_byte_of_the_newest_frame_is_damage) {
+  const ReferenceLog log = make_reference_log({.closes = false});
+  SimEnv env(log.disk);
+  {
+    // What an opening served is there for good, although nothing was appended behind it.
+    const auto recovered = Log::open(std::string(kLogPath), reference_options(env)).value();
+    ASSERT_EQ(recovered.recovery_report().records, log.records.size());
+    env.crash_now();
+  }
+  const SegmentLayout& last = log.last();
+  Counter counter;
+  for_each_change(env.crashed_disk().crash({}), last.path, last.frames.back(), last.end, counter,
+                  [&](uint64_t bit, const SimDisk& damaged) {
+                    expect_corruption(log, last, bit, damaged, counter);
+                  });
+}
+
 }  // namespace
 }  // namespace writeahead::testing

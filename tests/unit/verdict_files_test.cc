@@ -290,6 +290,15 @@ TEST(VerdictFiles, root_that_is_missing_or_cut_below_a_slot_is_damage) {
   }
 }
 
+TEST(VerdictFiles, root_with_one_bad_slot_costs_an_epoch) {
+  const ReferenceLog log = make_reference_log();
+  for (const uint64_t slot : {0, 1}) {
+    SimDisk damaged = log.disk;
+    flip_bit(damaged, kRootPath, (slot * kBlockBytes + 100) * 8);
+    EXPECT_EQ(open_and_read(damaged).report.epoch, log.epoch + 2) << slot;
+  }
+}
+
 TEST(VerdictFiles, newer_version_of_a_root_slot_or_a_header_is_unsupported_and_untouched) {
   const ReferenceLog log = make_reference_log();
   std::vector<std::string> paths = {std::string(kRootPath)};

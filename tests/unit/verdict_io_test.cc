@@ -225,9 +225,10 @@ class VerdictPosix : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
-  /// Puts something else in a file's place, and demands an error that names it, from every opening.
+  /// Puts something else in a file's place, and demands an error that names it and says this, from
+  /// every opening.
   template <class Make>
-  void replace(const std::string& name, Make make) {
+  void replace(const std::string& name, Make make, std::string_view cause = "") {
     const std::filesystem::path file = path_ / name;
     std::filesystem::rename(file, directory_ / "aside");
     make(file);
@@ -241,6 +242,7 @@ class VerdictPosix : public ::testing::Test {
     for (const Error& error : {opened.error(), read_only.error(), verified.error()}) {
       EXPECT_EQ(error.code(), ErrorCode::io) << error.message();
       EXPECT_NE(error.message().find(name), std::string_view::npos) << error.message();
+      EXPECT_NE(error.message().find(cause), std::string_view::npos) << error.message();
     }
     std::filesystem::remove_all(file);
     std::filesystem::rename(directory_ / "aside", file);
@@ -256,7 +258,9 @@ class VerdictPosix : public ::testing::Test {
 TEST_F(VerdictPosix, fifo_link_or_directory_in_the_place_of_a_file_is_a_clear_error) {
   for (const std::string& name :
        {format::segment_name(1), format::segment_name(2), std::string("log.root")}) {
-    replace(name, [](const auto& file) { ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0); });
+    replace(
+        name, [](const auto& file) { ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0); },
+        "not a regular file");
     replace(name,
             [&](const auto& file) { std::filesystem::create_symlink(directory_ / "aside", file); });
     replace(name, [](const auto& file) { std::filesystem::create_symlink("nowhere", file); });
@@ -297,6 +301,22 @@ TEST_F(VerdictPosix, root_or_page_with_a_second_name_or_of_another_user_is_not_w
     ASSERT_TRUE(opened) << opened.error().message();
     ASSERT_TRUE(opened->close());
   }
+}
+
+TEST_F(VerdictPosix, segment_of_another_user_is_not_written) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may give files away";
+  const auto segments = ReadOnlyLog::open(path_.string()).value().segments();
+  const auto active =
+      std::ranges::find(segments, SegmentInfo::State::active, &SegmentInfo::state)->number;
+  const auto file = path_ / format::segment_name(active);
+  constexpr uid_t kNobody = 65'534;
+  ASSERT_EQ(::chown(file.c_str(), kNobody, kNobody), 0);
+  const auto opened = Log::open(path_.string());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), ErrorCode::io);
+  EXPECT_TRUE(opened.error().message().contains("another user")) << opened.error().message();
+  EXPECT_TRUE(opened.error().message().contains(file.string())) << opened.error().message();
+  EXPECT_TRUE(ReadOnlyLog::open(path_.string())) << "reading does no harm";
 }
 
 TEST_F(VerdictPosix, bit_of_a_real_file_is_judged_as_on_the_simulated_disk) {
