@@ -41,13 +41,15 @@ void FileStore::discard(uint64_t number) {
 
 /// Makes sure that a segment holds no data even if its name comes back: a first write that failed
 /// may reach the medium at any later time, and so may a name whose removal was not synced. A file
-/// with a second name is a backup, too, and stays as it is: for its name alone the sync has to do.
+/// with a second name is a backup, too, and one of another owner none of ours: it stays as it is,
+/// and for its name alone the sync has to do.
 Result<void> FileStore::void_header(uint64_t number) {
   const std::string name = segment_name(number);
   SystemResult<void> done{};
   auto file = BlockFile::open(*directory_, name, {.write = true, .random_access = true});
   auto info = file ? (*file)->info() : std::unexpected(file.error());
-  if (info && info->is_regular && info->links == 1 && info->bytes >= kSegmentHeaderBytes) {
+  const bool is_ours = info && info->is_regular && info->is_owned && info->links == 1;
+  if (is_ours && info->bytes >= kSegmentHeaderBytes) {
     done = write_zero_header(**file);
     if (done) done = (*file)->sync();
   }
