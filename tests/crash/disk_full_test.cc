@@ -14,7 +14,7 @@ class DiskFull : public ::testing::TestWithParam<Workload> {};
 
 TEST_P(DiskFull, refuses_appends_and_fails_nothing) {
   const Workload& workload = GetParam();
-  CrashTally tally(workload, "disk budgets");
+  CrashTally tally(workload, "disk budgets", Oracle::Names::are_certain, test::part::kFailures);
   for (uint64_t free_bytes = 0; free_bytes <= 96 * 1024; free_bytes += kBlockBytes * kEveryNth) {
     const Interference interference{.free_bytes = free_bytes};
     Script script(workload, interference);

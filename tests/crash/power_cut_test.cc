@@ -15,15 +15,16 @@
 namespace writeahead::testing {
 namespace {
 
-class PowerCut : public ::testing::TestWithParam<Workload> {};
+struct Calls {
+  uint64_t first;
+  uint64_t last;
+  uint64_t every;
+};
 
-TEST_P(PowerCut, leaves_the_acknowledged_records_at_whatever_call_it_comes) {
-  const Workload& workload = GetParam();
-  const uint64_t calls = Script(workload, {}).calls();
-  CrashTally tally(workload, fmt::format("power cut at {} calls", calls));
-  const CrashSampler sampler(
-      {.exhaustive_items = 10, .random_subsets = 48, .seed = sampling_seed()});
-  for (uint64_t k = 1; k <= calls + 1; k += kEveryNth) {
+/// Cuts the power at each of the calls, and judges what the sampler makes of that.
+void cut_at_calls(const Workload& workload, const CrashSampler& sampler, CrashTally& tally,
+                  Calls calls) {
+  for (uint64_t k = calls.first; k <= calls.last; k += calls.every) {
     Script script(workload, {.crash_at = k});
     script.stop();
     ASSERT_EQ(script.complaint(), "") << workload.name << " up to call " << k;
@@ -33,8 +34,19 @@ TEST_P(PowerCut, leaves_the_acknowledged_records_at_whatever_call_it_comes) {
       ADD_FAILURE() << report({.workload = workload.name, .steps = {{k, plan}}}, complaint);
       return false;
     });
-    if (HasFailure()) return;
+    if (::testing::Test::HasFailure()) return;
   }
+}
+
+class PowerCut : public ::testing::TestWithParam<Workload> {};
+
+TEST_P(PowerCut, leaves_the_acknowledged_records_at_whatever_call_it_comes) {
+  const Workload& workload = GetParam();
+  const uint64_t calls = Script(workload, {}).calls();
+  CrashTally tally(workload, fmt::format("power cut at {} calls", calls));
+  const CrashSampler sampler(
+      {.exhaustive_items = 10, .random_subsets = 48, .seed = sampling_seed()});
+  cut_at_calls(workload, sampler, tally, {.first = 1, .last = calls + 1, .every = kEveryNth});
 }
 
 // Most states of the sweep above are all subsets of few pieces, whatever the seed. Here few are
@@ -46,18 +58,8 @@ TEST_P(PowerCut, leaves_the_acknowledged_records_in_samples_that_nobody_took_bef
   const uint64_t calls = Script(workload, {}).calls();
   CrashTally tally(workload, fmt::format("power cut, fresh seed {}", seed));
   const CrashSampler sampler({.exhaustive_items = 3, .random_subsets = 24, .seed = seed});
-  for (uint64_t k = 1 + seed % 3; k <= calls + 1; k += 3 * kEveryNth) {
-    Script script(workload, {.crash_at = k});
-    script.stop();
-    ASSERT_EQ(script.complaint(), "") << workload.name << " up to call " << k;
-    sampler.each(script.machine().crashed_disk(), [&](const SimDisk& disk, const CrashPlan& plan) {
-      const Complaint complaint = tally.judge(disk, script.model());
-      if (complaint.empty()) return true;
-      ADD_FAILURE() << report({.workload = workload.name, .steps = {{k, plan}}}, complaint);
-      return false;
-    });
-    if (HasFailure()) return;
-  }
+  cut_at_calls(workload, sampler, tally,
+               {.first = 1 + seed % 3, .last = calls + 1, .every = 3 * kEveryNth});
 }
 
 TEST_P(PowerCut, in_a_recovery_leaves_the_acknowledged_records) {

@@ -14,7 +14,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <sstream>
 #include <stdexcept>
+#include <string>
 
 namespace writeahead::test {
 
@@ -215,6 +217,17 @@ Finished run_program(const std::vector<std::string>& arguments, std::string_view
   ChildProcess child(arguments, settings);
   child.write_input(input);
   return child.finish();
+}
+
+std::string find_program(const std::string& name) {
+  const char* const path = std::getenv("PATH");
+  // Not all users have the directories of root's programs in their path.
+  std::istringstream directories(std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    const std::string file = directory + "/" + name;
+    if (::access(file.c_str(), X_OK) == 0) return file;
+  }
+  return {};
 }
 
 }  // namespace writeahead::test

@@ -73,4 +73,7 @@ class ChildProcess {
 [[nodiscard]] Finished run_program(const std::vector<std::string>& arguments,
                                    std::string_view input = {}, const ChildSettings& settings = {});
 
+/// The path of a program; empty if there is none.
+[[nodiscard]] std::string find_program(const std::string& name);
+
 }  // namespace writeahead::test

@@ -14,6 +14,7 @@
 #include "support/counts.h"
 #include "support/log_model.h"
 #include "support/oracle.h"
+#include "support/sanitizers.h"
 #include "support/workload.h"
 #include "writeahead/testing/crash_sampler.h"
 
@@ -24,20 +25,8 @@ inline std::string workload_name(const ::testing::TestParamInfo<Workload>& info)
   return info.param.name;
 }
 
-// Sanitizers slow everything down by so much: fewer states are tried then.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define WRITEAHEAD_TEST_IS_SLOW
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WRITEAHEAD_TEST_IS_SLOW
-#endif
-#ifdef WRITEAHEAD_TEST_IS_SLOW
-inline constexpr uint64_t kEveryNth = 32;
-#else
-inline constexpr uint64_t kEveryNth = 1;
-#endif
+/// Sanitizers slow everything down by so much: fewer states are tried then.
+inline constexpr uint64_t kEveryNth = test::kIsSanitized ? 32 : 1;
 
 /// The seed of all sampling: WRITEAHEAD_SEED, else 1.
 [[nodiscard]] uint64_t sampling_seed();

@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
-#include <sstream>
 #include <stdexcept>
 
 #include "support/child_process.h"
@@ -55,17 +53,6 @@ FileSystem ext4_file_system() {
 FileSystem xfs_file_system() { return {"xfs", 320ULL << 20, {"mkfs.xfs", "-q", "-f"}}; }
 
 FileSystem btrfs_file_system() { return {"btrfs", 128ULL << 20, {"mkfs.btrfs", "-q", "-f"}}; }
-
-std::string find_program(const std::string& name) {
-  const char* const path = std::getenv("PATH");
-  // Not all users have the directories of root's programs in their path.
-  std::istringstream directories(std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin");
-  for (std::string directory; std::getline(directories, directory, ':');) {
-    const std::string file = directory + "/" + name;
-    if (::access(file.c_str(), X_OK) == 0) return file;
-  }
-  return {};
-}
 
 std::optional<std::string> mounting_refusal(const std::vector<FileSystem>& kinds) {
   if (::geteuid() != 0) return "only root may mount";

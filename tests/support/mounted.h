@@ -25,9 +25,6 @@ std::ostream& operator<<(std::ostream& out, const FileSystem& kind);
 [[nodiscard]] FileSystem xfs_file_system();
 [[nodiscard]] FileSystem btrfs_file_system();
 
-/// The path of a program; empty if there is none.
-[[nodiscard]] std::string find_program(const std::string& name);
-
 /// Why file systems of these kinds cannot be made and mounted here; nothing if they can. Enters the
 /// mount namespace.
 [[nodiscard]] std::optional<std::string> mounting_refusal(const std::vector<FileSystem>& kinds);

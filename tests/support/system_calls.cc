@@ -6,9 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <thread>
@@ -30,17 +28,6 @@ bool is_traced(pid_t process) {
     if (line.starts_with(kKey)) return std::stol(line.substr(kKey.size())) != 0;
   }
   return false;
-}
-
-/// Its path; empty if there is none.
-std::string find_strace() {
-  const char* const path = std::getenv("PATH");
-  std::istringstream directories(path != nullptr ? path : "");
-  for (std::string directory; std::getline(directories, directory, ':');) {
-    const std::string name = directory + "/strace";
-    if (::access(name.c_str(), X_OK) == 0) return name;
-  }
-  return {};
 }
 
 std::vector<SystemCall> read_list(const std::string& path) {
@@ -66,7 +53,7 @@ void mark_place() { ::syscall(SYS_getpgid, 0); }
 
 std::optional<std::string> tracing_refusal() {
   const ScratchDirectory scratch;
-  const std::string strace = find_strace();
+  const std::string strace = find_program("strace");
   if (strace.empty()) return "there is no strace";
   const auto finished = run_program({strace, "-f", "-o", scratch.path("list"), "true"});
   if (finished.exit_code != 0) return "strace cannot trace: " + finished.err;
@@ -98,7 +85,7 @@ Trace trace_process(const std::string& list_path, const std::function<int()>& bo
     while (!may_begin->load()) std::this_thread::yield();
     return body();
   });
-  std::vector<std::string> command{find_strace(), "-f", "-qq", "-s", "0", "-o", list_path};
+  std::vector<std::string> command{find_program("strace"), "-f", "-qq", "-s", "0", "-o", list_path};
   for (const std::string& expression : expressions)
     command.insert(command.end(), {"-e", expression});
   command.insert(command.end(), {"-p", std::to_string(child.id())});

@@ -35,6 +35,9 @@ TEST(SalvagePath, inside_of_the_damaged_log_is_refused_and_beside_it_is_not) {
   EXPECT_EQ(code(".", "../new"), std::nullopt);
   EXPECT_EQ(code("../data", "../data2"), std::nullopt) << "a longer name is not inside";
   EXPECT_EQ(code(damaged.string(), "../x/../new3"), std::nullopt);
+  fs::create_symlink("loop", scratch.path("loop"));
+  EXPECT_EQ(code(damaged.string(), scratch.path("loop") + "/new"), ErrorCode::io);
+  EXPECT_EQ(code(scratch.path("loop"), scratch.path("new4")), ErrorCode::io);
   fs::current_path(before);
 }
 
