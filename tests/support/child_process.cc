@@ -61,6 +61,7 @@ void apply(const ChildSettings& settings) {
   if (settings.ends_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   redirect(settings.in_path, O_RDONLY, STDIN_FILENO);
   redirect(settings.out_path, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
+  redirect(settings.err_path, O_WRONLY | O_CREAT | O_APPEND, STDERR_FILENO);
   for (const int descriptor : settings.closed_descriptors) {
     ::close(descriptor);
   }

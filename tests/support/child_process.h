@@ -27,6 +27,9 @@ struct ChildSettings {
   std::optional<uid_t> user = {};                ///< Run as this user; needs root.
   std::optional<uint64_t> file_size_limit = {};  ///< RLIMIT_FSIZE.
   std::string out_path = {};                 ///< Where standard output goes instead of the pipe.
+  /// Where standard error goes instead of the pipe, which holds 64 KiB until it is read: for a
+  /// program that complains while nobody reads.
+  std::string err_path = {};
   std::string in_path = {};                  ///< Where standard input comes from instead.
   std::vector<int> closed_descriptors = {};  ///< Of the standard ones.
   bool ends_with_parent = false;             ///< Is killed when the thread that started it ends.

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -66,7 +67,8 @@ FailingDisk::FailingDisk(const std::string& directory, FileSystem kind, DeviceFa
       ram_("none", directory + "/ram", "tmpfs", "size=1g"),
       image_(ram_.path("image")),
       device_(ram_.path("device")),
-      trigger_(ram_.path("inject")) {
+      trigger_(ram_.path("inject")),
+      complaints_(ram_.path("complaints")) {
   make_image(image_, kind_);
   std::ofstream(device_).close();
   start();
@@ -85,11 +87,14 @@ void FailingDisk::start() {
     command.push_back(std::move(word));
   }
   command.push_back(image_);
-  daemon_ = std::make_unique<ChildProcess>(command, ChildSettings{.ends_with_parent = true});
+  // A line for each error: in a pipe they would stop the device once it is full.
+  daemon_ = std::make_unique<ChildProcess>(
+      command, ChildSettings{.err_path = complaints_, .ends_with_parent = true});
   // It writes its process's number, without an end of the line, once the file is there.
   if (!daemon_->await_output()) {
     daemon_->send_signal(SIGTERM);
-    throw std::runtime_error("nbdfuse: " + daemon_->finish().err);
+    (void)daemon_->finish();
+    throw std::runtime_error("nbdfuse: " + read_complaints());
   }
   const LoopDevice device(device_);
   disk_.emplace(device.path(), at_, kind_.name);
@@ -104,7 +109,12 @@ void FailingDisk::stop() {
   // It ends with its mount, and that once the loop device has let go of it.
   require_call(::umount2(device_.c_str(), MNT_DETACH) == 0, "umount " + device_);
   const Finished finished = daemon_->finish();
-  if (finished.exit_code != 0) throw std::runtime_error("nbdfuse: " + finished.err);
+  if (finished.exit_code != 0) throw std::runtime_error("nbdfuse: " + read_complaints());
+}
+
+std::string FailingDisk::read_complaints() const {
+  std::ifstream file(complaints_);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 void FailingDisk::fail() { std::ofstream(trigger_).close(); }

@@ -33,8 +33,7 @@ std::ostream& operator<<(std::ostream& out, DeviceFault fault);
 [[nodiscard]] std::optional<std::string> failing_disk_refusal(const FileSystem& kind);
 
 /// One thread at a time. Children of the process may call fail(), heal(), last_refusal() and
-/// write_back(). Throws
-/// what went wrong.
+/// write_back(). Throws what went wrong.
 class FailingDisk {
  public:
   /// Everything lies below `directory`, which outlives it.
@@ -59,6 +58,7 @@ class FailingDisk {
  private:
   void start();
   void stop();
+  [[nodiscard]] std::string read_complaints() const;
 
   const FileSystem kind_;
   const DeviceFault fault_;
@@ -66,8 +66,9 @@ class FailingDisk {
   const std::string at_;
   Mount ram_;
   const std::string image_;
-  const std::string device_;   // the file that nbdfuse shows
-  const std::string trigger_;  // calls fail while there is such a file
+  const std::string device_;      // the file that nbdfuse shows
+  const std::string trigger_;     // calls fail while there is such a file
+  const std::string complaints_;  // what the daemons say
   std::unique_ptr<ChildProcess> daemon_;
   std::optional<Mount> disk_;
   int root_ = -1;  // the file system's; one that was shut down lets nobody open it
