@@ -81,8 +81,8 @@ class FailingDeviceReadTest : public ::testing::TestWithParam<FileSystem> {
     const uint64_t seed = random_();
     ForkedProcess child([&] {
       std::mt19937_64 random(seed);
-      auto log = Log::open(path_, {.segment_bytes = uint64_t{8192} << (random() % 2),
-                                   .standby_segments = standbys});
+      auto log = Log::open(
+          path_, {.segment_bytes = uint64_t{8192} << (random() % 2), .standby_segments = standbys});
       if (!log) return 1;
       for (uint64_t i = 0; i < kAppends; ++i) {
         if (!history().append_next(*log, kWriter, random)) return 2;
@@ -214,8 +214,8 @@ TEST_P(FailingDeviceReadTest, reading_answers_io_until_the_device_has_healed) {
   uint64_t violations = 0;
   for (uint64_t i = 0; i < rounds && violations == 0; ++i) {
     SCOPED_TRACE(fmt::format("round {}", i));
-    // Standbys are removed by the opening, and XFS frees their inodes some time later: if it can not
-    // read what it needs for that, it gives up for good, and does not heal with its device.
+    // Standbys are removed by the opening, and XFS frees their inodes some time later: if it can
+    // not read what it needs for that, it gives up for good, and does not heal with its device.
     ASSERT_NO_FATAL_FAILURE(make_log(100, 0));
     const auto log = Log::open(path_, {.map_segments = random_() % 2 == 0});
     ASSERT_TRUE(log) << log.error().message();
