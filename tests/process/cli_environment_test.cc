@@ -53,7 +53,7 @@ TEST_F(CliEnvironment, directory_without_permission_is_exit_code_3) {
   } else {
     std::filesystem::permissions(log, std::filesystem::perms::none);
   }
-  for (const std::string verb : {"append", "cat", "stat", "verify", "probe"}) {
+  for (const std::string verb : {"append", "cat", "stat", "verify", "probe", "bench"}) {
     expect_failure(wal({verb, log}, "one\n", other), 3, log);
   }
   if (other.user) {

@@ -8,8 +8,8 @@ namespace {
 
 using CliUsage = WalCommandTest;
 
-const std::vector<std::string> kVerbs = {"append", "cat",  "stat",     "verify",
-                                         "probe",  "trim", "truncate", "repair"};
+const std::vector<std::string> kVerbs = {"append", "cat",  "stat",     "verify", "probe",
+                                         "bench",  "trim", "truncate", "repair"};
 
 TEST_F(CliUsage, version_is_the_librarys) {
   const Finished shown = wal({"--version"});
@@ -78,6 +78,9 @@ TEST_F(CliUsage, every_wrong_call_is_one_line_and_exit_code_2) {
       {"verify"},
       {"probe"},
       {"probe", directory, "--rounds", "0"},
+      {"bench"},
+      {"bench", directory, "--rounds", "0"},
+      {"bench", directory, "--percent", "0"},
   };
   for (const auto& call : calls) {
     std::string shown = "wal";

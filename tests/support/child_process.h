@@ -26,7 +26,7 @@ struct Finished {
 struct ChildSettings {
   std::optional<uid_t> user = {};                ///< Run as this user; needs root.
   std::optional<uint64_t> file_size_limit = {};  ///< RLIMIT_FSIZE.
-  std::string out_path = {};                 ///< Where standard output goes instead of the pipe.
+  std::string out_path = {};  ///< Where standard output goes instead of the pipe.
   /// Where standard error goes instead of the pipe, which holds 64 KiB until it is read: for a
   /// program that complains while nobody reads.
   std::string err_path = {};

@@ -34,6 +34,7 @@ namespace {
 constexpr uint64_t kDefaultRounds = 300;
 constexpr uint64_t kMostRounds = 1'000'000;
 constexpr uint64_t kWarmUpRounds = 20;
+constexpr uint64_t kRecordBytes = 64;
 
 /// In the order in which a log prefers them.
 constexpr std::array kMethods = {SyncMethod::direct_dsync, SyncMethod::dsync,
@@ -113,7 +114,7 @@ Outcome<std::vector<Timing>> time_files(const ProbeFiles& files, uint64_t rounds
   std::vector<std::vector<uint64_t>> times(files.size());
   for (uint64_t round = 0; round < kWarmUpRounds + rounds; ++round) {
     for (size_t i = 0; i < files.size(); ++i) {
-      const auto time = files[i]->write_next();
+      const auto time = files[i]->append(kRecordBytes);
       if (!time) {
         return std::unexpected(time.error());
       }

@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <cstring>
+#include <new>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace wal {
 
@@ -24,9 +26,15 @@ using writeahead::WriteBarrier;
 
 namespace {
 
-constexpr uint64_t kBlocks = 256;
-constexpr size_t kStepBytes = 64;
-constexpr uint64_t kStepsInBlock = kBlockBytes / kStepBytes;
+/// Aligned, as writes past the page cache need it, and zero.
+std::byte* allocate_blocks(uint64_t bytes) {
+  void* memory = ::operator new(bytes, std::align_val_t(kBlockBytes));
+  std::memset(memory, 0, bytes);
+  return static_cast<std::byte*>(memory);
+}
+void free_blocks(std::byte* memory) { ::operator delete(memory, std::align_val_t(kBlockBytes)); }
+
+uint64_t round_up(uint64_t bytes) { return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes; }
 
 bool is_refusal(SystemError error) {
   return error.number == EINVAL || error.number == EOPNOTSUPP || error.number == ENOSYS;
@@ -45,25 +53,17 @@ SystemResult<void> write_all(File& file, uint64_t offset, std::span<const std::b
   return {};
 }
 
-}  // namespace
-
-/// What is written; aligned, as writes past the page cache need it.
-struct alignas(kBlockBytes) ProbeFile::Block {
-  std::array<std::byte, kBlockBytes> bytes{};
-};
-
-namespace {
-
 /// Creates the file, writes zeros over its whole length, and makes them durable.
-SystemResult<std::unique_ptr<File>> prepare(Directory& directory, const std::string& name) {
+SystemResult<std::unique_ptr<File>> prepare(Directory& directory, const std::string& name,
+                                            uint64_t bytes) {
   auto file = directory.open(name, OpenFlags{.write = true, .create = true});
   if (!file) {
     return file;
   }
-  const std::array<std::byte, kBlockBytes> zeros{};
-  for (uint64_t block = 0; block < kBlocks; ++block) {
-    if (auto written = write_all(**file, block * kBlockBytes, zeros, WriteBarrier::none);
-        !written) {
+  const std::vector<std::byte> zeros(std::min(bytes, uint64_t{1} << 20));
+  for (uint64_t offset = 0; offset < bytes; offset += zeros.size()) {
+    const auto piece = std::span(zeros).first(std::min<uint64_t>(zeros.size(), bytes - offset));
+    if (auto written = write_all(**file, offset, piece, WriteBarrier::none); !written) {
       return std::unexpected(written.error());
     }
   }
@@ -76,13 +76,14 @@ SystemResult<std::unique_ptr<File>> prepare(Directory& directory, const std::str
 }  // namespace
 
 Outcome<std::unique_ptr<ProbeFile>> ProbeFile::open(Env& env, Directory& directory,
-                                                    const std::string& path, SyncMethod method) {
+                                                    const std::string& path, SyncMethod method,
+                                                    ProbeSize size) {
   const std::string name =
       fmt::format("probe-{}-{}.tmp", env.process_id(), writeahead::to_string(method));
   const std::string file_path = path + "/" + name;
   // An earlier process with this number may have died in the moment before the name was removed.
   [[maybe_unused]] const auto left_over = directory.remove(name);
-  auto file = prepare(directory, name);
+  auto file = prepare(directory, name, size.file_bytes);
   if (!file) {
     [[maybe_unused]] const auto removed = directory.remove(name);
     return system_failure("prepare " + file_path, file.error().number);
@@ -100,9 +101,9 @@ Outcome<std::unique_ptr<ProbeFile>> ProbeFile::open(Env& env, Directory& directo
     }
     return system_failure("open " + file_path, file.error().number);
   }
-  std::unique_ptr<ProbeFile> probe(new ProbeFile(env, std::move(*file), file_path, method));
+  std::unique_ptr<ProbeFile> probe(new ProbeFile(env, std::move(*file), file_path, method, size));
   // The first write tells whether the file system takes the method's flags.
-  if (const auto written = probe->write_block(0); !written) {
+  if (const auto written = probe->write_blocks(0, kBlockBytes); !written) {
     if (is_refusal(written.error())) {
       return nullptr;
     }
@@ -111,39 +112,47 @@ Outcome<std::unique_ptr<ProbeFile>> ProbeFile::open(Env& env, Directory& directo
   return probe;
 }
 
-ProbeFile::ProbeFile(Env& env, std::unique_ptr<File> file, std::string path, SyncMethod method)
+ProbeFile::ProbeFile(Env& env, std::unique_ptr<File> file, std::string path, SyncMethod method,
+                     ProbeSize size)
     : env_(env),
       file_(std::move(file)),
       path_(std::move(path)),
       method_(method),
-      block_(std::make_shared<Block>()) {}
+      size_(size),
+      memory_(allocate_blocks(round_up(size.largest_append) + kBlockBytes), free_blocks) {}
 
-Outcome<uint64_t> ProbeFile::write_next() {
-  const uint64_t step = steps_ % kStepsInBlock;
-  const uint64_t block = steps_ / kStepsInBlock % kBlocks;
-  if (step == 0) {
-    block_->bytes.fill(std::byte{0});
+Outcome<uint64_t> ProbeFile::append(uint64_t bytes) {
+  bytes = std::min(bytes, size_.largest_append);
+  if (round_up(end_ + bytes) > size_.file_bytes) {
+    end_ = 0;
   }
-  std::ranges::fill(std::span(block_->bytes).subspan(step * kStepBytes, kStepBytes),
-                    static_cast<std::byte>(steps_ % 255 + 1));
-  ++steps_;
+  const uint64_t used = end_ % kBlockBytes;
+  const uint64_t count = round_up(used + bytes);
+  const std::span<std::byte> blocks(memory_.get(), count);
+  std::memset(&blocks[used], static_cast<int>(++appends_ % 255 + 1), bytes);
+  std::ranges::fill(blocks.subspan(used + bytes), std::byte{0});
   const uint64_t start = env_.monotonic_ns();
-  const auto written = write_block(block * kBlockBytes);
-  const uint64_t end = env_.monotonic_ns();
+  const auto written = write_blocks(end_ - used, count);
+  const uint64_t stop = env_.monotonic_ns();
   if (!written) {
     return system_failure("write " + path_, written.error().number);
   }
-  return end - start;
+  end_ += bytes;
+  if (end_ % kBlockBytes != 0 && count > kBlockBytes) {
+    std::ranges::copy(blocks.last(kBlockBytes), blocks.begin());
+  }
+  return stop - start;
 }
 
-SystemResult<void> ProbeFile::write_block(uint64_t offset) {
+SystemResult<void> ProbeFile::write_blocks(uint64_t offset, uint64_t bytes) {
+  const std::span<const std::byte> blocks(memory_.get(), bytes);
   if (method_ == SyncMethod::fdatasync) {
-    if (auto written = write_all(*file_, offset, block_->bytes, WriteBarrier::none); !written) {
+    if (auto written = write_all(*file_, offset, blocks, WriteBarrier::none); !written) {
       return written;
     }
     return file_->sync_data();
   }
-  return write_all(*file_, offset, block_->bytes, WriteBarrier::dsync);
+  return write_all(*file_, offset, blocks, WriteBarrier::dsync);
 }
 
 }  // namespace wal

@@ -1,8 +1,8 @@
-// ProbeFile: a prepared file, and how long one way of making 64 bytes durable in it takes.
+// ProbeFile: a prepared file, and how long one way of making some bytes durable in it takes.
 //
-// It does what a log does with one small record after the other: the block that the record lies in
-// is written whole, again and again until it is full. The blocks were written and synced before,
-// as those of a prepared segment.
+// It does what a log does with one frame after the other: the blocks that the bytes lie in are
+// written whole, the last one again and again until it is full. The blocks were written and synced
+// before, as those of a prepared segment.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,12 @@
 
 namespace wal {
 
+/// How long a ProbeFile is before it begins again, and the most that one call of append() writes.
+struct ProbeSize {
+  uint64_t file_bytes = uint64_t{1} << 20;
+  uint64_t largest_append = writeahead::kBlockBytes;
+};
+
 class ProbeFile {
  public:
   /// Prepares a file in `directory`. Its name is gone when this returns, so that nothing can be
@@ -24,26 +30,31 @@ class ProbeFile {
   [[nodiscard]] static Outcome<std::unique_ptr<ProbeFile>> open(writeahead::Env& env,
                                                                 writeahead::Directory& directory,
                                                                 const std::string& path,
-                                                                writeahead::SyncMethod method);
+                                                                writeahead::SyncMethod method,
+                                                                ProbeSize size = {});
 
-  /// Makes the next 64 bytes durable. How long it took, in nanoseconds.
-  [[nodiscard]] Outcome<uint64_t> write_next();
+  /// Makes the next `bytes` durable. How long it took, in nanoseconds.
+  [[nodiscard]] Outcome<uint64_t> append(uint64_t bytes);
 
   [[nodiscard]] writeahead::SyncMethod method() const { return method_; }
+  /// The open file, for who writes it by himself.
+  [[nodiscard]] writeahead::File& file() const { return *file_; }
 
  private:
-  struct Block;
+  using Memory = std::unique_ptr<std::byte[], void (*)(std::byte*)>;
 
   ProbeFile(writeahead::Env& env, std::unique_ptr<writeahead::File> file, std::string path,
-            writeahead::SyncMethod method);
-  [[nodiscard]] writeahead::SystemResult<void> write_block(uint64_t offset);
+            writeahead::SyncMethod method, ProbeSize size);
+  [[nodiscard]] writeahead::SystemResult<void> write_blocks(uint64_t offset, uint64_t bytes);
 
   writeahead::Env& env_;
   std::unique_ptr<writeahead::File> file_;
   std::string path_;
   writeahead::SyncMethod method_;
-  uint64_t steps_ = 0;
-  std::shared_ptr<Block> block_;
+  ProbeSize size_;
+  uint64_t appends_ = 0;
+  uint64_t end_ = 0;  // of what was appended, in the file
+  Memory memory_;     // from the block that `end_` lies in on
 };
 
 }  // namespace wal

@@ -20,6 +20,7 @@ struct Verb {
 [[nodiscard]] Verb add_stat(CLI::App& application);
 [[nodiscard]] Verb add_verify(CLI::App& application);
 [[nodiscard]] Verb add_probe(CLI::App& application);
+[[nodiscard]] Verb add_bench(CLI::App& application);
 [[nodiscard]] Verb add_trim(CLI::App& application);
 [[nodiscard]] Verb add_truncate(CLI::App& application);
 [[nodiscard]] Verb add_repair(CLI::App& application);

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Goal: no path of the library takes a fifth more instructions than it did when it was looked at last.
+
+Method: callgrind counts the instructions of bench/paths in user space, whatever else the machine does;
+the difference of two runs with different numbers of operations is the path alone. What a path takes is
+written in BASELINE, as Debian 12's compiler makes it; a string instruction counts once for each of its
+steps. More than 1.2 times that fails, and so does less than 0.8 times, for then the baseline does not
+guard any more: write the new figure there.
+
+    instructions_test.py PATHS [PATH...]    the program, and the paths to count; all by default
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+# Path: (operations of the shorter run, of the longer one, instructions an operation).
+BASELINE = {
+    "append": (100, 1100, 5150),
+    "append_batch": (5, 55, 268_000),
+    "append_async": (1000, 11000, 1850),
+    "read_active": (1000, 6000, 14_500),
+    "read_sealed": (1000, 21000, 760),
+    "replay": (50_000, 200_000, 790),
+}
+MOST, LEAST = 1.2, 0.8
+
+
+def instructions(program, path, count):
+    with tempfile.TemporaryDirectory(dir=pathlib.Path.cwd()) as scratch:
+        done = subprocess.run(
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={scratch}/out", program, path,
+             str(count), scratch],
+            stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{path}: {done.stderr}")
+        return int(re.search(r"Collected : (\d+)", done.stderr)[1])
+
+
+def main():
+    program, *wanted = sys.argv[1:]
+    failures = 0
+    for path in wanted or BASELINE:
+        fewer, more, baseline = BASELINE[path]
+        each = (instructions(program, path, more) - instructions(program, path, fewer)) / (more - fewer)
+        verdict = "more" if each > MOST * baseline else "fewer" if each < LEAST * baseline else "as before"
+        print(f"{path}: {each:.0f} instructions an operation, {baseline} when looked at last: {verdict}")
+        failures += verdict != "as before"
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+// `wal bench`: measures the log in a directory, beside what the device takes without a log.
+//
+// The scenarios take turns, round after round, so that a slow moment of the machine meets all of
+// them. Everything is written below one directory that is removed at the end.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "bench/report.h"
+#include "bench/scenario.h"
+#include "bench/taking.h"
+#include "interruption.h"
+#include "option.h"
+#include "output.h"
+#include "verb.h"
+
+namespace wal {
+
+using bench::all_scenarios;
+using bench::json_of_all;
+using bench::Measured;
+using bench::Measurement;
+using bench::NotMeasured;
+using bench::Scenario;
+using bench::ScenarioKind;
+using bench::table_of_all;
+
+namespace {
+
+constexpr uint64_t kBenchRounds = 3;
+
+struct BenchOptions {
+  std::string directory;
+  std::vector<std::string> scenarios;
+  std::optional<uint64_t> rounds;
+  std::optional<uint64_t> percent;
+  bool is_json = false;
+  bool has_series = false;
+};
+
+/// A directory of its own, which is gone with it.
+class Workplace {
+ public:
+  /// Throws NotMeasured.
+  explicit Workplace(const std::string& parent)
+      : path_(fmt::format("{}/bench-{}.tmp", parent, ::getpid())) {
+    std::error_code error;
+    if (!std::filesystem::create_directory(path_, error)) {
+      auto failure = system_failure("create directory " + path_, error.value()).error();
+      if (error == std::errc::no_such_file_or_directory) {
+        failure.code = ExitCode::not_there;
+      }
+      throw NotMeasured(std::move(failure));
+    }
+  }
+  Workplace(const Workplace&) = delete;
+  Workplace& operator=(const Workplace&) = delete;
+  ~Workplace() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+
+  [[nodiscard]] std::string make(std::string_view name) const {
+    std::string path = fmt::format("{}/{}", path_, name);
+    std::error_code error;
+    if (!std::filesystem::create_directory(path, error)) {
+      throw NotMeasured(system_failure("create directory " + path, error.value()).error());
+    }
+    return path;
+  }
+
+ private:
+  const std::string path_;
+};
+
+/// A scenario, made when it is run for the first time.
+struct Candidate {
+  const ScenarioKind* kind;
+  std::unique_ptr<Scenario> scenario;
+  std::vector<Measurement> runs;
+};
+
+/// Those that are named, or all.
+Outcome<std::vector<Candidate>> choose(const std::vector<std::string>& names) {
+  std::vector<Candidate> chosen;
+  for (const ScenarioKind& kind : all_scenarios()) {
+    if (names.empty() || std::ranges::find(names, kind.name) != names.end()) {
+      chosen.push_back({.kind = &kind, .scenario = nullptr, .runs = {}});
+    }
+  }
+  for (const std::string& name : names) {
+    if (std::ranges::find(all_scenarios(), name, &ScenarioKind::name) == all_scenarios().end()) {
+      return usage_failure(
+          fmt::format("unknown scenario '{}' (wal bench --help names them)", name));
+    }
+  }
+  return chosen;
+}
+
+void run_once(Candidate& candidate, const Workplace& workplace, double scale) {
+  if (!candidate.scenario) {
+    candidate.scenario =
+        candidate.kind->make({.directory = workplace.make(candidate.kind->name), .scale = scale});
+  }
+  candidate.runs.push_back(candidate.scenario->run());
+}
+
+/// What was measured until it was interrupted.
+std::vector<Measured> measure(const BenchOptions& options, std::vector<Candidate>& candidates,
+                              const std::stop_token& stop) {
+  const Workplace workplace(options.directory);
+  const double scale = static_cast<double>(options.percent.value_or(100)) / 100;
+  const uint64_t rounds = options.rounds.value_or(kBenchRounds);
+  for (uint64_t round = 0; round < rounds; ++round) {
+    for (Candidate& candidate : candidates) {
+      if (!stop.stop_requested()) {
+        run_once(candidate, workplace, scale);
+      }
+    }
+  }
+  std::vector<Measured> all;
+  for (Candidate& candidate : candidates) {
+    if (!candidate.runs.empty()) {
+      all.push_back({.kind = candidate.kind, .summary = summary_of(candidate.runs)});
+    }
+    candidate.scenario.reset();  // Before its files go.
+  }
+  return all;
+}
+
+Outcome<void> run_bench(const BenchOptions& options) {
+  auto candidates = choose(options.scenarios);
+  if (!candidates) {
+    return std::unexpected(candidates.error());
+  }
+  try {
+    Interruption interruption;
+    if (auto started = interruption.start(); !started) {
+      return started;
+    }
+    const auto all = measure(options, *candidates, interruption.token());
+    Output out(STDOUT_FILENO);
+    out.write(options.is_json ? json_of_all(all, options.has_series) : table_of_all(all));
+    return out.flush();
+  } catch (const NotMeasured& stopped) {
+    candidates->clear();
+    return std::unexpected(stopped.failure());
+  }
+}
+
+std::string help() {
+  std::string text =
+      "Scenarios (all, or those that are named), each beside the device's floor of the same run:\n";
+  for (const ScenarioKind& kind : all_scenarios()) {
+    text += fmt::format("  {:<16}  {}\n", kind.name, kind.what);
+  }
+  text +=
+      "They write up to 3 GB into a directory of their own, which is removed at the end. A tmpfs\n"
+      "has no device: its figures mean nothing. SIGINT ends the run behind the scenario at work,\n"
+      "and what was measured is printed.\n"
+      "Example:\n"
+      "  wal bench data append_64 threads_64 --rounds 5";
+  return text;
+}
+
+}  // namespace
+
+Verb add_bench(CLI::App& application) {
+  const auto options = std::make_shared<BenchOptions>();
+  CLI::App& verb = *application.add_subcommand("bench", "Measure the log beside its device here");
+  add_directory(verb, options->directory, "A directory that exists, on the disk in question");
+  verb.add_option("SCENARIO", options->scenarios, "What to measure; everything by default");
+  add_number(verb, "--rounds", options->rounds, 1,
+             "Measure each N times, in turns, and show medians. Default 3.");
+  add_number(verb, "--percent", options->percent, 1,
+             "Do only so many percent of the work of each round, to try it out. Default 100.");
+  verb.add_flag("--series", options->has_series,
+                "With --json: every append of rotate_4 and rotate_timeline, as [ms, us, rotating]");
+  add_json(verb, options->is_json);
+  verb.footer(help());
+  return {.parser = &verb, .run = [options] { return run_bench(*options); }};
+}
+
+}  // namespace wal

@@ -1,0 +1,115 @@
+// Many threads, each of which waits for its own record.
+#include <algorithm>
+#include <array>
+
+#include "bench/device_floor.h"
+#include "bench/payload.h"
+#include "bench/scenario.h"
+#include "bench/stopwatch.h"
+#include "bench/taking.h"
+#include "writeahead/log.h"
+
+namespace wal::bench {
+
+using writeahead::Log;
+using writeahead::Stats;
+
+namespace {
+
+constexpr uint64_t kGroupedBytes = 64;
+constexpr uint64_t kFloorWrites = 300;
+
+class Threads final : public Scenario {
+ public:
+  Threads(const Place& place, size_t writers)
+      : writers_(writers),
+        appends_each_(place.scaled(std::max<uint64_t>(20, 2000 / writers))),
+        payload_(payload_of(kGroupedBytes)),
+        floor_(place.directory, 256 << 10),
+        floor_writes_(place.scaled(kFloorWrites)),
+        log_(take(Log::open(place.directory + "/log", {.segment_bytes = 64 << 20}))) {
+    append_all(2);
+  }
+
+  Measurement run() override {
+    Measurement result;
+    const Stats before = log_.stats();
+    const Stopwatch time;
+    Sample sample = append_all(appends_each_);
+    const double seconds = time.seconds();
+    const double cpu_seconds = time.cpu_seconds();
+    const Stats after = log_.stats();
+    const auto frames = static_cast<double>(after.frames - before.frames);
+    const uint64_t records = writers_ * appends_each_;
+    result.set_work({.records = records,
+                     .record_bytes = kGroupedBytes,
+                     .writers = writers_,
+                     .seconds = seconds,
+                     .cpu_seconds = cpu_seconds});
+    result.set_latencies(std::move(sample));
+    result.set("mean_group", static_cast<double>(records) / frames);
+    result.set("group_to_writers",
+               static_cast<double>(records) / frames / static_cast<double>(writers_));
+    result.set("barriers_per_second", frames / seconds);
+    // One write after the other, each with the bytes of a mean frame.
+    const auto frame_bytes =
+        static_cast<uint64_t>(static_cast<double>(after.frame_bytes - before.frame_bytes) / frames);
+    for (uint64_t i = 0; i < floor_writes_; ++i) {
+      floor_.append_best(frame_bytes);
+    }
+    floor_.report(result);
+    result.set("floor.records_per_second",
+               static_cast<double>(records) / frames * 1e6 / result.get("floor.latency_us.p50"));
+    result.set_ratio("rate_to_floor", "records_per_second", "floor.records_per_second");
+    return result;
+  }
+
+ private:
+  Sample append_all(uint64_t appends_each) {
+    std::vector<Sample> samples(writers_);
+    run_together(writers_, [&](size_t writer) {
+      for (uint64_t i = 0; i < appends_each; ++i) {
+        const Clock time;
+        take(log_.append(payload_));
+        samples[writer].add(time.us());
+      }
+    });
+    Sample all;
+    for (const Sample& sample : samples) {
+      all.add(sample);
+    }
+    return all;
+  }
+
+  const size_t writers_;
+  const uint64_t appends_each_;
+  const std::string payload_;
+  DeviceFloor floor_;
+  const uint64_t floor_writes_;
+  Log log_;
+};
+
+ScenarioKind threads(size_t writers, std::string_view name, std::string_view what,
+                     std::vector<Target> targets) {
+  return {
+      .name = name,
+      .what = what,
+      .targets = std::move(targets),
+      .make = [writers](const Place& place) { return std::make_unique<Threads>(place, writers); }};
+}
+
+}  // namespace
+
+std::vector<ScenarioKind> group_scenarios() {
+  const Target group{"group_to_writers", Target::Kind::at_least, 0.7, "mean group to writers"};
+  const Target cpu{"cpu_us_per_record", Target::Kind::at_most, 10, "CPU us a record"};
+  return {
+      threads(1, "threads_1", "1 thread, durable, 64 bytes", {}),
+      threads(8, "threads_8", "8 threads, durable, 64 bytes", {group}),
+      threads(64, "threads_64", "64 threads, durable, 64 bytes", {group}),
+      threads(256, "threads_256", "256 threads, durable, 64 bytes", {}),
+      threads(1024, "threads_1024", "1,024 threads, durable, 64 bytes", {cpu}),
+  };
+}
+
+}  // namespace wal::bench

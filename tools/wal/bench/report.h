@@ -1,0 +1,22 @@
+// What `wal bench` prints: a table for people, and JSON for programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bench/measurement.h"
+#include "bench/scenario.h"
+
+namespace wal::bench {
+
+/// A scenario, and the medians of its runs.
+struct Measured {
+  const ScenarioKind* kind;
+  Measurement summary;
+};
+
+/// With every append of a time line, if asked for.
+[[nodiscard]] std::string json_of_all(const std::vector<Measured>& all, bool has_series);
+[[nodiscard]] std::string table_of_all(const std::vector<Measured>& all);
+
+}  // namespace wal::bench

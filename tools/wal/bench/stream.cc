@@ -1,0 +1,181 @@
+// One thread that does not wait: as many records as the device takes, small ones and large ones.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <fstream>
+#include <string>
+
+#include "bench/device_floor.h"
+#include "bench/filled_log.h"
+#include "bench/payload.h"
+#include "bench/scenario.h"
+#include "bench/stopwatch.h"
+#include "bench/taking.h"
+#include "writeahead/log.h"
+
+namespace wal::bench {
+
+using writeahead::Log;
+using writeahead::Lsn;
+using writeahead::Options;
+using writeahead::Result;
+using writeahead::Stats;
+
+namespace {
+
+/// What this process has given to devices until now.
+uint64_t device_bytes_written() {
+  std::ifstream counters("/proc/self/io");
+  std::string name;
+  uint64_t value = 0;
+  while (counters >> name >> value) {
+    if (name == "write_bytes:") {
+      return value;
+    }
+  }
+  return 0;
+}
+
+/// How many are done, and a thread that waits for that.
+class DoneCount {
+ public:
+  void add(bool is_good) {
+    if (!is_good) {
+      has_failed_.store(true);
+    }
+    if (done_.fetch_add(1) + 1 == awaited_.load()) {
+      done_.notify_one();
+    }
+  }
+  /// Returns once `count` are done; only one thread waits.
+  void await(uint64_t count) {
+    awaited_.store(count);
+    for (uint64_t done = get(); done < count; done = get()) {
+      done_.wait(done);
+    }
+  }
+  [[nodiscard]] uint64_t get() const { return done_.load(); }
+  [[nodiscard]] bool has_failed() const { return has_failed_.load(); }
+
+ private:
+  alignas(64) std::atomic<uint64_t> done_ = 0;
+  alignas(64) std::atomic<uint64_t> awaited_ = 0;
+  std::atomic<bool> has_failed_ = false;
+};
+
+struct Stream {
+  uint64_t record_bytes;
+  uint64_t records;
+  uint64_t in_flight;
+  bool recycles;
+  Options options;
+};
+
+class Streaming final : public Scenario {
+ public:
+  Streaming(const Place& place, const Stream& stream)
+      : directory_(place.directory),
+        stream_(stream),
+        records_(place.scaled(stream.records)),
+        floor_bytes_(place.scaled(kFloorBytes)),
+        payload_(payload_of(stream.record_bytes)),
+        log_(take(Log::open(place.directory + "/log", stream.options))) {
+    append_all();
+  }
+
+  Measurement run() override {
+    Measurement result;
+    const Stats before = log_.stats();
+    const uint64_t device_before = device_bytes_written();
+    const Stopwatch time;
+    append_all();
+    const double seconds = time.seconds();
+    const double cpu_seconds = time.cpu_seconds();
+    const uint64_t device_bytes = device_bytes_written() - device_before;
+    const Stats after = log_.stats();
+    const auto payload_bytes = static_cast<double>(records_ * stream_.record_bytes);
+    const auto frames = static_cast<double>(after.frames - before.frames);
+    const auto frame_bytes = static_cast<double>(after.frame_bytes - before.frame_bytes);
+    result.set_work({.records = records_,
+                     .record_bytes = stream_.record_bytes,
+                     .seconds = seconds,
+                     .cpu_seconds = cpu_seconds});
+    result.set("mean_group", static_cast<double>(records_) / frames);
+    result.set("barriers_per_second", frames / seconds);
+    result.set("recycled_segments", static_cast<double>(after.recycled - before.recycled));
+    result.set("write_amplification", static_cast<double>(device_bytes) / payload_bytes);
+    // What the device takes of the log's own bytes, in pieces as large as pay.
+    result.set("floor.bytes_per_second", best_bandwidth(directory_, kPieceBytes, floor_bytes_));
+    result.set("floor.records_per_second",
+               result.get("floor.bytes_per_second") * static_cast<double>(records_) / frame_bytes);
+    result.set_ratio("rate_to_floor", "records_per_second", "floor.records_per_second");
+    return result;
+  }
+
+ private:
+  static constexpr uint64_t kFloorBytes = 128 << 20;
+  static constexpr uint64_t kPieceBytes = 1 << 20;
+
+  void append_all() {
+    const uint64_t trim_each = std::max<uint64_t>(records_ / 32, stream_.in_flight);
+    DoneCount done;
+    for (uint64_t appended = 0; appended < records_; ++appended) {
+      // Half of them at once: waiting for each single one would be a wake-up for each.
+      if (appended - done.get() == stream_.in_flight) {
+        done.await(appended - stream_.in_flight / 2);
+      }
+      if (stream_.recycles && appended % trim_each == 0) {
+        trim_sealed(log_);
+      }
+      log_.append_async(payload_, [&done](const Result<Lsn>& lsn) { done.add(lsn.has_value()); });
+    }
+    done.await(records_);
+    require(!done.has_failed(), "an append of a stream failed");
+    trim_sealed(log_);
+  }
+
+  const std::string directory_;
+  const Stream stream_;
+  const uint64_t records_;
+  const uint64_t floor_bytes_;
+  const std::string payload_;
+  Log log_;
+};
+
+}  // namespace
+
+std::vector<ScenarioKind> stream_scenarios() {
+  const Target rate{"rate_to_floor", Target::Kind::at_least, 0.7, "rate to the device's"};
+  const auto make = [](const Stream& stream) {
+    return [stream](const Place& place) { return std::make_unique<Streaming>(place, stream); };
+  };
+  const Options small_segments{.segment_bytes = 16 << 20, .standby_segments = 4};
+  return {
+      {.name = "in_flight",
+       .what = "one thread, 10,000 of 64 bytes in flight, recycled segments",
+       .targets = {rate},
+       .make = make({.record_bytes = 64,
+                     .records = 2'000'000,
+                     .in_flight = 10'000,
+                     .recycles = true,
+                     .options = small_segments})},
+      {.name = "in_flight_fresh",
+       .what = "the same with segments that are made meanwhile",
+       .targets = {},
+       .make = make({.record_bytes = 64,
+                     .records = 2'000'000,
+                     .in_flight = 10'000,
+                     .recycles = false,
+                     .options = {}})},
+      {.name = "large_1m",
+       .what = "one thread, 1 MiB, 8 in flight, recycled segments",
+       .targets = {{"rate_to_floor", Target::Kind::at_least, 0.9, "rate to the device's"}},
+       .make = make({.record_bytes = 1 << 20,
+                     .records = 256,
+                     .in_flight = 8,
+                     .recycles = true,
+                     .options = small_segments})},
+  };
+}
+
+}  // namespace wal::bench
