@@ -92,7 +92,7 @@ void decode_frame(benchmark::State& state) {
   for (auto _ : state) {
     const auto header = decode_frame_header(frame, Lsn(0), kBinding);
     if (!header) return state.SkipWithError("the frame's header does not verify");
-    FrameWalk walk(*header, frame, kBinding, 0);
+    FrameWalk walk(*header, frame, kBinding);
     while (walk.next()) benchmark::DoNotOptimize(walk.record());
     if (!walk.is_whole()) return state.SkipWithError("the frame does not verify");
   }

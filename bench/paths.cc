@@ -116,7 +116,10 @@ void replay(const std::string& path, uint64_t count) {
   const auto log = take(ReadOnlyLog::open(path));
   const auto read_all = [&] {
     uint64_t records = 0;
-    for (auto& record : log.reader(log.first_lsn())) records += take(std::move(record)).ordinal;
+    for (auto& record : log.reader(log.first_lsn())) {
+      if (!record) give_up(record.error().message());
+      records += record->ordinal;
+    }
     return records;
   };
   uint64_t sum = read_all();

@@ -95,6 +95,7 @@ class WRITEAHEAD_EXPORT Reader {
   [[nodiscard]] std::default_sentinel_t end() const { return std::default_sentinel; }
 
  private:
+  void advance(std::optional<Result<RecordView>>& record);
   std::unique_ptr<internal::Cursor> cursor_;
 };
 
@@ -107,7 +108,7 @@ class Reader::Iterator {
   explicit Iterator(Reader& reader) : reader_(&reader), current_(reader.next()) {}
   Result<RecordView>& operator*() const { return *current_; }
   Iterator& operator++() {
-    current_ = reader_->next();
+    reader_->advance(current_);
     return *this;
   }
   void operator++(int) { ++*this; }

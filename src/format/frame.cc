@@ -70,12 +70,8 @@ uint64_t extend_body_checksum(uint64_t sum, std::span<const std::byte> record_he
 }
 
 FrameWalk::FrameWalk(const FrameHeader& header, std::span<const std::byte> frame,
-                     const SegmentBinding& binding, uint64_t digest)
-    : header_(header),
-      frame_(frame),
-      binding_(binding),
-      digest_(digest),
-      remaining_(header.record_count) {}
+                     const SegmentBinding& binding)
+    : header_(header), frame_(frame), binding_(binding), remaining_(header.record_count) {}
 
 bool FrameWalk::take() {
   position_ += record_.encoded_bytes;
@@ -91,7 +87,6 @@ bool FrameWalk::next() {
   record_ = verify_record(frame_.subspan(position_), lsn(), binding_.segment_seed);
   if (record_.encoded_bytes == 0) return false;
   --remaining_;
-  digest_ = extend_digest(digest_, record_.header.checksum);
   body_checksum_ = extend_body_checksum(body_checksum_, frame_.subspan(position_));
   return true;
 }

@@ -99,12 +99,12 @@ void encode_frame_header(const FrameHeader& header, const SegmentBinding& bindin
 
 /// Walks the records of one frame, verifying each.
 ///
-///     for (FrameWalk walk(header, frame, binding, digest); walk.next();) use(walk.record());
+///     for (FrameWalk walk(header, frame, binding); walk.next();) use(walk.record());
 class FrameWalk {
  public:
-  /// `frame` is the whole frame, header first; `digest` the segment's before it.
+  /// `frame` is the whole frame, header first.
   FrameWalk(const FrameHeader& header, std::span<const std::byte> frame,
-            const SegmentBinding& binding, uint64_t digest);
+            const SegmentBinding& binding);
 
   /// Moves to the next record. False behind the last one, and at one that does not verify.
   [[nodiscard]] bool next();
@@ -114,8 +114,6 @@ class FrameWalk {
   [[nodiscard]] Lsn lsn() const { return header_.lsn + position_; }
   /// Behind the current record.
   [[nodiscard]] Lsn end_lsn() const { return header_.lsn + position_ + record_.encoded_bytes; }
-  /// The running digest with the current record.
-  [[nodiscard]] uint64_t digest() const { return digest_; }
   /// After next() or skip() returned false: whether all records, the padding and the body checksum
   /// verified.
   [[nodiscard]] bool is_whole() const { return is_whole_; }
@@ -128,7 +126,6 @@ class FrameWalk {
   const SegmentBinding& binding_;
   VerifiedRecord record_;
   uint64_t position_ = kFrameHeaderBytes;
-  uint64_t digest_;
   uint64_t body_checksum_ = 0;
   uint32_t remaining_;
   bool is_whole_ = false;

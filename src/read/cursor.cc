@@ -22,22 +22,29 @@ Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from, ReaderOptions options)
 Cursor::Cursor(const Error& refusal) : refusal_(refusal) {}
 
 std::optional<Result<RecordView>> Cursor::next() {
-  if (state_ == State::ended) return std::nullopt;
+  std::optional<Result<RecordView>> record;
+  advance(record);
+  return record;
+}
+
+void Cursor::advance(std::optional<Result<RecordView>>& record) {
+  if (state_ == State::ended) return record.reset();
   if (!refusal_) refusal_ = view_->progress().refusal();
-  Result<std::optional<RecordView>> record = std::nullopt;
+  if (!record || !*record) record.emplace();
+  Result<bool> stepped = false;
   try {
-    record = refusal_ ? std::unexpected(*refusal_) : step_beside_writer();
+    stepped = refusal_ ? std::unexpected(*refusal_) : step_beside_writer(**record);
   } catch (const std::bad_alloc&) {
     state_ = State::ended;  // Half a placing must not look like a whole one.
     throw;
   }
-  if (!record) {
+  if (!stepped) {
     state_ = State::ended;
-    refusal_ = record.error();
-    return std::unexpected(record.error());
+    refusal_ = stepped.error();
+    record.emplace(std::unexpected(stepped.error()));
+  } else if (!*stepped) {
+    record.reset();
   }
-  if (!*record) return std::nullopt;
-  return std::move(**record);
 }
 
 std::optional<Result<RecordView>> Cursor::wait_next(const std::stop_token& stop,
@@ -74,34 +81,34 @@ std::optional<SegmentView> Cursor::as_far_as_shown(std::optional<SegmentView> vi
 
 /// What is not durable is shown only as long as the log has not failed: then nobody knows what will
 /// be left of it. And nobody was promised that it is there, so that it cannot be damaged.
-Result<std::optional<RecordView>> Cursor::step_unsynced() {
-  auto record = step();
+Result<bool> Cursor::step_unsynced(RecordView& record) {
+  auto stepped = step(record);
   const Lsn durable = view_->durable_lsn();
-  const bool is_durable = record ? *record && position_ <= durable : frame_lsn_ < durable;
-  if (is_durable) return record;
+  const bool is_durable = stepped ? *stepped && position_ <= durable : frame_lsn_ < durable;
+  if (is_durable) return stepped;
   if (auto ending = progress().ending(); ending && ending->code() == ErrorCode::failed) {
     return std::unexpected(*ending);
   }
-  if (record || record.error().code() != ErrorCode::corruption) return record;
-  return std::unexpected(with_code(record.error(), ErrorCode::io));
+  if (stepped || stepped.error().code() != ErrorCode::corruption) return stepped;
+  return std::unexpected(with_code(stepped.error(), ErrorCode::io));
 }
 
 /// In another process than the writer's, bytes may be taken away at any time: that is found out
 /// before a record is handed out, and before anything is called damage.
-Result<std::optional<RecordView>> Cursor::step_beside_writer() {
-  if (view_->is_own()) return includes_unsynced_ ? step_unsynced() : step();
+Result<bool> Cursor::step_beside_writer(RecordView& record) {
+  if (view_->is_own()) return includes_unsynced_ ? step_unsynced(record) : step(record);
   Progress& progress = view_->progress();
   const Lsn before = position_;
   for (int attempt = 1;; ++attempt) {
-    auto record = step();
-    if (record) {
-      if (!*record) return record;
+    auto stepped = step(record);
+    if (stepped) {
+      if (!*stepped) return stepped;
       if (auto confirmed = progress.confirm(); !confirmed) {
         return std::unexpected(confirmed.error());
       }
-      if (view_->table().truncations() == truncations_) return record;
+      if (view_->table().truncations() == truncations_) return stepped;
     } else {
-      if (attempt == kAttempts || !ReadView::may_be_gone(record.error())) return record;
+      if (attempt == kAttempts || !ReadView::may_be_gone(stepped.error())) return stepped;
       if (auto checked = progress.recheck(); !checked) return std::unexpected(checked.error());
     }
     // From where it was, in the log as it is now.
@@ -112,7 +119,7 @@ Result<std::optional<RecordView>> Cursor::step_beside_writer() {
   }
 }
 
-Result<std::optional<RecordView>> Cursor::step() {
+Result<bool> Cursor::step(RecordView& record) {
   if (auto followed = follow_truncation(); !followed) return std::unexpected(followed.error());
   if (state_ == State::unplaced) {
     if (auto placed = place(); !placed) return std::unexpected(placed.error());
@@ -124,7 +131,8 @@ Result<std::optional<RecordView>> Cursor::step() {
         // Behind a cut: the rest of the frame only has to verify.
         if (segment_.is_cut && walk_->lsn() >= segment_.end_lsn) continue;
         position_ = walk_->end_lsn();
-        return current();
+        show_current(record);
+        return true;
       }
       if (!walk_->is_whole()) return std::unexpected(corruption("the frame does not verify"));
       frame_lsn_ = frame_.end_lsn();
@@ -133,7 +141,7 @@ Result<std::optional<RecordView>> Cursor::step() {
     }
     auto entered = frame_lsn_ < segment_.end_lsn ? enter_frame() : advance_segment();
     if (!entered) return std::unexpected(entered.error());
-    if (!*entered) return std::nullopt;
+    if (!*entered) return false;
   }
 }
 
@@ -165,7 +173,7 @@ Result<bool> Cursor::enter_frame() {
     return std::unexpected(corruption("the frame does not continue the log"));
   }
   last_epoch_ = frame_.header.epoch;
-  walk_.emplace(frame_.header, frame_.bytes, source_->binding(), 0);
+  walk_.emplace(frame_.header, frame_.bytes, source_->binding());
   records_walked_ = 0;
   state_ = State::in_frame;
   return true;
@@ -269,7 +277,7 @@ Result<void> Cursor::place_once() {
       }
       if (at == from) return {};
       // Either no record begins there, or a length on the way is damaged: the whole frame tells.
-      walk_.emplace(frame_.header, frame_.bytes, source_->binding(), 0);
+      walk_.emplace(frame_.header, frame_.bytes, source_->binding());
       while (walk_->next()) {
       }
       if (!walk_->is_whole()) return std::unexpected(corruption("the frame does not verify"));
@@ -329,13 +337,13 @@ Result<bool> Cursor::seek_time(const SegmentView& segment, uint64_t time_ns) {
   return true;
 }
 
-RecordView Cursor::current() {
-  return {.lsn = walk_->lsn(),
-          .ordinal = next_ordinal_ + records_walked_ - 1,
-          .time_ns = frame_.header.time_ns,
-          .type = walk_->record().header.type,
-          .payload = walk_->record().payload,
-          .pin = source_->pin()};
+void Cursor::show_current(RecordView& record) {
+  record.lsn = walk_->lsn();
+  record.ordinal = next_ordinal_ + records_walked_ - 1;
+  record.time_ns = frame_.header.time_ns;
+  record.type = walk_->record().header.type;
+  record.payload = walk_->record().payload;
+  source_->pin(record.pin);
 }
 
 Error Cursor::corruption(std::string_view cause) const {

@@ -29,6 +29,9 @@ class Cursor {
 
   /// The next record; nothing at the durable end; an error once and nothing from then on.
   [[nodiscard]] std::optional<Result<RecordView>> next();
+  /// The same in the place of the record before, which is quicker while both lie in the same
+  /// memory.
+  void advance(std::optional<Result<RecordView>>& record);
   /// The same, but waits at the durable end; nothing if it was stopped or the time is over. An
   /// error is told again at each call.
   [[nodiscard]] std::optional<Result<RecordView>> wait_next(const std::stop_token& stop,
@@ -51,10 +54,11 @@ class Cursor {
   [[nodiscard]] Result<void> enter_segment(const SegmentView& segment, const IndexEntry& start);
   [[nodiscard]] Result<bool> enter_frame();
   [[nodiscard]] Result<bool> advance_segment();
-  [[nodiscard]] Result<std::optional<RecordView>> step();
-  [[nodiscard]] Result<std::optional<RecordView>> step_beside_writer();
-  [[nodiscard]] Result<std::optional<RecordView>> step_unsynced();
-  [[nodiscard]] RecordView current();
+  // These write the next record over `record`; false at the end.
+  [[nodiscard]] Result<bool> step(RecordView& record);
+  [[nodiscard]] Result<bool> step_beside_writer(RecordView& record);
+  [[nodiscard]] Result<bool> step_unsynced(RecordView& record);
+  void show_current(RecordView& record);
   [[nodiscard]] Error corruption(std::string_view cause) const;
 
   std::shared_ptr<ReadView> view_;

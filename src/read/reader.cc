@@ -14,6 +14,7 @@ Reader& Reader::operator=(Reader&&) noexcept = default;
 Reader::~Reader() = default;
 
 std::optional<Result<RecordView>> Reader::next() { return cursor_->next(); }
+void Reader::advance(std::optional<Result<RecordView>>& record) { cursor_->advance(record); }
 std::optional<Result<RecordView>> Reader::wait_next(
     const std::stop_token& stop, std::optional<std::chrono::nanoseconds> timeout) {
   return cursor_->wait_next(stop, internal::deadline_in(timeout));

@@ -42,7 +42,7 @@ SealAnswer search(const std::shared_ptr<SegmentReader>& reader, const SegmentVie
     if (!frame || !*frame) return {};
     const FrameHeader& header = (*frame)->header;
     if (header.kind != FrameKind::data || header.first_ordinal != ordinal) return {};
-    FrameWalk walk(header, (*frame)->bytes, source.binding(), 0);
+    FrameWalk walk(header, (*frame)->bytes, source.binding());
     const uint64_t end = ordinal + header.record_count;
     for (; ordinal < end && is_meant(header, end - 1); ++ordinal) {
       if (!walk.next()) return {};

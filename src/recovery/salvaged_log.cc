@@ -125,7 +125,7 @@ bool SalvagedLog::take(const Frame& frame, const SegmentBinding& from, Lsn end) 
   pending_.insert(pending_.end(), bytes.begin(), bytes.end());
   const auto out = std::span(pending_).subspan(begin);
   uint64_t digest = contents_.digest;
-  FrameWalk walk(frame.header, frame.bytes, from, 0);
+  FrameWalk walk(frame.header, frame.bytes, from);
   while (walk.next()) {
     if (walk.end_lsn() > end) continue;
     const VerifiedRecord& record = walk.record();

@@ -50,11 +50,14 @@ class FrameSource {
   /// Nothing at or above `limit` is read.
   [[nodiscard]] Result<std::optional<Frame>> at(Lsn lsn, Lsn limit);
 
-  /// Keeps the bytes of the last frame in place.
-  [[nodiscard]] std::shared_ptr<const void> pin() {
-    if (is_shown_) return segment_;
+  /// Has `pin` keep the bytes of the last frame in place. Costs a comparison if it does already.
+  void pin(std::shared_ptr<const void>& pin) {
+    if (is_shown_) {
+      if (pin.get() != segment_.get()) pin = segment_;
+      return;
+    }
     is_pinned_ = true;
-    return window_;
+    if (pin.get() != window_.get()) pin = window_;
   }
   [[nodiscard]] const SegmentBinding& binding() const { return binding_; }
   [[nodiscard]] SegmentReader& segment() const { return *segment_; }

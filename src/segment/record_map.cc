@@ -20,7 +20,7 @@ Result<std::unique_ptr<const RecordMap>> RecordMap::build(FrameSource& source, L
     if (!*frame) return nullptr;
     map->frames_.push_back(static_cast<uint32_t>((lsn - base_lsn) / kUnitBytes));
     map->times_ns_.push_back((*frame)->header.time_ns);
-    FrameWalk walk((*frame)->header, (*frame)->bytes, source.binding(), 0);
+    FrameWalk walk((*frame)->header, (*frame)->bytes, source.binding());
     while (walk.skip()) {
       const uint64_t unit = (walk.lsn() - base_lsn) / kUnitBytes;
       const uint64_t bit = unit % kUnitsPerLine;

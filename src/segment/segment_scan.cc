@@ -7,6 +7,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/error.h"
+#include "format/checksum.h"
 
 namespace writeahead::internal {
 namespace {
@@ -114,11 +115,11 @@ FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t
   part.header.record_count = 0;
   part.header.length = std::min(frame.header.length, limit - frame.header.lsn);
   part.is_boundary = frame.end_lsn() <= limit || part.header.length == kFrameHeaderBytes;
-  FrameWalk walk(frame.header, frame.bytes, binding, digest);
+  FrameWalk walk(frame.header, frame.bytes, binding);
   while (walk.next()) {
     if (walk.end_lsn() > limit) continue;
     ++part.header.record_count;
-    part.digest = walk.digest();
+    part.digest = extend_digest(part.digest, walk.record().header.checksum);
     part.is_boundary = part.is_boundary || walk.end_lsn() == limit;
   }
   part.is_whole = walk.is_whole();

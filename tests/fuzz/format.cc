@@ -71,7 +71,7 @@ void parse_root_slot(FuzzBytes bytes) {
 void walk_frame(const format::FrameHeader& header, FuzzBytes frame) {
   uint32_t records = 0;
   uint64_t bytes = format::kFrameHeaderBytes;
-  format::FrameWalk walk(header, frame, format_binding(), 0);
+  format::FrameWalk walk(header, frame, format_binding());
   while (walk.next()) {
     const auto& record = walk.record();
     demand(walk.lsn() == header.lsn + bytes, "a record is not where the one before ended");
@@ -83,7 +83,7 @@ void walk_frame(const format::FrameHeader& header, FuzzBytes frame) {
   demand(records <= header.record_count, "a frame has more records than stated");
   if (!walk.is_whole()) return;
   demand(records == header.record_count, "a whole frame has fewer records than stated");
-  format::FrameWalk skipping(header, frame, format_binding(), 0);
+  format::FrameWalk skipping(header, frame, format_binding());
   while (skipping.skip()) --records;
   demand(records == 0 && skipping.is_whole(), "a frame that is skipped through is another");
 }
