@@ -39,26 +39,32 @@ Error SegmentTable::say_gone(const SegmentStore& store, uint64_t number) const {
                                "the segment was truncated meanwhile", {.path = store.path()});
 }
 
+/// The block of the end belongs to a writer: the active segment's next frame or the seal. Those
+/// below are durable and full, so that nobody writes to them again.
+void SegmentTable::allow_cache(SegmentReader& reader, const SegmentView& view) {
+  reader.allow_cache_below(
+      round_down(segment_offset(view.header.base_lsn, view.end_lsn), kBlockBytes));
+}
+
 Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store, uint64_t number) {
-  SegmentView view;
   {
     MutexLock lock(mutex_);
     const auto found = entries_.find(number);
     if (found == entries_.end()) return std::unexpected(say_gone(store, number));
     Entry& entry = found->second;
     if (entry.writer != nullptr) return entry.writer;
-    if (auto opened = entry.opened.lock()) return opened;
-    view = entry.view;
+    if (auto opened = entry.opened.lock()) {
+      allow_cache(*opened, entry.view);
+      return opened;
+    }
   }
   auto opened = store.open(number);
-  // The page of the end belongs to a writer: the active segment's next frame or the seal.
-  const uint64_t end = segment_offset(view.header.base_lsn, view.end_lsn);
-  if (opened && view.is_closed) (*opened)->allow_cache_below(round_down(end, kBlockBytes));
   MutexLock lock(mutex_);
   const auto found = entries_.find(number);
   // Its file may be gone, or be on its way to another use.
   if (found == entries_.end()) return std::unexpected(say_gone(store, number));
   if (!opened) return opened;
+  allow_cache(**opened, found->second.view);
   found->second.opened = *opened;
   keep(*opened);
   return opened;

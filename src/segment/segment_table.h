@@ -165,6 +165,7 @@ class SegmentTable {
   template <class IsBelow>
   [[nodiscard]] IndexEntry last_where(const SegmentView& segment, IsBelow is_below) const
       WRITEAHEAD_EXCLUDES(mutex_);
+  static void allow_cache(SegmentReader& reader, const SegmentView& view);
   [[nodiscard]] Error say_gone(const SegmentStore& store, uint64_t number) const
       WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] static bool is_due(const Entries& entries, Entries::const_iterator item);

@@ -12,6 +12,7 @@
 #include "support/forwarding_env.h"
 #include "support/log_path.h"
 #include "writeahead/log.h"
+#include "writeahead/read_only_log.h"
 #include "writeahead/testing/sim_env.h"
 
 namespace writeahead::testing {
@@ -69,7 +70,7 @@ class CountingEnv final : public ForwardingEnv {
 struct CountedLog {
   SimEnv machine{SimDisk{}};
   CountingEnv env{machine};
-  Result<Log> log = Log::open(kLogPath, {.segment_bytes = 64 << 10,
+  Result<Log> log = Log::open(kLogPath, {.segment_bytes = 4 << 20,
                                          .flush_bytes = 1,
                                          .env = &env,
                                          .background = BackgroundWork::stepped});
@@ -86,6 +87,40 @@ TEST(ReadSource, durable_records_below_the_last_block_come_through_the_page_cach
     ASSERT_TRUE(counted.log->read(*first));
     EXPECT_EQ(counted.env.direct_reads(), before) << "level " << static_cast<int>(level);
   }
+}
+
+TEST(ReadSource, follower_reads_full_blocks_of_the_active_segment_through_the_page_cache) {
+  CountedLog counted;
+  ASSERT_TRUE(counted.log);
+  // Far enough from the end that no read ahead comes to its block.
+  const auto append_far_from_end = [&] {
+    auto lsn = counted.log->append(std::string(5000, 'a'));
+    EXPECT_TRUE(lsn && counted.log->append(std::string(600'000, 'b')));
+    return lsn;
+  };
+  auto next = append_far_from_end();
+  auto follower = ReadOnlyLog::open(kLogPath, {.env = &counted.env});
+  ASSERT_TRUE(next && follower);
+  // What becomes durable later, too: the handle is the same.
+  for (int i = 0; i < 2; ++i) {
+    const uint64_t before = counted.env.direct_reads();
+    const auto record = follower->read(*next);
+    ASSERT_TRUE(record) << record.error().message();
+    EXPECT_EQ(counted.env.direct_reads(), before) << i;
+    next = append_far_from_end();
+    ASSERT_TRUE(next && follower->refresh());
+  }
+}
+
+TEST(ReadSource, follower_reads_the_block_of_the_end_from_the_device) {
+  CountedLog counted;
+  ASSERT_TRUE(counted.log);
+  const auto last = counted.log->append("a");
+  auto follower = ReadOnlyLog::open(kLogPath, {.env = &counted.env});
+  ASSERT_TRUE(last && follower);
+  const uint64_t before = counted.env.direct_reads();
+  ASSERT_TRUE(follower->read(*last));
+  EXPECT_GT(counted.env.direct_reads(), before);
 }
 
 TEST(ReadSource, records_that_are_not_durable_are_read_past_it) {
