@@ -5,7 +5,6 @@
 // segment's header block. So a commit is one contiguous, block-aligned write without a copy.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,24 +19,11 @@ class AppendBuffer {
  public:
   /// Makes sure of the memory for a frame of `bytes` bytes at any offset. Only this call allocates;
   /// it throws std::bad_alloc and changes nothing then.
-  void reserve(uint64_t bytes) {
-    const uint64_t needed = 2 * kBlockBytes + round_up(bytes, kBlockBytes);
-    if (memory_.size() >= needed) return;
-    // Grows by doubling: a frame is reserved again for each append that joins it.
-    memory_ = AlignedBuffer(std::max({needed, 2 * memory_.size(), kSmallestBytes}));
-  }
+  void reserve(uint64_t bytes);
   /// Begins a frame of so many reserved bytes that will stand at `offset` of its segment.
-  void begin(uint64_t offset, uint64_t bytes) {
-    prefix_bytes_ = offset % kBlockBytes;
-    frame_bytes_ = bytes;
-    has_header_ = false;
-    const auto padded = blocks();
-    std::ranges::fill(padded.subspan(prefix_bytes_ + bytes), std::byte{0});
-  }
+  void begin(uint64_t offset, uint64_t bytes);
   /// Gives back what one large frame needed and most do not.
-  void shrink() {
-    if (memory_.size() > kKeptBytes) memory_ = {};
-  }
+  void shrink();
 
   /// The frame; the caller fills it.
   [[nodiscard]] std::span<std::byte> frame() {
@@ -68,10 +54,10 @@ class AppendBuffer {
   }
 
  private:
-  static constexpr size_t kSmallestBytes = 64ULL << 10;
-  static constexpr uint64_t kKeptBytes = 8ULL << 20;  // a larger buffer is given back afterwards
-
   AlignedBuffer memory_;
+  // Between these memory_ is zero.
+  uint64_t zero_begin_ = 0;
+  uint64_t zero_end_ = 0;
   uint64_t prefix_bytes_ = 0;
   uint64_t frame_bytes_ = 0;
   bool has_header_ = false;

@@ -18,12 +18,12 @@ import tempfile
 
 # Path: (operations of the shorter run, of the longer one, instructions an operation).
 BASELINE = {
-    "append": (100, 1100, 5150),
+    "append": (100, 1100, 3900),
     "append_batch": (5, 55, 268_000),
-    "append_async": (1000, 11000, 1850),
+    "append_async": (1000, 11000, 1560),
     "read_active": (1000, 6000, 14_500),
     "read_sealed": (1000, 21000, 760),
-    "replay": (50_000, 200_000, 790),
+    "replay": (50_000, 200_000, 550),
 }
 MOST, LEAST = 1.2, 0.8
 
