@@ -7,7 +7,6 @@ there is a matplotlib.
     bench/peers/report_test.py
 """
 
-import importlib.util
 import pathlib
 import sys
 import tempfile
@@ -162,7 +161,6 @@ class Toolchains(unittest.TestCase):
         self.assertEqual(systems.first_error("a\nb\n\n"), "b")
 
 
-@unittest.skipUnless(importlib.util.find_spec("matplotlib"), "no matplotlib")
 class Plots(unittest.TestCase):
     def setUp(self):
         import plots

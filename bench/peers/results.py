@@ -12,7 +12,7 @@ CRATE = "writeahead"
 THREADS = (1, 8, 64, 256, 1024)
 PEER_SCENARIOS = ("append_64", "append_1k", "append_8k", "rotate_4", *(f"threads_{n}" for n in THREADS),
                   "in_flight", "batch_1000", "large_1m", "point_reads", "replay_64", "replay_1k")
-OWN_SCENARIOS = ("follow_1", "follow_10", "follow_100", "open_10k", "standby", "idle", "rotate_timeline")
+OWN_SCENARIOS = ("follow_1", "follow_10", "follow_100", "open_10k", "standby", "idle", "rotate_timeline", "in_flight_fresh", "large_in_flight")
 SCENARIOS = PEER_SCENARIOS + OWN_SCENARIOS
 
 

@@ -224,6 +224,11 @@ std::vector<ScenarioKind> append_scenarios() {
            [](const Place& place) {
              return std::make_unique<OneWriter>(place, kSmall, 1000, 300);
            }},
+      {.name = "large_1m",
+       .what = "one writer, durable, 1 MiB",
+       .targets = {},
+       .make =
+           [](const Place& place) { return std::make_unique<OneWriter>(place, 1 << 20, 1, 128); }},
       {.name = "rotate_4",
        .what = "one writer, durable, 64 bytes, a rotation every 4",
        .targets = {{"rotating_to_others", Target::Kind::at_most, 1.15,
