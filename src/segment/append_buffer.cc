@@ -1,4 +1,5 @@
 // Memory for frames: how it grows, and what of it is zero.
+// Nothing is written outside of the frame but by begin() and by who fills prefix and header block.
 #include "segment/append_buffer.h"
 
 #include <algorithm>
