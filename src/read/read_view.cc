@@ -63,11 +63,22 @@ std::optional<RecordView> ReadView::read_at_once(Lsn lsn) {
                     .pin = std::move(segment)};
 }
 
+/// The same where nothing is mapped. What is read may be taken away meanwhile, by this process or
+/// by another one: then it is not handed out.
+std::optional<RecordView> ReadView::read_placed(Lsn lsn) {
+  const uint64_t truncations = table_->truncations();
+  auto record = placed_.read(lsn, truncations);
+  if (!record || (!is_own_ && !progress_->is_current())) return std::nullopt;
+  if (table_->truncations() != truncations) return std::nullopt;
+  return record;
+}
+
 /// A segment that was searched often enough earns a map of its records: it takes as long to make
 /// as all of these searches took.
 void ReadView::count_search(Lsn lsn) {
   const auto segment = table_->mapped().find(lsn);
-  if (segment == nullptr || !segment->count_search()) return;
+  if (segment == nullptr) return placed_.count_search(lsn);
+  if (!segment->count_search()) return;
   const MappedRange& range = segment->range();
   FrameSource source(segment, range.binding, range.base_lsn, ReadSource::any);
   auto records = RecordMap::build(source, range.base_lsn, range.end_lsn);
@@ -92,6 +103,7 @@ auto ReadView::read_beside_writer(const Read& read) -> decltype(read()) {
 
 Result<RecordView> ReadView::read(Lsn lsn) {
   if (auto record = read_at_once(lsn)) return std::move(*record);
+  if (auto record = read_placed(lsn)) return std::move(*record);
   Cursor cursor(shared_from_this(), lsn);
   auto record = cursor.next();
   if (record && !*record) return std::unexpected(record->error());

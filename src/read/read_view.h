@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "read/cursor.h"
+#include "read/placed_records.h"
 #include "read/progress.h"
 #include "segment/segment_store.h"
 #include "segment/segment_table.h"
@@ -33,6 +34,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
         store_(std::move(store)),
         table_(std::move(table)),
         progress_(std::move(progress)),
+        placed_(*store_, *table_),
         epoch_(root.epoch) {}
 
   [[nodiscard]] Result<RecordView> read(Lsn lsn);
@@ -68,6 +70,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   [[nodiscard]] Result<RecordView> record_at_ordinal(uint64_t ordinal);
   [[nodiscard]] Result<Lsn> search_time(uint64_t time_ns);
   [[nodiscard]] std::optional<RecordView> read_at_once(Lsn lsn);
+  [[nodiscard]] std::optional<RecordView> read_placed(Lsn lsn);
   void count_search(Lsn lsn);
   [[nodiscard]] std::shared_ptr<MappedSegment> map(const SegmentView& segment);
   std::shared_ptr<MappedSegment> keep(const std::shared_ptr<MappedSegment>& mapped);
@@ -77,6 +80,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   std::shared_ptr<SegmentStore> store_;
   std::shared_ptr<SegmentTable> table_;
   std::shared_ptr<Progress> progress_;
+  PlacedRecords placed_;
   std::atomic<uint64_t> epoch_;
 };
 

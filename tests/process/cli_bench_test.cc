@@ -134,7 +134,8 @@ TEST_F(CliBench, table_names_scenario_and_target) {
   const Finished shown =
       wal({"bench", directory(), "append_64", "--percent", "1", "--rounds", "1"});
   expect_success(shown);
-  for (const std::string_view word : {"append_64", "p99.9", "floor p50", "at most 1.05"}) {
+  for (const std::string_view word :
+       {"append_64", "p99.9", "floor p50", "CPU us/rec", "at most 1.05"}) {
     EXPECT_NE(shown.out.find(word), std::string::npos) << word;
   }
   expect_nothing_left();

@@ -1,0 +1,206 @@
+// Goal: point reads that know where the records of the active segment lie answer as a search does,
+// also behind truncations, rotations and trims, and of damaged records. Method: an Env that calls a
+// hook at each read; reads that go without a search show as a single one.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "format/segment_name.h"
+#include "support/error_of.h"
+#include "support/forwarding_env.h"
+#include "support/log_path.h"
+#include "writeahead/log.h"
+#include "writeahead/read_only_log.h"
+#include "writeahead/testing/sim_env.h"
+
+namespace writeahead::testing {
+namespace {
+
+using ReadHook = std::function<void()>;
+
+class HookedFile final : public ForwardingFile {
+ public:
+  HookedFile(std::unique_ptr<File> file, const ReadHook& hook)
+      : ForwardingFile(std::move(file)), hook_(hook) {}
+  SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) override {
+    auto count = ForwardingFile::read_at(offset, out);
+    if (hook_) hook_();
+    return count;
+  }
+
+ private:
+  const ReadHook& hook_;
+};
+
+class HookedDirectory final : public ForwardingDirectory {
+ public:
+  HookedDirectory(std::unique_ptr<Directory> directory, const ReadHook& hook)
+      : ForwardingDirectory(std::move(directory)), hook_(hook) {}
+
+ private:
+  std::unique_ptr<File> wrap(std::unique_ptr<File> file, std::string_view) override {
+    return std::make_unique<HookedFile>(std::move(file), hook_);
+  }
+  std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
+    return std::make_unique<HookedDirectory>(std::move(directory), hook_);
+  }
+
+  const ReadHook& hook_;
+};
+
+class ReadHookEnv final : public ForwardingEnv {
+ public:
+  using ForwardingEnv::ForwardingEnv;
+  ReadHook hook;
+
+ private:
+  std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
+    return std::make_unique<HookedDirectory>(std::move(directory), hook);
+  }
+};
+
+constexpr uint64_t kRecords = 600;
+
+std::string payload_of(uint64_t i) {
+  // Some longer than what is read at first.
+  return std::string(i % 50 == 7 ? 3000 : 20 + i % 300, static_cast<char>('a' + i % 26));
+}
+
+/// A log of one segment, on a machine of its own.
+class PlacedRecordsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    log_.emplace(Log::open(kLogPath, options()).value());
+    for (uint64_t i = 0; i < kRecords; ++i) {
+      lsns_.push_back(log_->append(payload_of(i), {.type = static_cast<uint16_t>(i)}).value());
+    }
+  }
+  Options options() {
+    return {.segment_bytes = 1 << 20, .env = &env_, .background = BackgroundWork::stepped};
+  }
+
+  /// Reads until a read needs no search any more: one read of the file for a record.
+  template <class AnyLog>
+  void earn(const AnyLog& log) {
+    ASSERT_GT(reads_of(log, lsns_[kRecords / 2 + 3]), 1U) << "the first one is a search";
+    for (int i = 0; i < 100; ++i) {
+      // In the middle, where a search is more than one read.
+      if (reads_of(log, lsns_[kRecords / 2 + 3]) == 1) return;
+    }
+    FAIL() << "the places were never looked for";
+  }
+  template <class AnyLog>
+  uint64_t reads_of(const AnyLog& log, Lsn lsn) {
+    uint64_t reads = 0;
+    env_.hook = [&] { ++reads; };
+    EXPECT_TRUE(log.read(lsn));
+    env_.hook = nullptr;
+    return reads;
+  }
+
+  SimEnv machine_{SimDisk{}};
+  ReadHookEnv env_{machine_};
+  std::optional<Log> log_;
+  std::vector<Lsn> lsns_;
+};
+
+void expect_record(const Result<RecordView>& read, Lsn lsn, uint64_t number) {
+  ASSERT_TRUE(read) << read.error().message();
+  const std::string payload = payload_of(number);
+  EXPECT_EQ(read->lsn, lsn);
+  EXPECT_EQ(read->ordinal, number);
+  EXPECT_EQ(read->type, number);
+  EXPECT_TRUE(std::ranges::equal(read->payload, std::as_bytes(std::span(payload)))) << number;
+}
+
+TEST_F(PlacedRecordsTest, answer_as_a_search_does) {
+  std::vector<uint64_t> times;
+  for (auto& record : log_->reader(lsns_[0])) times.push_back(record->time_ns);
+  earn(*log_);
+  for (uint64_t i = 0; i < kRecords; ++i) {
+    const auto read = log_->read(lsns_[i]);
+    expect_record(read, lsns_[i], i);
+    EXPECT_EQ(read->time_ns, times[i]);
+  }
+  EXPECT_EQ(code_of(log_->read(lsns_[5] + 8)), ErrorCode::not_found);
+  EXPECT_EQ(code_of(log_->read(log_->end_lsn())), ErrorCode::not_found);
+}
+
+TEST_F(PlacedRecordsTest, later_records_are_searched_and_then_known) {
+  earn(*log_);
+  const auto last = log_->append(payload_of(kRecords), {.type = kRecords});
+  ASSERT_TRUE(last);
+  expect_record(log_->read(*last), *last, kRecords);
+}
+
+TEST_F(PlacedRecordsTest, views_keep_their_bytes_when_the_log_is_gone) {
+  earn(*log_);
+  const auto read = log_->read(lsns_[7]);
+  log_.reset();
+  expect_record(read, lsns_[7], 7);
+}
+
+TEST_F(PlacedRecordsTest, truncated_record_is_gone_and_its_successor_is_read) {
+  earn(*log_);
+  ASSERT_TRUE(log_->truncate_from(lsns_[300]));
+  EXPECT_FALSE(log_->read(lsns_[300]));
+  EXPECT_FALSE(log_->read(lsns_[400]));
+  expect_record(log_->read(lsns_[299]), lsns_[299], 299);
+  // What is at that address now is another one.
+  const auto other = log_->append("other");
+  ASSERT_TRUE(other);
+  EXPECT_EQ(log_->read(*other)->payload.size(), 5U);
+}
+
+TEST_F(PlacedRecordsTest, record_that_is_truncated_while_it_is_read_is_not_handed_out) {
+  earn(*log_);
+  env_.hook = [&] {
+    env_.hook = nullptr;
+    EXPECT_TRUE(log_->truncate_from(lsns_[300]));
+  };
+  EXPECT_FALSE(log_->read(lsns_[400]));
+}
+
+TEST_F(PlacedRecordsTest, trimmed_record_is_trimmed) {
+  earn(*log_);
+  while (log_->stats().segments_opened < 2) {
+    ASSERT_TRUE(log_->append(std::string(100'000, 'x')));
+  }
+  expect_record(log_->read(lsns_[4]), lsns_[4], 4);
+  ASSERT_TRUE(log_->trim_before(log_->end_lsn()));
+  EXPECT_EQ(code_of(log_->read(lsns_[4])), ErrorCode::trimmed);
+}
+
+TEST_F(PlacedRecordsTest, damaged_record_is_corruption) {
+  earn(*log_);
+  auto directory = machine_.open_directory(kLogPath, false, 0).value();
+  auto file = directory->open(::writeahead::internal::segment_name(1), {.write = true}).value();
+  const std::byte other{0xff};
+  constexpr uint64_t kBehindHeaders = 4096 + 20;
+  ASSERT_TRUE(file->write_at(kBehindHeaders + lsns_[100].value(), {&other, 1}, WriteBarrier::none));
+  EXPECT_EQ(code_of(log_->read(lsns_[100])), ErrorCode::corruption);
+  expect_record(log_->read(lsns_[200]), lsns_[200], 200);
+}
+
+TEST_F(PlacedRecordsTest, of_a_follower_answer_as_a_search_does) {
+  const auto follower = ReadOnlyLog::open(kLogPath, {.env = &env_});
+  ASSERT_TRUE(follower);
+  earn(*follower);
+  for (uint64_t i = 0; i < kRecords; ++i) expect_record(follower->read(lsns_[i]), lsns_[i], i);
+}
+
+TEST_F(PlacedRecordsTest, follower_is_not_handed_what_the_writer_took_back) {
+  const auto follower = ReadOnlyLog::open(kLogPath, {.env = &env_});
+  ASSERT_TRUE(follower);
+  earn(*follower);
+  ASSERT_TRUE(log_->truncate_from(lsns_[300]));
+  EXPECT_FALSE(follower->read(lsns_[400]));
+  expect_record(follower->read(lsns_[299]), lsns_[299], 299);
+}
+
+}  // namespace
+}  // namespace writeahead::testing
