@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "writeahead/version.h"
@@ -101,19 +103,43 @@ struct Column {
   std::string_view figure;
   double unit;
 };
-constexpr std::array kColumns = {Column{"p50 us", "latency_us.p50", 1},
-                                 Column{"p90", "latency_us.p90", 1},
-                                 Column{"p99", "latency_us.p99", 1},
-                                 Column{"p99.9", "latency_us.p99.9", 1},
-                                 Column{"max", "latency_us.max", 1},
-                                 Column{"floor p50", "floor.latency_us.p50", 1},
-                                 Column{"p99", "floor.latency_us.p99", 1},
-                                 Column{"k rec/s", "records_per_second", 1e3},
-                                 Column{"floor", "floor.records_per_second", 1e3},
-                                 Column{"MB/s", "bytes_per_second", 1e6},
-                                 Column{"group", "mean_group", 1},
-                                 Column{"barr/s", "barriers_per_second", 1},
-                                 Column{"cpu us/rec", "cpu_us_per_record", 1}};
+constexpr std::array kTimes = {
+    Column{"p50", "latency_us.p50", 1},          Column{"p90", "latency_us.p90", 1},
+    Column{"p99", "latency_us.p99", 1},          Column{"p99.9", "latency_us.p99.9", 1},
+    Column{"max", "latency_us.max", 1},          Column{"floor p50", "floor.latency_us.p50", 1},
+    Column{"its p99", "floor.latency_us.p99", 1}};
+constexpr std::array kRates = {Column{"k rec/s", "records_per_second", 1e3},
+                               Column{"floor", "floor.records_per_second", 1e3},
+                               Column{"MB/s", "bytes_per_second", 1e6},
+                               Column{"group", "mean_group", 1},
+                               Column{"barriers/s", "barriers_per_second", 1},
+                               Column{"CPU us/rec", "cpu_us_per_record", 1}};
+
+/// Of the scenarios that have any of the columns' figures; 80 columns of a terminal at most.
+std::string table_of(std::string_view title, const std::vector<Measured>& all,
+                     std::span<const Column> columns) {
+  std::string rows;
+  for (const Measured& measured : all) {
+    std::string row;
+    bool has_any = false;
+    for (const Column& column : columns) {
+      const std::string cell = in_column(measured.summary, std::string(column.figure), column.unit);
+      has_any = has_any || cell != "-";
+      row += fmt::format("{:>{}}", cell, std::max<size_t>(column.title.size() + 1, 8));
+    }
+    if (has_any) {
+      rows += fmt::format("{:<16}{}\n", measured.kind->name, row);
+    }
+  }
+  if (rows.empty()) {
+    return {};
+  }
+  std::string head = fmt::format("{:<16}", title);
+  for (const Column& column : columns) {
+    head += fmt::format("{:>{}}", column.title, std::max<size_t>(column.title.size() + 1, 8));
+  }
+  return head + '\n' + rows + '\n';
+}
 
 }  // namespace
 
@@ -129,20 +155,8 @@ std::string json_of_all(const std::vector<Measured>& all, bool has_series) {
 }
 
 std::string table_of_all(const std::vector<Measured>& all) {
-  std::string table = fmt::format("{:<16}", "scenario");
-  for (const Column& column : kColumns) {
-    table += fmt::format("{:>11}", column.title);
-  }
-  table += '\n';
-  for (const Measured& measured : all) {
-    table += fmt::format("{:<16}", measured.kind->name);
-    for (const Column& column : kColumns) {
-      table += fmt::format("{:>11}",
-                           in_column(measured.summary, std::string(column.figure), column.unit));
-    }
-    table += '\n';
-  }
-  table += "\nTargets:\n";
+  std::string table = table_of("microseconds", all, kTimes) + table_of("rates", all, kRates);
+  table += "Targets:\n";
   for (const Measured& measured : all) {
     for (const Target& target : measured.kind->targets) {
       const double value = measured.summary.get(std::string(target.figure));
