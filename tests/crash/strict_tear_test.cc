@@ -121,6 +121,40 @@ INSTANTIATE_TEST_SUITE_P(
                       variant("levels_mixed_by_buffered_dsync", 512, 4096)),
     name_of);
 
+/// The plan that loses this one of so many sectors, or keeps only it.
+CrashPlan plan_of(size_t sectors, size_t sector, bool is_lost) {
+  CrashPlan plan{.kept = std::vector<uint8_t>(sectors, is_lost ? 1 : 0),
+                 .lost = is_lost ? LostBytes::garbage : LostBytes::old,
+                 .tear = TearMode::strict};
+  plan.kept[sector] = is_lost ? 0 : 1;
+  return plan;
+}
+
+// The root of a truncation that nobody was told of lost one sector, and the next write to the same
+// slot reached only that one. Where both hold the same there, the slot is whole: what the root
+// names has to be there still.
+TEST(TornRootSlot, may_be_made_whole_by_the_next_write_that_is_torn) {
+  const Workload workload = variant("truncated_and_cut_off", 512, 512);
+  constexpr size_t kSlotSectors = kBlockBytes / 512;
+  const uint64_t calls = Script(workload, {}).calls();
+  CrashTally tally(workload, "torn root slot that is made whole");
+  for (uint64_t k = 1; k <= calls; ++k) {
+    Script script(workload, {.crash_at = k});
+    script.stop();
+    const SimDisk torn = script.machine().crashed_disk();
+    if (torn.undecided_count() != kSlotSectors) continue;  // No slot was being written.
+    for (size_t sector = 0; sector < kSlotSectors; ++sector) {
+      const SimDisk disk = torn.crash(plan_of(kSlotSectors, sector, true));
+      for (const SimDisk& again : crashes_in_recovery(workload, disk)) {
+        if (again.undecided_count() != kSlotSectors) continue;
+        const SimDisk left = again.crash(plan_of(kSlotSectors, sector, false));
+        ASSERT_EQ(tally.judge(left, script.model()), "") << "call " << k << ", sector " << sector;
+      }
+    }
+  }
+  EXPECT_GT(tally.states(), 0U);
+}
+
 TEST(FramesThatShareSectors, are_lost_to_a_sector_that_is_torn_as_a_whole) {
   for (const Workload& workload :
        {variant("small_records", 512, 0), variant("small_records", 4096, 512),

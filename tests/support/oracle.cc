@@ -85,7 +85,10 @@ Complaint Oracle::observe(const SimDisk& disk, const LogModel& model, Observed& 
   SimEnv env(disk, quiet());
   auto verified = ReadOnlyLog::verify(kLogPath, {.env = &env});
   auto log = ReadOnlyLog::open(kLogPath, {.env = &env});
-  if (verified.has_value() != log.has_value()) return "verify and a read-only open disagree";
+  if (verified.has_value() != log.has_value()) {
+    return "verify and a read-only open disagree: " +
+           std::string(verified ? log.error().message() : verified.error().message());
+  }
   if (!log) {
     const bool may_be_missing = log.error().code() == ErrorCode::not_found && model.certain() == 0;
     return may_be_missing ? Complaint() : describe("read-only open", log.error());

@@ -4,7 +4,7 @@
 namespace wal::bench {
 
 std::span<const ScenarioKind> all_scenarios() {
-  static const std::vector<ScenarioKind> all = [] {
+  static const std::vector<ScenarioKind> kAll = [] {
     std::vector<ScenarioKind> kinds;
     for (auto* const group : {append_scenarios, group_scenarios, stream_scenarios, read_scenarios,
                               follow_scenarios, opening_scenarios}) {
@@ -14,7 +14,7 @@ std::span<const ScenarioKind> all_scenarios() {
     }
     return kinds;
   }();
-  return all;
+  return kAll;
 }
 
 }  // namespace wal::bench
