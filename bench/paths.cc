@@ -57,8 +57,8 @@ void append_batch(const std::string& path, uint64_t count) {
 }
 
 void append_async(const std::string& path, uint64_t count) {
+  std::atomic<uint64_t> done = 0;  // Callbacks still look at it when the last one was counted.
   Log log = open_log(path);
-  std::atomic<uint64_t> done = 0;
   for (uint64_t i = 0; i < count; ++i) {
     log.append_async(kPayload, [&](const Result<Lsn>& lsn) {
       if (!lsn) give_up(lsn.error().message());

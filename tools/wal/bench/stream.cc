@@ -36,7 +36,8 @@ uint64_t device_bytes_written() {
   return 0;
 }
 
-/// How many are done, and a thread that waits for that.
+/// How many are done, and a thread that waits for that. It outlives the log: a callback looks at it
+/// once more when the last one it waited for was counted.
 class DoneCount {
  public:
   void add(bool is_good) {
@@ -118,19 +119,20 @@ class Streaming final : public Scenario {
 
   void append_all() {
     const uint64_t trim_each = std::max<uint64_t>(records_ / 32, stream_.in_flight);
-    DoneCount done;
-    for (uint64_t appended = 0; appended < records_; ++appended) {
+    const uint64_t end = appended_ + records_;
+    while (appended_ < end) {
       // Half of them at once: waiting for each single one would be a wake-up for each.
-      if (appended - done.get() == stream_.in_flight) {
-        done.await(appended - stream_.in_flight / 2);
+      if (appended_ - done_.get() == stream_.in_flight) {
+        done_.await(appended_ - stream_.in_flight / 2);
       }
-      if (stream_.recycles && appended % trim_each == 0) {
+      if (stream_.recycles && appended_ % trim_each == 0) {
         trim_sealed(log_);
       }
-      log_.append_async(payload_, [&done](const Result<Lsn>& lsn) { done.add(lsn.has_value()); });
+      log_.append_async(payload_, [this](const Result<Lsn>& lsn) { done_.add(lsn.has_value()); });
+      ++appended_;
     }
-    done.await(records_);
-    require(!done.has_failed(), "an append of a stream failed");
+    done_.await(end);
+    require(!done_.has_failed(), "an append of a stream failed");
     trim_sealed(log_);
   }
 
@@ -139,6 +141,8 @@ class Streaming final : public Scenario {
   const uint64_t records_;
   const uint64_t floor_bytes_;
   const std::string payload_;
+  uint64_t appended_ = 0;
+  DoneCount done_;
   Log log_;
 };
 
