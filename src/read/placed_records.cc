@@ -40,6 +40,7 @@ std::optional<Loaded> load_record(SegmentReader& reader, uint64_t offset, uint64
 }  // namespace
 
 std::shared_ptr<const PlacedRecords::Places> PlacedRecords::places() const {
+  if (!has_places_.load(std::memory_order_relaxed)) return nullptr;
   MutexLock lock(mutex_);
   return places_;
 }
@@ -67,12 +68,15 @@ std::optional<RecordView> PlacedRecords::read(Lsn lsn, uint64_t truncations) {
                     .pin = std::move(loaded->memory)};
 }
 
-bool PlacedRecords::is_earned(const SegmentView& segment) {
-  // A search begins at an entry of the sparse index, on average half an interval away.
-  constexpr uint64_t kSearchBytes = kIndexInterval / 2;
+/// Whether searches have cost as much as finding all that is not known yet, and as copying what is.
+/// A search begins at an entry of the sparse index, on average half an interval away.
+bool PlacedRecords::is_earned(const SegmentView& segment, const Places* known) {
+  const Lsn from = known != nullptr ? known->segment.end_lsn : segment.header.base_lsn;
+  const uint64_t cost =
+      segment.end_lsn - from + (known != nullptr ? known->records->heap_bytes() : 0);
   MutexLock lock(mutex_);
-  searched_bytes_ += kSearchBytes;
-  if (searched_bytes_ < segment.end_lsn - segment.header.base_lsn) return false;
+  searched_bytes_ += kIndexInterval / 2;
+  if (searched_bytes_ < cost) return false;
   searched_bytes_ = 0;
   return true;
 }
@@ -82,18 +86,26 @@ void PlacedRecords::count_search(Lsn lsn) {
   const auto segment = table_.find(lsn);
   // Of a closed one the contents may be unknown, and of one that was cut the last frame goes on
   // behind its end.
-  if (!segment || segment->is_closed || segment->is_empty() || !is_earned(*segment)) return;
+  if (!segment || segment->is_closed || segment->is_empty()) return;
+  const auto before = places();
+  const bool goes_on = before != nullptr && before->truncations == truncations &&
+                       before->segment.header.number == segment->header.number;
+  const Places* const known = goes_on ? before.get() : nullptr;
+  if (!is_earned(*segment, known)) return;
   auto reader = table_.reader(store_, segment->header.number);
   if (!reader) return;
   FrameSource source(std::move(*reader), segment->binding, segment->header.base_lsn,
                      ReadSource::any);
-  auto records = RecordMap::build(source, segment->header.base_lsn, segment->end_lsn);
+  auto records = RecordMap::build(source, segment->header.base_lsn, segment->end_lsn,
+                                  known != nullptr ? known->records.get() : nullptr,
+                                  known != nullptr ? known->segment.end_lsn : Lsn{});
   // What is wrong with the segment is found by whoever reads there.
   if (!records || *records == nullptr) return;
   auto places = std::make_shared<const Places>(
       Places{.segment = *segment, .truncations = truncations, .records = std::move(*records)});
   MutexLock lock(mutex_);
   places_ = std::move(places);
+  has_places_.store(true, std::memory_order_relaxed);
 }
 
 }  // namespace writeahead::internal

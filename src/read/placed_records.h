@@ -5,6 +5,7 @@
 // record's bytes, which are verified. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,8 +28,8 @@ class PlacedRecords {
   /// if anything is not as it should be: that is not judged here.
   [[nodiscard]] std::optional<RecordView> read(Lsn lsn, uint64_t truncations)
       WRITEAHEAD_EXCLUDES(mutex_);
-  /// A search found a record there. Once all of them together have cost as much as looking for all
-  /// records, those are looked for.
+  /// A search found a record there. Once all of them together have cost as much as looking for the
+  /// records that are not known yet, those are looked for.
   void count_search(Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
 
  private:
@@ -40,13 +41,15 @@ class PlacedRecords {
   };
 
   [[nodiscard]] std::shared_ptr<const Places> places() const WRITEAHEAD_EXCLUDES(mutex_);
-  [[nodiscard]] bool is_earned(const SegmentView& segment) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] bool is_earned(const SegmentView& segment, const Places* known)
+      WRITEAHEAD_EXCLUDES(mutex_);
 
   SegmentStore& store_;
   SegmentTable& table_;
   mutable Mutex mutex_;
   std::shared_ptr<const Places> places_ WRITEAHEAD_GUARDED_BY(mutex_);
   uint64_t searched_bytes_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // since places_ were looked for
+  std::atomic<bool> has_places_ = false;  // Once there are any, there always are.
 };
 
 }  // namespace writeahead::internal

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <utility>
 
 #include "base/error.h"
@@ -113,7 +114,11 @@ Result<RecordView> ReadView::read(Lsn lsn) {
         make_error(ErrorCode::not_found, "read log", "no durable record begins here",
                    {.path = store_->path(), .offset = std::nullopt, .lsn = lsn}));
   }
-  count_search(lsn);
+  try {
+    count_search(lsn);
+  } catch (const std::bad_alloc&) {
+    // The record is there; the next ones are searched for, as this one was.
+  }
   return std::move(**record);
 }
 

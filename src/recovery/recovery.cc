@@ -163,16 +163,21 @@ Result<Recovered> recover(SegmentStore& store, Env& env, bool must_be_new) {
     out.last_time_ns =
         std::max(found.tail->contents.last_time_ns, found.data.back().header.created_ns);
   }
+  // A slot that was torn may yet become whole, by another write that is torn just there: what it
+  // may name stays until both are written. Otherwise the space that this gives back comes first.
+  // CRASH: what is removed holds nothing that was ever acknowledged.
+  if (found.root_verdict != RootVerdict::use_and_skip) {
+    if (auto done = store.remove(found.leftovers); !done) return std::unexpected(done.error());
+    found.leftovers.clear();
+  }
+
   auto root = next_root(found, env);
   if (!root) return std::unexpected(root.error());
   // From here on frames of the new epoch may be written: it is durable and will never be used
   // again.
   if (auto claimed = store.claim(*root); !claimed) return std::unexpected(claimed.error());
   out.root = std::move(*root);
-  // Only now do both copies of the root agree on where the log begins, and on what is void. Until
-  // now one that was torn could become whole again, by another write that was torn just there; and
-  // the segment that it names had to be there.
-  // CRASH: what is removed here holds nothing that was ever acknowledged.
+  // Only now do both copies of the root agree on where the log begins, and on what is void.
   if (auto done = store.remove(found.leftovers); !done) return std::unexpected(done.error());
   if (!found.data.empty() && found.data.back().is_begun) {
     if (auto done = finish_truncation(store, found, out); !done) {

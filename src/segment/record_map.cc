@@ -2,37 +2,47 @@
 // It is made of frames whose headers and record lengths verified, and never changes.
 #include "segment/record_map.h"
 
+#include <algorithm>
 #include <bit>
-#include <limits>
 
 #include "format/frame.h"
 
 namespace writeahead::internal {
 
 Result<std::unique_ptr<const RecordMap>> RecordMap::build(FrameSource& source, Lsn base_lsn,
-                                                          Lsn end_lsn) {
+                                                          Lsn end_lsn, const RecordMap* known,
+                                                          Lsn known_end) {
   const uint64_t units = (end_lsn - base_lsn) / kUnitBytes;
-  if (units >= std::numeric_limits<uint32_t>::max()) return nullptr;
+  if (units / kUnitsPerLine * sizeof(Line) > kMostHeapBytes) return nullptr;
   std::unique_ptr<RecordMap> map(new RecordMap(units));
-  for (Lsn lsn = base_lsn; lsn < end_lsn;) {
+  if (known != nullptr) {
+    std::ranges::copy(known->lines_, map->lines_.begin());
+    map->frames_ = known->frames_;
+    map->times_ns_ = known->times_ns_;
+  }
+  for (Lsn lsn = known != nullptr ? known_end : base_lsn; lsn < end_lsn;) {
     auto frame = source.at(lsn, end_lsn);
     if (!frame) return std::unexpected(frame.error());
-    if (!*frame) return nullptr;
-    map->frames_.push_back(static_cast<uint32_t>((lsn - base_lsn) / kUnitBytes));
-    map->times_ns_.push_back((*frame)->header.time_ns);
-    FrameWalk walk((*frame)->header, (*frame)->bytes, source.binding());
-    while (walk.skip()) {
-      const uint64_t unit = (walk.lsn() - base_lsn) / kUnitBytes;
-      const uint64_t bit = unit % kUnitsPerLine;
-      map->lines_[unit / kUnitsPerLine].begins[bit / 64] |= uint64_t{1} << (bit % 64);
-    }
-    if (!walk.is_whole()) return nullptr;
+    if (!*frame || map->heap_bytes() > kMostHeapBytes) return nullptr;
+    if (!map->add(**frame, source.binding(), base_lsn)) return nullptr;
     lsn = (*frame)->end_lsn();
   }
   map->frames_.shrink_to_fit();
   map->times_ns_.shrink_to_fit();
   map->finish();
   return std::unique_ptr<const RecordMap>(std::move(map));
+}
+
+bool RecordMap::add(const Frame& frame, const SegmentBinding& binding, Lsn base_lsn) {
+  frames_.push_back(static_cast<uint32_t>((frame.header.lsn - base_lsn) / kUnitBytes));
+  times_ns_.push_back(frame.header.time_ns);
+  FrameWalk walk(frame.header, frame.bytes, binding);
+  while (walk.skip()) {
+    const uint64_t unit = (walk.lsn() - base_lsn) / kUnitBytes;
+    const uint64_t bit = unit % kUnitsPerLine;
+    lines_[unit / kUnitsPerLine].begins[bit / 64] |= uint64_t{1} << (bit % 64);
+  }
+  return walk.is_whole();
 }
 
 /// Counts what comes before each line.

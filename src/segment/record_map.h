@@ -25,10 +25,13 @@ class RecordMap {
     uint64_t time_ns = 0;         ///< Of its frame.
   };
 
-  /// Maps a segment whose frames are [base_lsn, end_lsn) and were verified before. Null if they are
-  /// not what they were, or too many for a map; `io` if they cannot be read.
-  [[nodiscard]] static Result<std::unique_ptr<const RecordMap>> build(FrameSource& source,
-                                                                      Lsn base_lsn, Lsn end_lsn);
+  /// Maps a segment whose frames are [base_lsn, end_lsn) and were verified before; with `known`, a
+  /// map of its beginning up to `known_end`, only the rest is read. Null if they are not what they
+  /// were, or if the map would take more than kMostHeapBytes; `io` if they cannot be read.
+  [[nodiscard]] static Result<std::unique_ptr<const RecordMap>> build(
+      FrameSource& source, Lsn base_lsn, Lsn end_lsn, const RecordMap* known = nullptr,
+      Lsn known_end = Lsn{});
+  static constexpr uint64_t kMostHeapBytes = 64ULL << 20;
 
   /// The record that begins `offset` bytes behind the base; nothing if none does.
   [[nodiscard]] std::optional<Place> find(uint64_t offset) const;
@@ -55,6 +58,8 @@ class RecordMap {
   };
 
   explicit RecordMap(uint64_t units) : lines_(units / kUnitsPerLine + 1) {}
+  /// A frame behind all others. False if its lengths do not verify.
+  [[nodiscard]] bool add(const Frame& frame, const SegmentBinding& binding, Lsn base_lsn);
   void finish();
 
   std::vector<Line> lines_;
