@@ -30,6 +30,8 @@ def latency(percentile, key="latency_us"):
 
 
 def rate(result):
+    if "records_per_second" in result:
+        return result["records_per_second"]
     return result["records"] / result["seconds"] if result.get("records") and result.get("seconds") else None
 
 

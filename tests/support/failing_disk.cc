@@ -87,6 +87,7 @@ void FailingDisk::start() {
     command.push_back(std::move(word));
   }
   command.push_back(image_);
+  std::filesystem::remove(complaints_);
   // A line for each error: in a pipe they would stop the device once it is full.
   daemon_ = std::make_unique<ChildProcess>(
       command, ChildSettings{.err_path = complaints_, .ends_with_parent = true});

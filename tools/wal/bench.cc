@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@
 namespace wal {
 
 using bench::all_scenarios;
+using bench::BenchRun;
 using bench::json_of_all;
 using bench::Measured;
 using bench::Measurement;
@@ -49,11 +51,18 @@ struct BenchOptions {
 class Workplace {
  public:
   /// Throws NotMeasured.
-  explicit Workplace(const std::string& parent)
-      : path_(fmt::format("{}/bench-{}.tmp", parent, ::getpid())) {
+  explicit Workplace(const std::string& parent) {
+    // An earlier process with this number may have left one behind.
+    constexpr int kMostLeft = 100;
     std::error_code error;
-    if (!std::filesystem::create_directory(path_, error)) {
-      auto failure = system_failure("create directory " + path_, error.value()).error();
+    bool is_made = false;
+    for (int i = 0; !is_made && !error && i < kMostLeft; ++i) {
+      path_ = fmt::format("{}/bench-{}-{}.tmp", parent, ::getpid(), i);
+      is_made = std::filesystem::create_directory(path_, error);
+    }
+    if (!is_made) {
+      auto failure =
+          system_failure("create directory " + path_, error ? error.value() : EEXIST).error();
       if (error == std::errc::no_such_file_or_directory) {
         failure.code = ExitCode::not_there;
       }
@@ -77,7 +86,7 @@ class Workplace {
   }
 
  private:
-  const std::string path_;
+  std::string path_;
 };
 
 /// A scenario, made when it is run for the first time.
@@ -112,25 +121,21 @@ void run_once(Candidate& candidate, const Workplace& workplace, double scale) {
   candidate.runs.push_back(candidate.scenario->run());
 }
 
-/// What was measured until it was interrupted.
-std::vector<Measured> measure(const BenchOptions& options, std::vector<Candidate>& candidates,
-                              const std::stop_token& stop) {
-  const Workplace workplace(options.directory);
-  const double scale = static_cast<double>(options.percent.value_or(100)) / 100;
-  const uint64_t rounds = options.rounds.value_or(kBenchRounds);
-  for (uint64_t round = 0; round < rounds; ++round) {
+/// What was measured until it was interrupted. The scenarios end before their files go.
+std::vector<Measured> measure(const Workplace& workplace, std::vector<Candidate> candidates,
+                              const BenchRun& run, const std::stop_token& stop) {
+  for (uint64_t round = 0; round < run.rounds; ++round) {
     for (Candidate& candidate : candidates) {
       if (!stop.stop_requested()) {
-        run_once(candidate, workplace, scale);
+        run_once(candidate, workplace, static_cast<double>(run.percent) / 100);
       }
     }
   }
   std::vector<Measured> all;
-  for (Candidate& candidate : candidates) {
+  for (const Candidate& candidate : candidates) {
     if (!candidate.runs.empty()) {
       all.push_back({.kind = candidate.kind, .summary = summary_of(candidate.runs)});
     }
-    candidate.scenario.reset();  // Before its files go.
   }
   return all;
 }
@@ -140,17 +145,21 @@ Outcome<void> run_bench(const BenchOptions& options) {
   if (!candidates) {
     return std::unexpected(candidates.error());
   }
+  BenchRun run{.rounds = options.rounds.value_or(kBenchRounds),
+               .percent = options.percent.value_or(100),
+               .is_interrupted = false};
   try {
     Interruption interruption;
     if (auto started = interruption.start(); !started) {
       return started;
     }
-    const auto all = measure(options, *candidates, interruption.token());
+    const Workplace workplace(options.directory);
+    const auto all = measure(workplace, std::move(*candidates), run, interruption.token());
+    run.is_interrupted = interruption.token().stop_requested();
     Output out(STDOUT_FILENO);
-    out.write(options.is_json ? json_of_all(all, options.has_series) : table_of_all(all));
+    out.write(options.is_json ? json_of_all(all, run, options.has_series) : table_of_all(all));
     return out.flush();
   } catch (const NotMeasured& stopped) {
-    candidates->clear();
     return std::unexpected(stopped.failure());
   }
 }

@@ -2,7 +2,10 @@
 // are being made beside it.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
+#include <thread>
 
 #include "bench/device_floor.h"
 #include "bench/filled_log.h"
@@ -50,15 +53,12 @@ class OneWriter final : public Scenario {
     Sample sample;
     Measurement result;
     double seconds = 0;
-    double cpu_seconds = 0;
     const Stats before = log_.stats();
     for (uint64_t i = 0; i < appends_; ++i) {
       const uint64_t frames_end = log_.stats().frame_bytes;
-      const Stopwatch cpu;
       const Clock time;
       append();
       const double us = time.us();
-      cpu_seconds += cpu.cpu_seconds();
       seconds += us / 1e6;
       sample.add(us);
       floor_.append(log_.stats().frame_bytes - frames_end);
@@ -67,10 +67,12 @@ class OneWriter final : public Scenario {
     result.set_work({.records = appends_ * batch_size_,
                      .record_bytes = record_bytes_,
                      .seconds = seconds,
-                     .cpu_seconds = cpu_seconds});
+                     .cpu_seconds = cpu_seconds_alone()});
     result.set_latencies(std::move(sample));
     result.set("barriers_per_second", static_cast<double>(after.frames - before.frames) / seconds);
     floor_.report(result);
+    result.set("floor.records_per_second",
+               static_cast<double>(batch_size_) * 1e6 / result.get("floor.latency_us.p50"));
     result.set_ratio("p50_to_floor", "latency_us.p50", "floor.latency_us.p50");
     result.set_ratio("p99_to_floor", "latency_us.p99", "floor.latency_us.p99");
     trim_sealed(log_);
@@ -78,6 +80,18 @@ class OneWriter final : public Scenario {
   }
 
  private:
+  /// Of as many appends, with all that is done for them in the background: a part of them is made
+  /// once more, without the floor's writes in between.
+  double cpu_seconds_alone() {
+    constexpr uint64_t kPart = 4;
+    const uint64_t appends = std::max<uint64_t>(appends_ / kPart, 1);
+    const Stopwatch time;
+    for (uint64_t i = 0; i < appends; ++i) {
+      append();
+    }
+    return time.cpu_seconds() * static_cast<double>(appends_) / static_cast<double>(appends);
+  }
+
   void append() {
     if (batch_size_ == 1) {
       take(log_.append(payload_));
@@ -146,14 +160,17 @@ class Rotating final : public Scenario {
   Log log_;
 };
 
-/// The same appends with a full segment's worth of others being made ready, and without.
+/// Appends that use segments up, so that others are made ready beside them, and the same appends
+/// while nothing is made. They take turns in runs of some length: one after the other they would
+/// both be disturbed.
 class BesidePreparation final : public Scenario {
  public:
   explicit BesidePreparation(const Place& place)
       : appends_(place.scaled(kAppends)),
         payload_(payload_of(kPayloadBytes)),
-        preparing_(take(Log::open(place.directory + "/preparing",
-                                  {.segment_bytes = kSegmentBytes, .standby_segments = 2}))),
+        preparing_(
+            take(Log::open(place.directory + "/preparing",
+                           {.segment_bytes = kSegmentBytes, .standby_segments = kStandbys}))),
         quiet_(take(Log::open(place.directory + "/quiet",
                               {.segment_bytes = 1 << 30, .standby_segments = 0}))) {
     for (uint64_t i = 0; i < kWarmUpAppends; ++i) {
@@ -167,9 +184,15 @@ class BesidePreparation final : public Scenario {
     Sample without;
     Measurement result;
     const Stopwatch whole;
-    for (uint64_t i = 0; i < appends_; ++i) {
-      without.add(append_to(quiet_));
-      with.add(append_to(preparing_));
+    for (uint64_t done = 0; done < appends_; done += kRun) {
+      const uint64_t end = std::min(appends_, done + kRun);
+      await_standbys();
+      for (uint64_t i = done; i < end; ++i) {
+        without.add(append_to(quiet_));
+      }
+      for (uint64_t i = done; i < end; ++i) {
+        with.add(append_to(preparing_));
+      }
     }
     result.set_work({.records = 2 * appends_,
                      .record_bytes = kPayloadBytes,
@@ -187,7 +210,18 @@ class BesidePreparation final : public Scenario {
   // trimmed, so that each is made of zeros and not of an old one.
   static constexpr uint64_t kPayloadBytes = 8 << 10;
   static constexpr uint64_t kSegmentBytes = 256 << 10;
+  static constexpr uint64_t kRun = 200;
+  static constexpr uint32_t kStandbys = 2;
 
+  /// Until nothing is being made.
+  void await_standbys() {
+    constexpr double kMostSeconds = 60;
+    const Clock time;
+    while (preparing_.stats().standbys < kStandbys) {
+      require(time.seconds() < kMostSeconds, "no segment is made ready", ExitCode::environment);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
   double append_to(Log& log) {
     const Clock time;
     take(log.append(payload_));

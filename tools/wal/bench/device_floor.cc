@@ -91,7 +91,8 @@ double best_bandwidth(const std::string& directory, uint64_t piece_bytes, uint64
         const auto written =
             take(file->file().write_at(offset, {memory.get(), piece_bytes}, WriteBarrier::dsync),
                  "write " + directory);
-        require(written == piece_bytes, "a write of the floor was cut short");
+        require(written == piece_bytes, "a write of the floor was cut short",
+                ExitCode::environment);
       }
     });
     best = std::max(best, static_cast<double>(pieces * piece_bytes) / time.seconds());

@@ -1,8 +1,9 @@
 // Followers in processes of their own, woken by the writer: how long a record takes to them, and
 // what they cost it.
 #include <fmt/format.h>
-#include <sys/mman.h>  // style-ok(system): memory that processes of the command share, no file
-#include <sys/wait.h>  // style-ok(system): children of the command
+#include <sys/mman.h>   // style-ok(system): memory that processes of the command share, no file
+#include <sys/prctl.h>  // style-ok(system): children of the command
+#include <sys/wait.h>   // style-ok(system): children of the command
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,6 +33,7 @@ namespace {
 constexpr uint64_t kFollowedAppends = 1000;
 constexpr uint64_t kFollowedBytes = 64;
 constexpr size_t kMostFollowers = 100;
+constexpr uint64_t kRun = 100;
 
 uint64_t now_ns() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -66,8 +68,12 @@ class SharedPage {
   void* memory_;
 };
 
-/// The child's whole life; it is killed in its wait for more.
-[[noreturn]] void follow(const std::string& path, Shared& shared, size_t index) {
+/// The child's whole life; it is killed in its wait for more, and ends with its parent.
+[[noreturn]] void follow(const std::string& path, Shared& shared, size_t index, pid_t parent) {
+  (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) {
+    ::_exit(1);
+  }
   auto log = ReadOnlyLog::open(path);
   if (!log) {
     ::_exit(1);
@@ -88,10 +94,11 @@ class SharedPage {
 class Followers {
  public:
   Followers(const std::string& path, Shared& shared, size_t count) : shared_(shared) {
+    const pid_t parent = ::getpid();
     for (size_t i = 0; i < count; ++i) {
       const pid_t child = ::fork();
       if (child == 0) {
-        follow(path, shared, i);
+        follow(path, shared, i, parent);
       }
       if (child < 0) {
         stop();
@@ -123,7 +130,8 @@ class Followers {
     constexpr double kMostSeconds = 60;
     const Clock time;
     while (!is_there()) {
-      require(time.seconds() < kMostSeconds, "a follower does not get its records");
+      require(time.seconds() < kMostSeconds, "a follower does not get its records",
+              ExitCode::environment);
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
   }
@@ -151,7 +159,7 @@ class Following final : public Scenario {
   Measurement run() override {
     Measurement result;
     const SharedPage page;
-    // Children are made while this process has no thread of a log.
+    // Before the log that they follow is opened here: they have it from its files alone.
     Followers followers(path_, page.get(), followers_);
     Log followed = take(Log::open(path_));
     Log alone = take(Log::open(path_ + "_alone"));
@@ -163,17 +171,25 @@ class Following final : public Scenario {
     Sample appends_alone;
     Sample delays;
     const Stopwatch whole;
-    for (uint64_t i = 0; i < appends_; ++i) {
-      appends_alone.add(append_to(alone));
-      appends.add(append_to(followed));
-      const uint64_t answered_ns = now_ns();
-      // Each record to its followers before the next: what is measured is one delivery, and not a
-      // queue of them.
-      if (followers_ == 1) {
-        followers.await_delivery(++delivered);
-        const uint64_t at_ns = page.get().delivered_ns[0].load();
-        delays.add(at_ns > answered_ns ? static_cast<double>(at_ns - answered_ns) / 1e3 : 0);
+    // In runs, and each when the followers are idle: their work would slow the others down as well.
+    for (uint64_t done = 0; done < appends_; done += kRun) {
+      const uint64_t end = std::min(appends_, done + kRun);
+      for (uint64_t i = done; i < end; ++i) {
+        appends_alone.add(append_to(alone));
       }
+      for (uint64_t i = done; i < end; ++i) {
+        appends.add(append_to(followed));
+        const uint64_t answered_ns = now_ns();
+        ++delivered;
+        // To a single follower each record before the next: what is measured is one delivery, and
+        // not a queue of them.
+        if (followers_ == 1) {
+          followers.await_delivery(delivered);
+          const uint64_t at_ns = page.get().delivered_ns[0].load();
+          delays.add(at_ns > answered_ns ? static_cast<double>(at_ns - answered_ns) / 1e3 : 0);
+        }
+      }
+      followers.await_delivery(delivered);
     }
     result.set_work({.records = appends_,
                      .record_bytes = kFollowedBytes,
@@ -183,9 +199,6 @@ class Following final : public Scenario {
     result.set_percentiles("delivery_us", delays);
     result.set_latencies(std::move(appends));
     result.set_ratio("p50_to_alone", "latency_us.p50", "alone_us.p50");
-    if (followers_ != 1) {
-      followers.await_delivery(appends_ + 1);
-    }
     take(alone.close());
     take(followed.close());
     return result;

@@ -1,6 +1,7 @@
 // Opening a large log, and what an open one keeps in memory. Each is looked at in a child, whose
 // memory is nobody else's.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/wait.h>  // style-ok(system): children of the command
 #include <unistd.h>
 
@@ -79,23 +80,20 @@ class Opening final : public Scenario {
  public:
   explicit Opening(const Place& place)
       : path_(place.directory + "/log"), tail_bytes_(place.scaled(kTailBytes)) {
-    fill_segments(path_, {.segment_bytes = 8 << 10, .record_bytes = 1 << 10, .frame_records = 3},
-                  place.scaled(kSegments));
-    (void)ask_child([this](const Tell& tell) {
-      Log log = take(Log::open(path_, {.segment_bytes = kTailBytes, .standby_segments = 0}));
-      const std::string payload = payload_of(kTailRecordBytes);
-      for (uint64_t bytes = 0; bytes + 2 * kTailRecordBytes < tail_bytes_;
-           bytes += kTailRecordBytes) {
-        take(log.append(payload, {.durability = Durability::written}));
-      }
-      take(log.sync());
+    const uint64_t segments = place.scaled(kSegments);
+    // In a child, whose memory goes with it.
+    (void)ask_child([&](const Tell& tell) {
+      fill_segments(path_, {.segment_bytes = 8 << 10, .record_bytes = 1 << 10, .frame_records = 3},
+                    segments);
       tell({});
     });
   }
 
   Measurement run() override {
     Measurement result;
+    write_tail();
     const Numbers numbers = ask_child([this](const Tell& tell) {
+      ::malloc_trim(0);
       const double before = own_memory();
       const Stopwatch time;
       const auto log = take(Log::open(path_));
@@ -116,6 +114,21 @@ class Opening final : public Scenario {
   static constexpr uint64_t kSegments = 10'000;
   static constexpr uint64_t kTailBytes = 64 << 20;
   static constexpr uint64_t kTailRecordBytes = 16 << 10;
+
+  /// A segment more, full, and left as by a killed writer: what an opening proved is no such tail.
+  void write_tail() {
+    (void)ask_child([this](const Tell& tell) {
+      Log log = take(Log::open(path_, {.segment_bytes = kTailBytes, .standby_segments = 0}));
+      const std::string payload = payload_of(kTailRecordBytes);
+      for (uint64_t bytes = 0; bytes + 2 * kTailRecordBytes < tail_bytes_;
+           bytes += kTailRecordBytes) {
+        take(log.append(payload, {.durability = Durability::written}));
+      }
+      take(log.sync());
+      tell({});
+    });
+  }
+
   const std::string path_;
   const uint64_t tail_bytes_;
 };
@@ -128,6 +141,7 @@ class Idle final : public Scenario {
   Measurement run() override {
     Measurement result;
     const Numbers numbers = ask_child([this](const Tell& tell) {
+      ::malloc_trim(0);
       const double before = own_memory();
       Log log = take(Log::open(path_));
       for (uint64_t bytes = 64; bytes <= kLargestBytes; bytes *= 4) {

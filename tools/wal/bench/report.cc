@@ -143,10 +143,13 @@ std::string table_of(std::string_view title, const std::vector<Measured>& all,
 
 }  // namespace
 
-std::string json_of_all(const std::vector<Measured>& all, bool has_series) {
+std::string json_of_all(const std::vector<Measured>& all, const BenchRun& run, bool has_series) {
   ordered_json report;
   report["system"] = "writeahead";
   report["version"] = WRITEAHEAD_VERSION;
+  report["rounds"] = run.rounds;
+  report["percent"] = run.percent;
+  report["interrupted"] = run.is_interrupted;
   report["scenarios"] = ordered_json::array();
   for (const Measured& measured : all) {
     report["scenarios"].push_back(json_of(measured, has_series));

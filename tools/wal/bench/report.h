@@ -1,6 +1,7 @@
 // What `wal bench` prints: a table for people, and JSON for programs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,16 @@ struct Measured {
   Measurement summary;
 };
 
+/// How it was measured.
+struct BenchRun {
+  uint64_t rounds;
+  uint64_t percent;  ///< Of the work of a round.
+  bool is_interrupted;
+};
+
 /// With every append of a time line, if asked for.
-[[nodiscard]] std::string json_of_all(const std::vector<Measured>& all, bool has_series);
+[[nodiscard]] std::string json_of_all(const std::vector<Measured>& all, const BenchRun& run,
+                                      bool has_series);
 [[nodiscard]] std::string table_of_all(const std::vector<Measured>& all);
 
 }  // namespace wal::bench

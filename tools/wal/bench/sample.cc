@@ -17,7 +17,9 @@ double Sample::percentile(double percent) const {
     std::ranges::sort(values_);
     is_sorted_ = true;
   }
-  const auto rank = std::ceil(percent / 100 * static_cast<double>(values_.size()));
+  // 99.9 of 100 is no exact number: a rank that is whole must not be rounded up from a hair above.
+  constexpr double kHair = 1e-9;
+  const auto rank = std::ceil(percent * static_cast<double>(values_.size()) / 100 - kHair);
   return values_[static_cast<size_t>(std::max(rank, 1.0)) - 1];
 }
 

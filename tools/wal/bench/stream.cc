@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <expected>
 #include <fstream>
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "bench/device_floor.h"
@@ -15,6 +18,7 @@
 
 namespace wal::bench {
 
+using writeahead::Error;
 using writeahead::Log;
 using writeahead::Lsn;
 using writeahead::Options;
@@ -23,8 +27,8 @@ using writeahead::Stats;
 
 namespace {
 
-/// What this process has given to devices until now.
-uint64_t device_bytes_written() {
+/// What this process has given to devices until now, if the system says that.
+std::optional<uint64_t> device_bytes_written() {
   std::ifstream counters("/proc/self/io");
   std::string name;
   uint64_t value = 0;
@@ -33,16 +37,19 @@ uint64_t device_bytes_written() {
       return value;
     }
   }
-  return 0;
+  return std::nullopt;
 }
 
 /// How many are done, and a thread that waits for that. It outlives the log: a callback looks at it
 /// once more when the last one it waited for was counted.
 class DoneCount {
  public:
-  void add(bool is_good) {
-    if (!is_good) {
-      has_failed_.store(true);
+  void add(const Result<Lsn>& result) {
+    if (!result) {
+      const std::lock_guard lock(mutex_);
+      if (!error_) {
+        error_ = result.error();
+      }
     }
     if (done_.fetch_add(1) + 1 == awaited_.load()) {
       done_.notify_one();
@@ -56,12 +63,17 @@ class DoneCount {
     }
   }
   [[nodiscard]] uint64_t get() const { return done_.load(); }
-  [[nodiscard]] bool has_failed() const { return has_failed_.load(); }
+  /// The first error of all; success if there was none.
+  [[nodiscard]] Result<void> outcome() const {
+    const std::lock_guard lock(mutex_);
+    return error_ ? Result<void>(std::unexpected(*error_)) : Result<void>{};
+  }
 
  private:
   alignas(64) std::atomic<uint64_t> done_ = 0;
   alignas(64) std::atomic<uint64_t> awaited_ = 0;
-  std::atomic<bool> has_failed_ = false;
+  mutable std::mutex mutex_;
+  std::optional<Error> error_;
 };
 
 struct Stream {
@@ -87,12 +99,12 @@ class Streaming final : public Scenario {
   Measurement run() override {
     Measurement result;
     const Stats before = log_.stats();
-    const uint64_t device_before = device_bytes_written();
+    const auto device_before = device_bytes_written();
     const Stopwatch time;
     append_all();
     const double seconds = time.seconds();
     const double cpu_seconds = time.cpu_seconds();
-    const uint64_t device_bytes = device_bytes_written() - device_before;
+    const auto device_after = device_bytes_written();
     const Stats after = log_.stats();
     const auto payload_bytes = static_cast<double>(records_ * stream_.record_bytes);
     const auto frames = static_cast<double>(after.frames - before.frames);
@@ -104,7 +116,10 @@ class Streaming final : public Scenario {
     result.set("mean_group", static_cast<double>(records_) / frames);
     result.set("barriers_per_second", frames / seconds);
     result.set("recycled_segments", static_cast<double>(after.recycled - before.recycled));
-    result.set("write_amplification", static_cast<double>(device_bytes) / payload_bytes);
+    if (device_before && device_after) {
+      result.set("write_amplification",
+                 static_cast<double>(*device_after - *device_before) / payload_bytes);
+    }
     // What the device takes of the log's own bytes, in pieces as large as pay.
     result.set("floor.bytes_per_second", best_bandwidth(directory_, kPieceBytes, floor_bytes_));
     result.set("floor.records_per_second",
@@ -128,11 +143,11 @@ class Streaming final : public Scenario {
       if (stream_.recycles && appended_ % trim_each == 0) {
         trim_sealed(log_);
       }
-      log_.append_async(payload_, [this](const Result<Lsn>& lsn) { done_.add(lsn.has_value()); });
+      log_.append_async(payload_, [this](const Result<Lsn>& lsn) { done_.add(lsn); });
       ++appended_;
     }
     done_.await(end);
-    require(!done_.has_failed(), "an append of a stream failed");
+    take(done_.outcome());
     trim_sealed(log_);
   }
 

@@ -3,14 +3,15 @@
 
 #include <latch>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace wal::bench {
 
-void require(bool holds, std::string_view what) {
+void require(bool holds, std::string_view what, ExitCode code) {
   if (!holds) {
-    throw NotMeasured({ExitCode::damage, std::string(what)});
+    throw NotMeasured({code, std::string(what)});
   }
 }
 
@@ -20,15 +21,23 @@ void run_together(size_t count, const std::function<void(size_t)>& work) {
     std::latch all(static_cast<std::ptrdiff_t>(count));
     std::vector<std::jthread> threads;
     threads.reserve(count);
-    for (size_t i = 0; i < count; ++i) {
-      threads.emplace_back([&, i] {
-        all.arrive_and_wait();
-        try {
-          work(i);
-        } catch (...) {
-          thrown[i] = std::current_exception();
-        }
-      });
+    const auto run = [&](size_t i) {
+      all.arrive_and_wait();
+      try {
+        work(i);
+      } catch (...) {
+        thrown[i] = std::current_exception();
+      }
+    };
+    try {
+      while (threads.size() < count) {
+        threads.emplace_back(run, threads.size());
+      }
+    } catch (const std::system_error& refused) {
+      // Those that wait are let go.
+      all.count_down(static_cast<std::ptrdiff_t>(count - threads.size()));
+      thrown[0] = std::make_exception_ptr(
+          NotMeasured(system_failure("start a thread", refused.code().value()).error()));
     }
   }
   for (const auto& each : thrown) {

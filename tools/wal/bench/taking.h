@@ -55,8 +55,8 @@ T take(writeahead::SystemResult<T> result, std::string_view action) {
   }
 }
 
-/// Throws if `holds` is false: what came back is not what was put there.
-void require(bool holds, std::string_view what);
+/// Throws if `holds` is false; by default what came back is not what was put there.
+void require(bool holds, std::string_view what, ExitCode code = ExitCode::damage);
 
 /// Runs `work(i)` on `count` threads at once, and returns when all have ended. Throws what one of
 /// them threw.
