@@ -117,7 +117,7 @@ Result<RecordView> ReadView::read(Lsn lsn) {
   try {
     count_search(lsn);
   } catch (const std::bad_alloc&) {
-    // The record is there; the next ones are searched for, as this one was.
+    return std::move(**record);  // The next ones are searched for, as this one was.
   }
   return std::move(**record);
 }
