@@ -20,9 +20,8 @@ import tempfile
 BASELINE = {
     "append": (100, 1100, 3600),
     "append_batch": (5, 55, 195_000),
-    "append_async": (1000, 11000, 1470),
     "read_active": (1000, 21000, 1540),
-    "read_sealed": (1000, 21000, 800),
+    "read_sealed": (1000, 21000, 726),
     "replay": (50_000, 200_000, 550),
 }
 MOST, LEAST = 1.2, 0.8
