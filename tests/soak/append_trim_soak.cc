@@ -210,7 +210,7 @@ class AppendTrimSoak {
       fmt::print("{}: most in the first half {}, in the second {}\n", what, before, after);
       if (after > before + slack) give_up(fmt::format("{} grew", what));
     };
-    // One segment more may be there at the moment of a look; its file takes somewhat more than it.
+    // A look may meet one segment more, and some KiB besides; what grows is more after an hour.
     check("disk bytes", early.most.disk_bytes, late.most.disk_bytes, 2 * kSegmentBytes);
     check("memory bytes", early.most.memory_bytes, late.most.memory_bytes, 8 * kSegmentBytes);
     check("descriptors", early.most.descriptors, late.most.descriptors, kStandbys);
