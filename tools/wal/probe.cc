@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cmath>
 #include <csignal>
@@ -19,6 +18,7 @@
 #include "option.h"
 #include "output.h"
 #include "probe_file.h"
+#include "sample.h"
 #include "verb.h"
 #include "writeahead/env.h"
 #include "writeahead/options.h"
@@ -35,10 +35,6 @@ constexpr uint64_t kDefaultRounds = 300;
 constexpr uint64_t kMostRounds = 1'000'000;
 constexpr uint64_t kWarmUpRounds = 20;
 constexpr uint64_t kRecordBytes = 64;
-
-/// In the order in which a log prefers them.
-constexpr std::array kMethods = {SyncMethod::direct_dsync, SyncMethod::dsync,
-                                 SyncMethod::fdatasync};
 
 struct ProbeOptions {
   std::string directory;
@@ -85,7 +81,7 @@ Outcome<ProbeFiles> open_files(Env& env, const std::string& path) {
   }
   const SignalsHeld held;
   ProbeFiles files;
-  for (const SyncMethod method : kMethods) {
+  for (const SyncMethod method : kProbeMethods) {
     auto file = ProbeFile::open(env, **directory, path, method);
     if (!file) {
       return std::unexpected(file.error());
@@ -103,15 +99,14 @@ Outcome<ProbeFiles> open_files(Env& env, const std::string& path) {
   return files;
 }
 
-/// The value that `percent` of `sorted` do not exceed, in microseconds, to a tenth.
-double percentile_us(const std::vector<uint64_t>& sorted, size_t percent) {
-  const size_t rank = (sorted.size() * percent + 99) / 100;
-  return std::round(static_cast<double>(sorted[std::max<size_t>(rank, 1) - 1]) / 100) / 10;
+/// In microseconds, to a tenth.
+double percentile_us(const Sample& sample, double percent) {
+  return std::round(sample.percentile(percent) * 10) / 10;
 }
 
 /// The methods take turns, so that a slow moment of the device meets all of them.
 Outcome<std::vector<Timing>> time_files(const ProbeFiles& files, uint64_t rounds) {
-  std::vector<std::vector<uint64_t>> times(files.size());
+  std::vector<Sample> samples(files.size());
   for (uint64_t round = 0; round < kWarmUpRounds + rounds; ++round) {
     for (size_t i = 0; i < files.size(); ++i) {
       const auto time = files[i]->append(kRecordBytes);
@@ -119,16 +114,16 @@ Outcome<std::vector<Timing>> time_files(const ProbeFiles& files, uint64_t rounds
         return std::unexpected(time.error());
       }
       if (round >= kWarmUpRounds) {
-        times[i].push_back(*time);
+        samples[i].add(static_cast<double>(*time) / 1e3);
       }
     }
   }
   std::vector<Timing> timings;
+  timings.reserve(files.size());
   for (size_t i = 0; i < files.size(); ++i) {
-    std::ranges::sort(times[i]);
     timings.push_back({.method = files[i]->method(),
-                       .p50_us = percentile_us(times[i], 50),
-                       .p99_us = percentile_us(times[i], 99)});
+                       .p50_us = percentile_us(samples[i], 50),
+                       .p99_us = percentile_us(samples[i], 99)});
   }
   return timings;
 }
@@ -158,7 +153,7 @@ std::string json_of(const std::vector<Timing>& timings) {
 
 std::string table_of(const std::vector<Timing>& timings) {
   std::string table = fmt::format("{:<14}{:>12}{:>12}\n", "method", "p50 us", "p99 us");
-  for (const SyncMethod method : kMethods) {
+  for (const SyncMethod method : kProbeMethods) {
     const auto timing = std::ranges::find(timings, method, &Timing::method);
     const auto name = writeahead::to_string(method);
     if (timing == timings.end()) {

@@ -5,6 +5,7 @@
 // before, as those of a prepared segment.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,11 @@
 #include "writeahead/options.h"
 
 namespace wal {
+
+/// The methods that can be timed, in the order in which a log prefers them.
+inline constexpr std::array kProbeMethods = {writeahead::SyncMethod::direct_dsync,
+                                             writeahead::SyncMethod::dsync,
+                                             writeahead::SyncMethod::fdatasync};
 
 /// How long a ProbeFile is before it begins again, and the most that one call of append() writes.
 struct ProbeSize {

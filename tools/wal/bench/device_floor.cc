@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstring>
 #include <new>
@@ -22,8 +21,6 @@ using writeahead::WriteBarrier;
 
 namespace {
 
-constexpr std::array kMethods = {SyncMethod::direct_dsync, SyncMethod::dsync,
-                                 SyncMethod::fdatasync};
 constexpr uint64_t kFileBytes = uint64_t{16} << 20;
 
 }  // namespace
@@ -31,7 +28,7 @@ constexpr uint64_t kFileBytes = uint64_t{16} << 20;
 DeviceFloor::DeviceFloor(const std::string& directory, uint64_t largest_write) {
   const auto opened =
       take(Env::posix().open_directory(directory, false, 0700), "open directory " + directory);
-  for (const SyncMethod method : kMethods) {
+  for (const SyncMethod method : kProbeMethods) {
     auto file = take(ProbeFile::open(Env::posix(), *opened, directory, method,
                                      {.file_bytes = kFileBytes, .largest_append = largest_write}));
     if (file) {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "bench/measurement.h"
-#include "bench/sample.h"
 #include "probe_file.h"
+#include "sample.h"
 
 namespace wal::bench {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/sample.h"
+#include "sample.h"
 
 namespace wal::bench {
 

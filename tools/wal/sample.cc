@@ -1,11 +1,11 @@
 // Sorts when it is asked, once.
-#include "bench/sample.h"
+#include "sample.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-namespace wal::bench {
+namespace wal {
 
 void Sample::add(const Sample& other) {
   values_.insert(values_.end(), other.values_.begin(), other.values_.end());
@@ -29,4 +29,4 @@ double median_of(std::vector<double> values) {
   return *middle;
 }
 
-}  // namespace wal::bench
+}  // namespace wal

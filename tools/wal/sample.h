@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace wal::bench {
+namespace wal {
 
 /// The percentiles that are reported.
 struct Percentile {
@@ -38,4 +38,4 @@ class Sample {
 /// The middle one; of two in the middle, the smaller. There is one at least.
 [[nodiscard]] double median_of(std::vector<double> values);
 
-}  // namespace wal::bench
+}  // namespace wal
