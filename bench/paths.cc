@@ -54,6 +54,24 @@ void append_batch(const std::string& path, uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) take(log.append(batch));
 }
 
+/// Nobody waits: as many as that are in flight until the background's step, made here, is done.
+void append_async(const std::string& path, uint64_t count) {
+  constexpr uint64_t kInFlight = 10'000;
+  Log log = take(Log::open(
+      path,
+      {.segment_bytes = 64 << 20, .standby_segments = 0, .background = BackgroundWork::stepped}));
+  take(log.append(kPayload));
+  uint64_t done = 0;
+  for (uint64_t i = 1; i <= count; ++i) {
+    log.append_async(kPayload, [&done](const Result<Lsn>& lsn) { done += lsn ? 1 : 0; });
+    if (i % kInFlight != 0) continue;
+    while (log.step_background()) {
+    }
+  }
+  take(log.close());
+  if (done != count) give_up("not all were appended");
+}
+
 /// kStored records, each of which is in a frame with 99 others.
 std::vector<Lsn> store(Log& log) {
   std::vector<Lsn> lsns;
@@ -119,8 +137,9 @@ void replay(const std::string& path, uint64_t count) {
 }
 
 using Path = void (*)(const std::string&, uint64_t);
-constexpr std::array<std::pair<std::string_view, Path>, 5> kPaths = {
+constexpr std::array<std::pair<std::string_view, Path>, 6> kPaths = {
     {{"append", append},
+     {"append_async", append_async},
      {"append_batch", append_batch},
      {"read_active", read_active},
      {"read_sealed", read_sealed},

@@ -205,8 +205,12 @@ void Committer::note_joined(PendingFrame& frame, Durability level, bool is_due) 
 }
 
 /// Back-pressure: what is in flight for nobody's account is bounded.
+bool Committer::is_over_budget(uint64_t bytes) const {
+  return async_bytes_ != 0 && async_bytes_ + bytes > budget_bytes_;
+}
+
 Result<void> Committer::wait_for_budget(uint64_t bytes, bool can_wait) {
-  while (async_bytes_ != 0 && async_bytes_ + bytes > budget_bytes_) {
+  while (is_over_budget(bytes)) {
     if (const auto refused = refusal()) return std::unexpected(*refused);
     if (!can_wait) return std::unexpected(would_block());
     for (size_t i = issued_; i < frames_.size(); ++i) frames_[i]->is_due = true;
@@ -228,8 +232,9 @@ template <class Add>
 Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& add) {
   MutexLock lock(mutex_);
   if (has_untold_shortage()) return std::unexpected(*last_shortage_);
-  if (auto waited = wait_for_budget(request.bytes, request.can_wait); !waited) {
-    return std::unexpected(waited.error());
+  if (is_over_budget(request.bytes)) {
+    auto waited = wait_for_budget(request.bytes, request.can_wait);
+    if (!waited) return std::unexpected(waited.error());
   }
   PendingFrame* frame = nullptr;
   Appended range;
@@ -255,8 +260,10 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& 
   }
   frame->async_bytes += request.bytes;
   async_bytes_ += request.bytes;
+  const bool was_ready = frame->is_due && frame->level == Durability::durable;
   note_joined(*frame, request.durability, request.is_due || frame->length() >= flush_bytes_);
-  start_leader();
+  // One that was has its leader, or whoever ends the write before it names one.
+  if (!was_ready) start_leader();
   return range;
 }
 

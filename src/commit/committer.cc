@@ -79,6 +79,12 @@ PendingFrame* Committer::next_frame() const {
   return issued_ < frames_.size() ? frames_[issued_].get() : nullptr;
 }
 
+Committer::Frame Committer::take_front() {
+  Frame front = std::move(frames_.front());
+  frames_.erase(frames_.begin());
+  return front;
+}
+
 /// Two frames are in flight together only if they share no block, each with a barrier of its own,
 /// and nothing before them is without one.
 bool Committer::can_issue(const PendingFrame& frame) const {
@@ -230,8 +236,7 @@ void Committer::complete(PendingFrame& frame, const Result<void>& written, bool 
     if (leads && frame.level == Durability::durable) has_unsynced_ = false;
     if (leads && frame.level != Durability::durable && frame.records() != 0) has_unsynced_ = true;
     while (issued_ != 0 && frames_.front()->is_done) {
-      Frame front = std::move(frames_.front());
-      frames_.pop_front();
+      Frame front = take_front();
       --issued_;
       if (failure_) {
         give_up(*front);
@@ -318,8 +323,7 @@ void Committer::give_up(PendingFrame& frame) {
 
 void Committer::give_up_all(Done& done) {
   while (!frames_.empty()) {
-    Frame frame = std::move(frames_.front());
-    frames_.pop_front();
+    Frame frame = take_front();
     queued_.fetch_sub(frame->waiters(), std::memory_order_relaxed);
     give_up(*frame);
     retire(std::move(frame), done);

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -163,6 +162,7 @@ class Committer {
   void begin_segment(Standby standby, uint64_t bytes) WRITEAHEAD_REQUIRES(mutex_);
   void join(PendingFrame& frame, PendingAppend& append) WRITEAHEAD_REQUIRES(mutex_);
   void note_joined(PendingFrame& frame, Durability level, bool is_due) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] bool is_over_budget(uint64_t bytes) const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> wait_for_budget(uint64_t bytes, bool can_wait)
       WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] AsyncAppends* growing(uint64_t bytes, uint64_t records) const
@@ -175,6 +175,7 @@ class Committer {
   void begin_at(CommitStart start) WRITEAHEAD_REQUIRES(mutex_);
   void follow(PendingAppend& append, bool leads) WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] PendingFrame* next_frame() const WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Frame take_front() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] bool can_issue(const PendingFrame& frame) const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] bool may_be_followed(const PendingFrame& frame) const;
   [[nodiscard]] bool try_lead() WRITEAHEAD_REQUIRES(mutex_);
@@ -238,7 +239,7 @@ class Committer {
   CondVar idle_;       // nobody leads, or nothing is left
   CondVar admission_;  // whatever admission or the budget waits for may have changed
   DurableWaiters durable_waiters_ WRITEAHEAD_GUARDED_BY(mutex_);
-  std::deque<Frame> frames_ WRITEAHEAD_GUARDED_BY(mutex_);        // in order; those in flight first
+  std::vector<Frame> frames_ WRITEAHEAD_GUARDED_BY(mutex_);       // in order; those in flight first
   size_t issued_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;               // how many of them are in flight
   bool in_flight_overlap_ WRITEAHEAD_GUARDED_BY(mutex_) = false;  // another may join them
   std::vector<Frame> spares_ WRITEAHEAD_GUARDED_BY(mutex_);

@@ -35,7 +35,7 @@ void build_frame(PendingFrame& pending, const FrameFacts& facts, const SegmentBi
   // An address was given for a place behind these: another one would be a wrong write.
   WRITEAHEAD_CHECK(pending.lsn() == position.lsn && pending.first_ordinal() == position.ordinal);
   WRITEAHEAD_CHECK(facts.watermark <= pending.lsn());
-  pending.buffer.begin(pending.offset(), pending.length());
+  pending.buffer.begin(binding.number, pending.offset(), pending.length());
   const auto frame = pending.buffer.frame();
   FrameHeader header{.kind = FrameKind::data,
                      .length = frame.size(),

@@ -148,7 +148,7 @@ bool SalvagedLog::take(const Frame& frame, const SegmentBinding& from, Lsn end) 
 
 Result<void> SalvagedLog::flush() {
   buffer_.reserve(pending_.size());
-  buffer_.begin(written_, pending_.size());
+  buffer_.begin(header_.number, written_, pending_.size());
   if (written_ == kSegmentHeaderBytes) encode_segment_header(header_, buffer_.header_block());
   copy_bytes(pending_, buffer_.frame());
   // CRASH: without a root nothing of it counts.

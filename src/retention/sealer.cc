@@ -80,7 +80,7 @@ Result<void> Sealer::seal(const SegmentView& segment) {
     header.first_ordinal = segment.end_ordinal;
     const auto frame = encode_seal(seal, header, segment.binding);
     buffer_.reserve(frame.size());
-    buffer_.begin(at, frame.size());
+    buffer_.begin(number, at, frame.size());
     copy_bytes(frame, buffer_.frame());
     // CRASH: a seal that tore does not verify and is as good as none; it is written again.
     writer->place(at, buffer_);

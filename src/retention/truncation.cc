@@ -78,7 +78,7 @@ Result<CutPoint> find_cut(SegmentStore& store, SegmentTable& table, Lsn lsn) {
 
 void put_header(const SegmentHeader& header, AppendBuffer& buffer) {
   buffer.reserve(0);
-  buffer.begin(kSegmentHeaderBytes, 0);
+  buffer.begin(header.number, kSegmentHeaderBytes, 0);
   encode_segment_header(header, buffer.header_block());
 }
 

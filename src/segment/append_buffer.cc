@@ -15,10 +15,14 @@ void AppendBuffer::reserve(uint64_t bytes) {
   if (memory_.size() >= needed) return;
   // Grows by doubling: a frame is reserved again for each append that joins it.
   memory_ = AlignedBuffer(std::max({needed, 2 * memory_.size(), kSmallestBytes}));
-  zero_begin_ = zero_end_ = 0;
+  forget();
 }
 
-void AppendBuffer::begin(uint64_t offset, uint64_t bytes) {
+void AppendBuffer::begin(uint64_t segment, uint64_t offset, uint64_t bytes) {
+  has_prefix_ = segment == segment_ && offset == offset_ + frame_bytes_ &&
+                round_down(offset, kBlockBytes) == round_down(offset_, kBlockBytes);
+  segment_ = segment;
+  offset_ = offset;
   prefix_bytes_ = offset % kBlockBytes;
   frame_bytes_ = bytes;
   has_header_ = false;
@@ -35,7 +39,13 @@ void AppendBuffer::begin(uint64_t offset, uint64_t bytes) {
 void AppendBuffer::shrink() {
   if (memory_.size() <= kKeptBytes) return;
   memory_ = {};
+  forget();
+}
+
+/// The memory is new: nothing is known of what it holds.
+void AppendBuffer::forget() {
   zero_begin_ = zero_end_ = 0;
+  segment_ = offset_ = frame_bytes_ = 0;
 }
 
 }  // namespace writeahead::internal

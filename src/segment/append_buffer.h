@@ -20,8 +20,9 @@ class AppendBuffer {
   /// Makes sure of the memory for a frame of `bytes` bytes at any offset. Only this call allocates;
   /// it throws std::bad_alloc and changes nothing then.
   void reserve(uint64_t bytes);
-  /// Begins a frame of so many reserved bytes that will stand at `offset` of its segment.
-  void begin(uint64_t offset, uint64_t bytes);
+  /// Begins a frame of so many reserved bytes that will stand at `offset` of segment number
+  /// `segment`. Where it goes on behind the last one, what was there of its first block stays.
+  void begin(uint64_t segment, uint64_t offset, uint64_t bytes);
   /// Gives back what one large frame needed and most do not.
   void shrink();
 
@@ -36,10 +37,13 @@ class AppendBuffer {
   }
   [[nodiscard]] bool has_header() const { return has_header_; }
 
-  /// What stands before the frame in its first block; a store that writes blocks fills it.
+  /// What stands before the frame in its first block; a store that writes blocks fills it, unless
+  /// has_prefix().
   [[nodiscard]] std::span<std::byte> prefix() {
     return memory_.span().subspan(kBlockBytes, prefix_bytes_);
   }
+  /// Whether it is there from the frame before, which ended where this one begins.
+  [[nodiscard]] bool has_prefix() const { return has_prefix_; }
   /// Prefix, frame, and zeros up to a whole block.
   [[nodiscard]] std::span<std::byte> blocks() {
     return memory_.span().subspan(kBlockBytes, round_up(prefix_bytes_ + frame_bytes_, kBlockBytes));
@@ -54,12 +58,17 @@ class AppendBuffer {
   }
 
  private:
+  void forget();
+
   AlignedBuffer memory_;
   // Between these memory_ is zero.
   uint64_t zero_begin_ = 0;
   uint64_t zero_end_ = 0;
+  uint64_t segment_ = 0;
+  uint64_t offset_ = 0;  // of the frame
   uint64_t prefix_bytes_ = 0;
   uint64_t frame_bytes_ = 0;
+  bool has_prefix_ = false;
   bool has_header_ = false;
 };
 

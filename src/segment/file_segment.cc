@@ -36,7 +36,7 @@ Result<void> FileSegment::load_tail() {
     auto read = read_file(offset, block.span().first(end_ - offset), ReadSource::device);
     if (!read) return read;
   }
-  keep_tail(end_, block.span());
+  keep_tail(offset, end_, block.span());
   return {};
 }
 
@@ -122,7 +122,7 @@ void FileSegment::place(uint64_t at, AppendBuffer& buffer) {
   // What an attempt to make it longer has left behind the end is nobody's from now on.
   if (buffer.has_header()) filled_ = bytes_;
   WRITEAHEAD_CHECK(end <= bytes_ && buffer.prefix().size() == at % kBlockBytes);
-  {
+  if (!buffer.has_prefix()) {
     MutexLock lock(mutex_);
     copy_bytes(tail_.span().first(buffer.prefix().size()), buffer.prefix());
   }
@@ -150,19 +150,27 @@ Result<void> FileSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode mod
   }
   // Not before: after a failed write the block of the durable end is known from memory alone.
   const uint64_t end = at + buffer.frame().size();
-  keep_tail(end, all.last(kBlockBytes));
+  keep_tail(at, end, all.last(kBlockBytes));
   if (mode != WriteMode::cached) allow_cache_below(round_down(end, kBlockBytes));
   return {};
 }
 
-void FileSegment::keep_tail(uint64_t end, std::span<const std::byte> last_block) {
+/// After a write from `begin` to `end`, whose last block is given.
+void FileSegment::keep_tail(uint64_t begin, uint64_t end, std::span<const std::byte> last_block) {
   MutexLock lock(mutex_);
   // Of two writes that overlapped the later one may have returned first.
   if (end < tail_end_) return;
+  const uint64_t offset = round_down(end, kBlockBytes);
+  if (begin == tail_end_ && begin > offset) {
+    // What stands before it in the block is there already.
+    const auto added = last_block.first(end - offset).subspan(begin - offset);
+    copy_bytes(added, tail_.span().subspan(begin - offset));
+  } else if (end != offset) {
+    // Behind an end on a block boundary is an empty block, which no read asks for.
+    copy_bytes(last_block, tail_.span());
+  }
   tail_end_ = end;
-  tail_offset_ = round_down(end, kBlockBytes);
-  // An end on a block boundary has an empty block behind it, which no read asks for.
-  if (tail_offset_ != end) copy_bytes(last_block, tail_.span());
+  tail_offset_ = offset;
 }
 
 /// Writes again what the device has there; through the page cache, if there is no other way.

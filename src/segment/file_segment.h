@@ -61,7 +61,8 @@ class FileSegment final : public SegmentWriter {
   [[nodiscard]] SystemResult<void> rewrite(uint64_t begin, uint64_t end);
   [[nodiscard]] SystemResult<void> write_zeros(uint64_t begin, uint64_t zeros_end)
       WRITEAHEAD_EXCLUDES(mutex_);
-  void keep_tail(uint64_t end, std::span<const std::byte> last_block) WRITEAHEAD_EXCLUDES(mutex_);
+  void keep_tail(uint64_t begin, uint64_t end, std::span<const std::byte> last_block)
+      WRITEAHEAD_EXCLUDES(mutex_);
 
   const std::unique_ptr<BlockFile> file_;
   const std::string path_;

@@ -18,7 +18,8 @@ import tempfile
 
 # Path: (operations of the shorter run, of the longer one, instructions an operation).
 BASELINE = {
-    "append": (100, 1100, 3600),
+    "append": (100, 1100, 2910),
+    "append_async": (20_000, 60_000, 1280),
     "append_batch": (5, 55, 195_000),
     "read_active": (1000, 21000, 1540),
     "read_sealed": (1000, 21000, 726),

@@ -66,6 +66,19 @@ TEST_F(AsyncAppendTest, callbacks_come_once_and_in_the_order_of_the_addresses) {
   EXPECT_EQ(i, kRecords);
 }
 
+// Nothing else is called in between that would make the background thread look.
+TEST_F(AsyncAppendTest, each_is_told_though_nobody_calls_again) {
+  std::binary_semaphore told(0);
+  Log log = open({.segment_bytes = 1 << 20});
+  for (int i = 0; i < 20; ++i) {
+    log.append_async("x", [&](const Result<Lsn>& lsn) {
+      EXPECT_TRUE(lsn);
+      told.release();
+    });
+    ASSERT_TRUE(told.try_acquire_for(5s)) << i;
+  }
+}
+
 TEST_F(AsyncAppendTest, batch_and_record_share_a_frame_and_have_addresses_of_their_own) {
   Log log = open_stepped();
   Batch batch;
