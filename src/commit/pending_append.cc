@@ -48,7 +48,7 @@ uint64_t PendingAppend::payload_hash(uint32_t index) const {
 }
 
 PendingAppend::Signal PendingAppend::await() {
-  signal_.wait(Signal::wait, std::memory_order_acquire);
+  signals_.wait();
   // Whoever is told to lead is told nothing else before it has tried.
   Signal lead = Signal::lead;
   if (signal_.compare_exchange_strong(lead, Signal::wait, std::memory_order_acquire)) {
@@ -58,11 +58,8 @@ PendingAppend::Signal PendingAppend::await() {
 }
 
 void PendingAppend::signal(Signal signal) {
-  std::atomic<Signal>& word = signal_;
-  word.store(signal, std::memory_order_release);
-  // From here on the object may be gone. notify_one() uses the address alone; a stray wake-up of
-  // whatever lies there next is harmless, since every waiter looks again.
-  word.notify_one();
+  signal_.store(signal, std::memory_order_release);
+  signals_.post();  // From here on the object may be gone.
 }
 
 }  // namespace writeahead::internal

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 
+#include "base/semaphore.h"
 #include "writeahead/batch.h"
 #include "writeahead/durability.h"
 #include "writeahead/lsn.h"
@@ -88,6 +89,7 @@ class PendingAppend {
   Durability durability_;
   bool is_async_ = false;
   std::atomic<Signal> signal_ = Signal::wait;
+  Semaphore signals_;  // posted once for each
 };
 
 }  // namespace writeahead::internal

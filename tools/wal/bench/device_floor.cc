@@ -81,8 +81,7 @@ double best_bandwidth(const std::string& directory, uint64_t piece_bytes, uint64
   for (const size_t depth : {1, 2, 4, 8, 16}) {
     std::atomic<uint64_t> next = 0;
     const uint64_t pieces = total_bytes / piece_bytes;
-    const Stopwatch time;
-    run_together(depth, [&](size_t) {
+    const Elapsed time = run_together(depth, [&](size_t) {
       for (uint64_t i = next++; i < pieces; i = next++) {
         const uint64_t offset = i * piece_bytes % kFileBytes;
         const auto written =
@@ -92,7 +91,7 @@ double best_bandwidth(const std::string& directory, uint64_t piece_bytes, uint64
                 ExitCode::environment);
       }
     });
-    best = std::max(best, static_cast<double>(pieces * piece_bytes) / time.seconds());
+    best = std::max(best, static_cast<double>(pieces * piece_bytes) / time.seconds);
   }
   return best;
 }

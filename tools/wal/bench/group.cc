@@ -28,29 +28,28 @@ class Threads final : public Scenario {
         floor_(place.directory, 256 << 10),
         floor_writes_(place.scaled(kFloorWrites)),
         log_(take(Log::open(place.directory + "/log", {.segment_bytes = 64 << 20}))) {
-    append_all(2);
+    Sample unused;
+    (void)append_all(2, unused);
   }
 
   Measurement run() override {
     Measurement result;
     const Stats before = log_.stats();
-    const Stopwatch time;
-    Sample sample = append_all(appends_each_);
-    const double seconds = time.seconds();
-    const double cpu_seconds = time.cpu_seconds();
+    Sample sample;
+    const Elapsed time = append_all(appends_each_, sample);
     const Stats after = log_.stats();
     const auto frames = static_cast<double>(after.frames - before.frames);
     const uint64_t records = writers_ * appends_each_;
     result.set_work({.records = records,
                      .record_bytes = kGroupedBytes,
                      .writers = writers_,
-                     .seconds = seconds,
-                     .cpu_seconds = cpu_seconds});
+                     .seconds = time.seconds,
+                     .cpu_seconds = time.cpu_seconds});
     result.set_latencies(std::move(sample));
     result.set("mean_group", static_cast<double>(records) / frames);
     result.set("group_to_writers",
                static_cast<double>(records) / frames / static_cast<double>(writers_));
-    result.set("barriers_per_second", frames / seconds);
+    result.set("barriers_per_second", frames / time.seconds);
     // One write after the other, each with the bytes of a mean frame.
     const auto frame_bytes =
         static_cast<uint64_t>(static_cast<double>(after.frame_bytes - before.frame_bytes) / frames);
@@ -65,20 +64,19 @@ class Threads final : public Scenario {
   }
 
  private:
-  Sample append_all(uint64_t appends_each) {
+  Elapsed append_all(uint64_t appends_each, Sample& all) {
     std::vector<Sample> samples(writers_);
-    run_together(writers_, [&](size_t writer) {
+    const Elapsed elapsed = run_together(writers_, [&](size_t writer) {
       for (uint64_t i = 0; i < appends_each; ++i) {
         const Clock time;
         take(log_.append(payload_));
         samples[writer].add(time.us());
       }
     });
-    Sample all;
     for (const Sample& sample : samples) {
       all.add(sample);
     }
-    return all;
+    return elapsed;
   }
 
   const size_t writers_;

@@ -19,12 +19,20 @@ class Clock {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// By the clock, and of the processor.
+struct Elapsed {
+  double seconds = 0;
+  double cpu_seconds = 0;
+};
+
 /// The processor's, too; a system call each time.
 class Stopwatch {
  public:
   [[nodiscard]] double seconds() const { return clock_.seconds(); }
   /// Of all threads of this process, in the system, too.
   [[nodiscard]] double cpu_seconds() const { return process_cpu_seconds() - cpu_start_; }
+
+  [[nodiscard]] Elapsed elapsed() const { return {seconds(), cpu_seconds()}; }
 
  private:
   static double process_cpu_seconds() {

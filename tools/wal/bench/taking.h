@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "bench/stopwatch.h"
 #include "failure.h"
 #include "writeahead/env.h"
 
@@ -58,8 +59,8 @@ T take(writeahead::SystemResult<T> result, std::string_view action) {
 /// Throws if `holds` is false; by default what came back is not what was put there.
 void require(bool holds, std::string_view what, ExitCode code = ExitCode::damage);
 
-/// Runs `work(i)` on `count` threads at once, and returns when all have ended. Throws what one of
-/// them threw.
-void run_together(size_t count, const std::function<void(size_t)>& work);
+/// Runs `work(i)` on `count` threads at once, and returns when all have ended, how long that took.
+/// Throws what one of them threw.
+Elapsed run_together(size_t count, const std::function<void(size_t)>& work);
 
 }  // namespace wal::bench
