@@ -78,8 +78,6 @@ def floor_row(results, scenario, columns):
         if "floor" in result:
             # Of a floor there are times and bytes; records are those of the run.
             floor = {"records": result.get("records"), "record_bytes": result.get("record_bytes"), **result["floor"]}
-            # To the device no write begins a segment.
-            floor["rotating_us"] = floor["others_us"] = floor.get("latency_us", {})
             floors.append(floor)
     if not floors:
         return []
@@ -134,9 +132,9 @@ def own_table(results, scenarios):
 
 def targets_table(targets):
     words = {True: "yes", False: "**no**", None: "not measured"}
-    return table(["target", "value", "met"],
-                 [[f"`{target.scenario}`: {target.name}", with_range(target.value), words[target.is_met]]
-                  for target in targets])
+    return table(["figure", "target", "value", "of bare writes", "met"],
+                 [[f"`{target.scenario}`: {target.name}", target.bound, with_range(target.value),
+                   with_range(target.floor), words[target.is_met]] for target in targets])
 
 
 def machine_table(results):

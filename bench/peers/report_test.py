@@ -80,6 +80,11 @@ class Targets(unittest.TestCase):
         found = own_targets(results_of(*runs))
         self.assertEqual([(found[0].value.median, found[0].is_met)], [(1.1, False)])
 
+    def test_target_says_its_bound_and_what_bare_writes_had(self):
+        target = {"name": "rotating to others", "limit": 1.15, "kind": "at_most", "value": 1.5, "floor": 1.4}
+        text = report.targets_table(own_targets(results_of(latency_run(OURS, 100, targets=[target]))))
+        self.assertIn("| at most 1.15 | 1.50 [1.50..1.50] | 1.40 [1.40..1.40] | **no** |", text)
+
     def test_rate_is_compared_with_the_best_peer(self):
         results = results_of(rate_run(OURS, "threads_8", 100), rate_run("a", "threads_8", 40),
                              rate_run("b", "threads_8", 60))

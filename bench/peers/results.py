@@ -157,6 +157,11 @@ class Target:
     value: Spread | None
     limit: float
     is_at_most: bool
+    floor: Spread | None = None  # what bare writes had, where that explains the value
+
+    @property
+    def bound(self):
+        return f"at {'most' if self.is_at_most else 'least'} {self.limit:,g}"
 
     @property
     def is_met(self):
@@ -167,14 +172,15 @@ class Target:
 
 def own_targets(results):
     """Those that our command judges itself, by the median over the rounds."""
-    values = {}
+    found = {}
     for scenario in results.scenarios():
         for result in results.of(scenario, OURS):
             for target in result.get("targets", []):
                 key = (scenario, target["name"], target["limit"], target["kind"] == "at_most")
-                values.setdefault(key, []).append(target["value"])
-    return [Target(scenario, name, spread(found), limit, is_at_most)
-            for (scenario, name, limit, is_at_most), found in values.items()]
+                found.setdefault(key, []).append(target)
+    return [Target(scenario, name, spread(target["value"] for target in targets), limit, is_at_most,
+                   spread(target.get("floor") for target in targets))
+            for (scenario, name, limit, is_at_most), targets in found.items()]
 
 
 # (scenario, how many times the rate, of the best peer or of a named one). With one writer there is
@@ -188,7 +194,7 @@ def compared_targets(results):
 
 
 def compared(results, scenario, limit, peer):
-    named = f"the Rust crate {peer}" if peer else "the best peer"
+    named = f"the Rust crate {peer}'s" if peer else "the best peer's"
     pair = (peer, results.figure(scenario, peer, RATE)) if peer else results.best_peer(scenario)
     value = None
     if pair and pair[1]:
@@ -196,4 +202,4 @@ def compared(results, scenario, limit, peer):
         # Round by round, as both were disturbed by the same.
         ours, theirs = (results.by_round(scenario, system) for system in (OURS, pair[0]))
         value = spread(rate(ours[number]) / rate(theirs[number]) for number in ours if number in theirs)
-    return Target(scenario, f"at least {limit} x {named}", value, limit, is_at_most=False)
+    return Target(scenario, f"rate to {named}", value, limit, is_at_most=False)

@@ -64,6 +64,44 @@ void DeviceFloor::report(Measurement& measurement) {
   }
 }
 
+RotationFloor::RotationFloor(const std::string& directory, size_t files, uint64_t file_bytes) {
+  const auto opened =
+      take(Env::posix().open_directory(directory, false, 0700), "open directory " + directory);
+  for (const SyncMethod method : kProbeMethods) {
+    while (files_.size() < files) {
+      auto file = take(ProbeFile::open(Env::posix(), *opened, directory, method,
+                                       {.file_bytes = file_bytes, .largest_append = file_bytes}));
+      if (!file) {
+        break;
+      }
+      files_.push_back(std::move(file));
+    }
+  }
+  if (files_.empty()) {
+    throw NotMeasured({ExitCode::environment, "no sync method works in " + directory});
+  }
+}
+
+void RotationFloor::append(uint64_t bytes, bool begins_file) {
+  if (begins_file) {
+    current_ = (current_ + 1) % files_.size();
+  }
+  const double us = static_cast<double>(take(files_[current_]->append(bytes))) / 1e3;
+  (begins_file ? rotating_ : others_).add(us);
+}
+
+void RotationFloor::report(Measurement& measurement) {
+  measurement.set_percentiles("floor.rotating_us", rotating_);
+  measurement.set_percentiles("floor.others_us", others_);
+  if (!rotating_.is_empty() && !others_.is_empty()) {
+    measurement.set_ratio("floor.rotating_to_others", "floor.rotating_us.p50",
+                          "floor.others_us.p50");
+  }
+  rotating_.add(others_);
+  measurement.set_percentiles("floor.latency_us", rotating_);
+  rotating_ = others_ = {};
+}
+
 double best_bandwidth(const std::string& directory, uint64_t piece_bytes, uint64_t total_bytes) {
   const auto opened =
       take(Env::posix().open_directory(directory, false, 0700), "open directory " + directory);

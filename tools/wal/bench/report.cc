@@ -38,6 +38,9 @@ ordered_json json_of_targets(const Measured& measured) {
                     {"limit", target.bound},
                     {"kind", name_of(target.kind)},
                     {"met", is_met(target, value)}});
+    if (!target.floor.empty()) {
+      rows.back()["floor"] = measured.summary.get(std::string(target.floor));
+    }
   }
   return rows;
 }
@@ -66,10 +69,10 @@ ordered_json json_of(const Measured& measured, bool has_series) {
       continue;
     }
     const std::string rest = name.substr(point + 1);
-    const size_t second = rest.find("latency_us.");
-    if (second == 0) {
-      row[name.substr(0, point)]["latency_us"][rest.substr(std::string("latency_us.").size())] =
-          value;
+    const size_t second = rest.find("_us.");
+    if (second != std::string::npos) {
+      const size_t end = second + std::string_view("_us").size();
+      row[name.substr(0, point)][rest.substr(0, end)][rest.substr(end + 1)] = value;
     } else {
       row[name.substr(0, point)][rest] = value;
     }
@@ -164,9 +167,13 @@ std::string table_of_all(const std::vector<Measured>& all) {
     for (const Target& target : measured.kind->targets) {
       const double value = measured.summary.get(std::string(target.figure));
       table += fmt::format(
-          "  {:<6}  {:<16}{}: {:.2f}, {} {:g}\n", is_met(target, value) ? "met" : "missed",
+          "  {:<6}  {:<16}{}: {:.2f}, {} {:g}", is_met(target, value) ? "met" : "missed",
           measured.kind->name, target.what, value,
           target.kind == Target::Kind::at_most ? "at most" : "at least", target.bound);
+      if (!target.floor.empty()) {
+        table += fmt::format("; bare {:.2f}", measured.summary.get(std::string(target.floor)));
+      }
+      table += '\n';
     }
   }
   return table;

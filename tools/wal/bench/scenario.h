@@ -30,7 +30,8 @@ struct Target {
   std::string_view figure;
   Kind kind;
   double bound;
-  std::string_view what;  ///< In words, without the bound.
+  std::string_view what;        ///< In words, without the bound.
+  std::string_view floor = {};  ///< The figure that bare writes had, where that explains it.
 };
 
 /// Where a scenario works, and how much.
