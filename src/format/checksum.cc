@@ -1,11 +1,8 @@
-// XXH3-64 under the names of the format. The inlined variant of the library is used because most
-// inputs are 8 to 24 bytes long, where a call would cost as much as the hash.
-#define XXH_INLINE_ALL
+// XXH3-64 under the names of the format, for callers that hash one thing at a time.
+// How it is done stands in inline_checksum.h, once for these and for the loops over records.
 #include "format/checksum.h"
 
-#include <xxhash.h>
-
-#include <cstring>
+#include "format/inline_checksum.h"
 
 namespace writeahead::internal {
 
@@ -16,15 +13,13 @@ uint64_t seed_of_segment(uint64_t log_seed, uint64_t number) {
 }
 
 uint64_t checksum(std::span<const std::byte> bytes, uint64_t seed) {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+  return inlined::checksum(bytes, seed);
 }
 
-uint64_t payload_hash(std::span<const std::byte> payload) {
-  return XXH3_64bits(payload.data(), payload.size());
-}
+uint64_t payload_hash(std::span<const std::byte> payload) { return inlined::payload_hash(payload); }
 
 uint64_t extend_digest(uint64_t digest, uint64_t record_checksum) {
-  return XXH3_64bits_withSeed(&record_checksum, sizeof(record_checksum), digest);
+  return inlined::extend_digest(digest, record_checksum);
 }
 
 }  // namespace writeahead::internal

@@ -2,6 +2,8 @@
 // A header verifies in its place or not at all; a body only as a whole.
 #include "format/frame.h"
 
+#include <algorithm>
+
 #include "format/checksum.h"
 #include "format/segment_header.h"
 
@@ -69,38 +71,68 @@ uint64_t extend_body_checksum(uint64_t sum, std::span<const std::byte> record_he
   return checksum(record_header.first(kRecordHeaderBytes), sum);
 }
 
-FrameWalk::FrameWalk(const FrameHeader& header, std::span<const std::byte> frame,
-                     const SegmentBinding& binding)
-    : header_(header), frame_(frame), binding_(binding), remaining_(header.record_count) {}
+namespace {
 
+/// Whether a frame is whole that has all its records, up to the end of this run.
+bool is_end_right(const FrameHeader& header, std::span<const std::byte> frame,
+                  const RecordRun& run) {
+  return is_zero(frame.subspan(run.end)) &&
+         is_right_checksum(header.body_checksum, run.body_checksum);
+}
+
+}  // namespace
+
+FrameWalk::FrameWalk(const FrameHeader& header, std::span<const std::byte> frame,
+                     const SegmentBinding& binding, FrameTrust trust)
+    : header_(header), frame_(frame), binding_(binding), trust_(trust) {
+  if (trust == FrameTrust::is_verified) ahead_ = run_.records = header.record_count;
+}
+
+/// To the end of the record that was shown, behind which none was verified. False at the frame's.
 bool FrameWalk::take() {
   position_ += record_.encoded_bytes;
   record_ = {};
-  if (remaining_ != 0) return true;
-  is_whole_ = is_zero(frame_.subspan(position_)) &&
-              is_right_checksum(header_.body_checksum, body_checksum_);
+  if (ahead_ != 0) return false;  // The one that next_ahead() refused.
+  if (run_.records < header_.record_count) return true;
+  is_whole_ = trust_ == FrameTrust::is_verified || is_end_right(header_, frame_, run_);
   return false;
 }
 
-bool FrameWalk::next() {
+bool FrameWalk::verify_ahead() {
+  constexpr uint32_t kMostRecords = 64;
+  constexpr uint64_t kMostBytes = 16ULL << 10;
   if (!take()) return false;
-  record_ = verify_record(frame_.subspan(position_), lsn(), binding_.segment_seed);
-  if (record_.encoded_bytes == 0) return false;
-  --remaining_;
-  body_checksum_ = extend_body_checksum(body_checksum_, frame_.subspan(position_));
-  return true;
+  const uint32_t before = run_.records;
+  const uint32_t left = header_.record_count - before;
+  extend_run(run_, frame_, header_.lsn, binding_.segment_seed,
+             {.records = std::min(next_run_, left), .bytes = kMostBytes}, RunDigest::is_left_out);
+  ahead_ = run_.records - before;
+  next_run_ = std::min(2 * next_run_, kMostRecords);
+  return ahead_ != 0;
 }
 
 bool FrameWalk::skip() {
+  if (ahead_ != 0) return next_ahead();
   if (!take()) return false;
   const auto bytes = frame_.subspan(position_);
   if (bytes.size() < kRecordHeaderBytes) return false;
   const RecordHeader header = decode_record_header(bytes);
   if (encoded_record_bytes(header.length) > bytes.size()) return false;
-  --remaining_;
   record_ = {.header = header, .payload = {}, .encoded_bytes = encoded_record_bytes(header.length)};
-  body_checksum_ = extend_body_checksum(body_checksum_, bytes);
+  run_.end += record_.encoded_bytes;
+  ++run_.records;
+  run_.body_checksum = extend_body_checksum(run_.body_checksum, bytes);
   return true;
+}
+
+VerifiedFrame verify_frame(const FrameHeader& header, std::span<const std::byte> frame,
+                           const SegmentBinding& binding, uint64_t digest) {
+  VerifiedFrame verified{.run = {.end = kFrameHeaderBytes, .digest = digest}};
+  extend_run(verified.run, frame, header.lsn, binding.segment_seed,
+             {.records = header.record_count}, RunDigest::is_extended);
+  verified.is_whole =
+      verified.run.records == header.record_count && is_end_right(header, frame, verified.run);
+  return verified;
 }
 
 }  // namespace writeahead::internal

@@ -97,17 +97,43 @@ void encode_frame_header(const FrameHeader& header, const SegmentBinding& bindin
 [[nodiscard]] uint64_t extend_body_checksum(uint64_t checksum,
                                             std::span<const std::byte> record_header);
 
+/// What is known of a frame before it is walked.
+enum class FrameTrust : uint8_t {
+  none,         ///< Its header verifies; each record is verified before it is shown.
+  is_verified,  ///< All of it was verified where it lies: only lengths are looked at again.
+};
+
 /// Walks the records of one frame, verifying each.
 ///
 ///     for (FrameWalk walk(header, frame, binding); walk.next();) use(walk.record());
+///
+/// Records are verified some ahead of those that are shown, the more the longer the walk is: a
+/// point read of one verifies one. What does not verify ends the walk when it is reached.
 class FrameWalk {
  public:
   /// `frame` is the whole frame, header first.
   FrameWalk(const FrameHeader& header, std::span<const std::byte> frame,
-            const SegmentBinding& binding);
+            const SegmentBinding& binding, FrameTrust trust = FrameTrust::none);
 
   /// Moves to the next record. False behind the last one, and at one that does not verify.
-  [[nodiscard]] bool next();
+  [[nodiscard]] bool next() { return next_ahead() || (verify_ahead() && next_ahead()); }
+  /// The same, but only to one that was verified already; else false, and nothing is changed.
+  [[nodiscard]] bool next_ahead() {
+    if (ahead_ == 0) return false;
+    // A length that verified is looked at again, so that no damage to memory leads outside.
+    const uint64_t position = position_ + record_.encoded_bytes;
+    const auto bytes = frame_.subspan(position);
+    if (bytes.size() < kRecordHeaderBytes) return false;
+    const RecordHeader header = decode_record_header(bytes);
+    const uint64_t encoded = encoded_record_bytes(header.length);
+    if (encoded > bytes.size()) return false;
+    position_ = position;
+    record_ = {.header = header,
+               .payload = bytes.subspan(kRecordHeaderBytes, header.length),
+               .encoded_bytes = encoded};
+    --ahead_;
+    return true;
+  }
   /// The same without a look at the payload: only what says where the next record begins.
   [[nodiscard]] bool skip();
   [[nodiscard]] const VerifiedRecord& record() const { return record_; }
@@ -119,16 +145,29 @@ class FrameWalk {
   [[nodiscard]] bool is_whole() const { return is_whole_; }
 
  private:
+  [[nodiscard]] bool verify_ahead();
   [[nodiscard]] bool take();
 
   const FrameHeader& header_;
   std::span<const std::byte> frame_;
   const SegmentBinding& binding_;
+  const FrameTrust trust_;
   VerifiedRecord record_;
   uint64_t position_ = kFrameHeaderBytes;
-  uint64_t body_checksum_ = 0;
-  uint32_t remaining_;
+  uint32_t ahead_ = 0;                       // records behind the current one that verified
+  RecordRun run_{.end = kFrameHeaderBytes};  // to the end of those
+  uint32_t next_run_ = 1;
   bool is_whole_ = false;
 };
+
+/// The records of a frame, all of them, verified in one go.
+struct VerifiedFrame {
+  RecordRun run;          ///< Up to the first record that does not verify.
+  bool is_whole = false;  ///< There is none, and padding and body checksum verify, too.
+};
+/// `digest` is the segment's before the frame.
+[[nodiscard]] VerifiedFrame verify_frame(const FrameHeader& header,
+                                         std::span<const std::byte> frame,
+                                         const SegmentBinding& binding, uint64_t digest);
 
 }  // namespace writeahead::internal

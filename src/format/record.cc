@@ -3,15 +3,68 @@
 #include "format/record.h"
 
 #include "format/checksum.h"
+#include "format/inline_checksum.h"
 
 namespace writeahead::internal {
 
-uint64_t record_checksum(uint64_t payload_hash, Lsn lsn, const RecordHeader& header,
-                         uint64_t segment_seed) {
+namespace {
+
+constexpr Field<uint64_t> kLastWord{0};  // of a record: what may hold padding
+
+[[gnu::always_inline]] inline uint64_t mix(uint64_t payload_hash, Lsn lsn,
+                                           const RecordHeader& header, uint64_t segment_seed) {
   const std::array<uint64_t, 3> mixed = {
       payload_hash, lsn.value(),
       uint64_t{header.length} | uint64_t{header.type} << 32 | uint64_t{header.flags} << 48};
-  return checksum(std::as_bytes(std::span(mixed)), segment_seed);
+  return inlined::checksum(std::as_bytes(std::span(mixed)), segment_seed);
+}
+
+/// Whether what fills up a payload of this length to its alignment is zero; `word` holds it, and
+/// before it the payload's last bytes.
+bool is_padding_zero(uint32_t length, uint64_t word) {
+  const uint64_t rest = length % kRecordAlignment;
+  return rest == 0 || word >> (8 * rest) == 0;
+}
+
+[[gnu::always_inline]] inline VerifiedRecord verify(std::span<const std::byte> bytes, Lsn lsn,
+                                                    uint64_t segment_seed) {
+  if (bytes.size() < kRecordHeaderBytes) return {};
+  const RecordHeader header = decode_record_header(bytes);
+  const uint64_t encoded = encoded_record_bytes(header.length);
+  if (encoded > bytes.size() || header.flags != 0) return {};
+  const uint64_t last_word = kLastWord.load(bytes.subspan(encoded - sizeof(uint64_t)));
+  if (!is_padding_zero(header.length, last_word)) return {};
+  const auto payload = bytes.subspan(kRecordHeaderBytes, header.length);
+  const uint64_t computed = mix(inlined::payload_hash(payload), lsn, header, segment_seed);
+  if (!is_right_checksum(header.checksum, computed)) return {};
+  return {.header = header, .payload = payload, .encoded_bytes = encoded};
+}
+
+template <RunDigest kDigest>
+void extend(RecordRun& run, std::span<const std::byte> frame, Lsn lsn, uint64_t segment_seed,
+            const RunLimit& limit) {
+  RecordRun now = run;  // In registers.
+  const uint64_t bytes_end =
+      limit.bytes < frame.size() - now.end ? now.end + limit.bytes : frame.size();
+  for (uint32_t left = limit.records; left != 0 && now.end < bytes_end; --left) {
+    const auto bytes = frame.subspan(now.end);
+    const VerifiedRecord record = verify(bytes, lsn + now.end, segment_seed);
+    if (record.encoded_bytes == 0) break;
+    now.body_checksum = inlined::checksum(bytes.first(kRecordHeaderBytes), now.body_checksum);
+    if constexpr (kDigest == RunDigest::is_extended) {
+      now.digest = inlined::extend_digest(now.digest, record.header.checksum);
+    }
+    now.end += record.encoded_bytes;
+    ++now.records;
+  }
+  run = now;
+}
+
+}  // namespace
+
+uint64_t record_checksum(uint64_t payload_hash, Lsn lsn, const RecordHeader& header,
+                         uint64_t segment_seed) {
+  return mix(payload_hash, lsn, header, segment_seed);
 }
 
 void encode_record_header(const RecordHeader& header, std::span<std::byte> out) {
@@ -21,25 +74,17 @@ void encode_record_header(const RecordHeader& header, std::span<std::byte> out) 
   record_field::checksum.store(out, header.checksum);
 }
 
-RecordHeader decode_record_header(std::span<const std::byte> bytes) {
-  return {.length = record_field::length.load(bytes),
-          .type = record_field::type.load(bytes),
-          .flags = record_field::flags.load(bytes),
-          .checksum = record_field::checksum.load(bytes)};
+VerifiedRecord verify_record(std::span<const std::byte> bytes, Lsn lsn, uint64_t segment_seed) {
+  return verify(bytes, lsn, segment_seed);
 }
 
-VerifiedRecord verify_record(std::span<const std::byte> bytes, Lsn lsn, uint64_t segment_seed) {
-  if (bytes.size() < kRecordHeaderBytes) return {};
-  const RecordHeader header = decode_record_header(bytes);
-  const uint64_t encoded = encoded_record_bytes(header.length);
-  if (encoded > bytes.size() || header.flags != 0) return {};
-  const auto payload = bytes.subspan(kRecordHeaderBytes, header.length);
-  const auto padding = bytes.subspan(kRecordHeaderBytes + header.length,
-                                     encoded - kRecordHeaderBytes - header.length);
-  if (!is_zero(padding)) return {};
-  const uint64_t computed = record_checksum(payload_hash(payload), lsn, header, segment_seed);
-  if (!is_right_checksum(header.checksum, computed)) return {};
-  return {.header = header, .payload = payload, .encoded_bytes = encoded};
+void extend_run(RecordRun& run, std::span<const std::byte> frame, Lsn lsn, uint64_t segment_seed,
+                const RunLimit& limit, RunDigest digest) {
+  if (digest == RunDigest::is_extended) {
+    extend<RunDigest::is_extended>(run, frame, lsn, segment_seed, limit);
+  } else {
+    extend<RunDigest::is_left_out>(run, frame, lsn, segment_seed, limit);
+  }
 }
 
 }  // namespace writeahead::internal

@@ -51,7 +51,12 @@ struct RecordHeader {
                                        uint64_t segment_seed);
 
 void encode_record_header(const RecordHeader& header, std::span<std::byte> out);
-[[nodiscard]] RecordHeader decode_record_header(std::span<const std::byte> bytes);
+[[nodiscard]] inline RecordHeader decode_record_header(std::span<const std::byte> bytes) {
+  return {.length = record_field::length.load(bytes),
+          .type = record_field::type.load(bytes),
+          .flags = record_field::flags.load(bytes),
+          .checksum = record_field::checksum.load(bytes)};
+}
 
 /// A record in memory.
 struct VerifiedRecord {
@@ -64,5 +69,23 @@ struct VerifiedRecord {
 /// checksum differs.
 [[nodiscard]] VerifiedRecord verify_record(std::span<const std::byte> bytes, Lsn lsn,
                                            uint64_t segment_seed);
+
+/// Records of a frame that follow each other and all verify.
+struct RecordRun {
+  uint64_t end = 0;  ///< Behind the last one, from the beginning of the frame.
+  uint32_t records = 0;
+  uint64_t body_checksum = 0;  ///< Of the frame, up to here.
+  uint64_t digest = 0;         ///< Of the segment, up to here, if it is wanted.
+};
+/// How far to go on with a run.
+struct RunLimit {
+  uint32_t records = 0;
+  uint64_t bytes = UINT64_MAX;  ///< No record begins so far behind the first, or farther.
+};
+enum class RunDigest : uint8_t { is_left_out, is_extended };
+/// Goes on with `run` in `frame`, which stands at `lsn`: up to the limit, or to a record that does
+/// not verify. One loop over many records: the processor works at the hashes of several at once.
+void extend_run(RecordRun& run, std::span<const std::byte> frame, Lsn lsn, uint64_t segment_seed,
+                const RunLimit& limit, RunDigest digest);
 
 }  // namespace writeahead::internal

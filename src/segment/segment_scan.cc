@@ -111,10 +111,19 @@ std::string_view describe(ScanStop stop) {
 
 FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t digest,
                      Lsn limit) {
+  if (frame.end_lsn() <= limit) {
+    const VerifiedFrame whole = verify_frame(frame.header, frame.bytes, binding, digest);
+    FramePart part{.header = frame.header,
+                   .digest = whole.run.digest,
+                   .is_whole = whole.is_whole,
+                   .is_boundary = true};
+    part.header.record_count = whole.run.records;
+    return part;
+  }
   FramePart part{.header = frame.header, .digest = digest};
   part.header.record_count = 0;
-  part.header.length = std::min(frame.header.length, limit - frame.header.lsn);
-  part.is_boundary = frame.end_lsn() <= limit || part.header.length == kFrameHeaderBytes;
+  part.header.length = limit - frame.header.lsn;
+  part.is_boundary = part.header.length == kFrameHeaderBytes;
   FrameWalk walk(frame.header, frame.bytes, binding);
   while (walk.next()) {
     if (walk.end_lsn() > limit) continue;

@@ -189,6 +189,75 @@ TEST(FrameFormat, walk_hands_out_records_of_every_length_and_their_places) {
   EXPECT_TRUE(skipping.is_whole());
 }
 
+/// So many that a walk verifies them in several goes, of lengths with and without padding.
+std::vector<std::string> many_payloads() {
+  std::vector<std::string> payloads;
+  for (size_t i = 0; i < 300; ++i) payloads.push_back(std::string(i * 7 % 300, 'a'));
+  return payloads;
+}
+
+TEST(FrameFormat, records_before_a_damaged_one_are_shown_wherever_it_stands) {
+  const auto payloads = many_payloads();
+  const Bytes sound = frame_of(payloads);
+  const auto header = decode_frame_header(sound, kLsn, kBinding).value();
+  size_t at = kFrameHeaderBytes;
+  for (size_t damaged = 0; damaged < payloads.size(); ++damaged) {
+    Bytes frame = sound;
+    frame[at + kRecordHeaderBytes - 1] ^= std::byte{1};
+    FrameWalk walk(header, frame, kBinding);
+    size_t shown = 0;
+    while (walk.next()) ++shown;
+    EXPECT_EQ(shown, damaged);
+    EXPECT_FALSE(walk.is_whole());
+    EXPECT_FALSE(walk.next());
+    const auto verified = verify_frame(header, frame, kBinding, 0);
+    EXPECT_EQ(verified.run.records, damaged);
+    EXPECT_EQ(verified.run.end, at);
+    EXPECT_FALSE(verified.is_whole);
+    at += encoded_record_bytes(payloads[damaged].size());
+  }
+}
+
+TEST(FrameFormat, frame_that_is_verified_in_one_go_has_the_digest_of_its_records) {
+  const auto payloads = many_payloads();
+  const Bytes frame = frame_of(payloads, 64);
+  const auto header = decode_frame_header(frame, kLsn, kBinding).value();
+  for (const size_t skipped : {0U, 1U, 5U, 100U, 300U}) {
+    uint64_t digest = 7;
+    FrameWalk walk(header, frame, kBinding);
+    for (size_t i = 0; i < payloads.size(); ++i) {
+      ASSERT_TRUE(i < skipped ? walk.skip() : walk.next()) << i;
+      digest = extend_digest(digest, walk.record().header.checksum);
+    }
+    EXPECT_FALSE(walk.next());
+    EXPECT_TRUE(walk.is_whole()) << skipped;
+    const auto verified = verify_frame(header, frame, kBinding, 7);
+    EXPECT_EQ(verified.run.digest, digest);
+    EXPECT_TRUE(verified.is_whole);
+  }
+}
+
+TEST(FrameFormat, walk_of_a_verified_frame_shows_the_same_and_never_leads_outside) {
+  const auto payloads = many_payloads();
+  const Bytes sound = frame_of(payloads, 64);
+  const auto header = decode_frame_header(sound, kLsn, kBinding).value();
+  FrameWalk walk(header, sound, kBinding, FrameTrust::is_verified);
+  for (const std::string& payload : payloads) {
+    ASSERT_TRUE(walk.next());
+    EXPECT_TRUE(std::ranges::equal(walk.record().payload, std::as_bytes(std::span(payload))));
+  }
+  EXPECT_FALSE(walk.next());
+  EXPECT_TRUE(walk.is_whole());
+  // Memory that went bad meanwhile.
+  for (const uint32_t length : {100'000U, ~0U}) {
+    Bytes frame = sound;
+    record_field::length.store(std::span(frame).subspan(kFrameHeaderBytes), length);
+    FrameWalk damaged(header, frame, kBinding, FrameTrust::is_verified);
+    EXPECT_FALSE(damaged.next());
+    EXPECT_FALSE(damaged.is_whole());
+  }
+}
+
 TEST(FrameFormat, body_with_any_bit_flipped_does_not_verify) {
   const Bytes sound = frame_of({"", "abc", "0123456789"}, 16);
   ASSERT_TRUE(is_whole(sound));
