@@ -3,11 +3,22 @@
 #include "segment/record_map.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "format/frame.h"
 
 namespace writeahead::internal {
+namespace {
+
+/// As std::popcount, which is a call of the compiler's library where the processor need not have
+/// an instruction for it: adds up neighbours, of two, four and eight bits, and then all bytes.
+uint32_t count_bits(uint64_t bits) {
+  bits -= bits >> 1 & 0x5555555555555555;
+  bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+  bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+  return static_cast<uint32_t>(bits * 0x0101010101010101 >> 56);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<const RecordMap>> RecordMap::build(FrameSource& source, Lsn base_lsn,
                                                           Lsn end_lsn, const RecordMap* known,
@@ -53,9 +64,12 @@ void RecordMap::finish() {
     while (frame + 1 < frames_.size() && frames_[frame + 1] <= i * kUnitsPerLine) ++frame;
     lines_[i].records_before = records;
     lines_[i].frame = static_cast<uint32_t>(frame);
-    for (const uint64_t word : lines_[i].begins) {
-      records += static_cast<uint32_t>(std::popcount(word));
+    uint32_t before = 0;
+    for (size_t word = 0; word < kWords; ++word) {
+      lines_[i].begins_before[word] = static_cast<uint8_t>(before);
+      before += count_bits(lines_[i].begins[word]);
     }
+    records += before;
   }
 }
 
@@ -66,10 +80,8 @@ std::optional<RecordMap::Place> RecordMap::find(uint64_t offset) const {
   const uint64_t word = unit % kUnitsPerLine / 64;
   const uint64_t bit = uint64_t{1} << (unit % kUnitsPerLine % 64);
   if ((line.begins[word] & bit) == 0) return std::nullopt;
-  uint64_t records = line.records_before;
-  for (uint64_t i = 0; i < word; ++i)
-    records += static_cast<uint64_t>(std::popcount(line.begins[i]));
-  records += static_cast<uint64_t>(std::popcount(line.begins[word] & (bit - 1)));
+  const uint64_t records =
+      line.records_before + line.begins_before[word] + count_bits(line.begins[word] & (bit - 1));
   // A frame is at least a header long, so this takes at most some dozens of steps.
   size_t frame = line.frame;
   while (frame + 1 < frames_.size() && frames_[frame + 1] <= unit) ++frame;

@@ -2,7 +2,7 @@
 //
 // A record knows neither its number nor its frame, and both are told with it. Here a look at 64
 // bytes of memory answers for an address whether a record begins there, how many came before it,
-// and which frame holds it. It takes 64 bytes for 3584 bytes of segment and 12 for each frame.
+// and which frame holds it. It takes 64 bytes for 3072 bytes of segment and 12 for each frame.
 #pragma once
 
 #include <array>
@@ -49,12 +49,14 @@ class RecordMap {
  private:
   // Frames and records begin at multiples of 8: positions are counted in such units.
   static constexpr uint64_t kUnitBytes = 8;
-  static constexpr uint64_t kWords = 7;
+  static constexpr uint64_t kWords = 6;
   static constexpr uint64_t kUnitsPerLine = kWords * 64;
   struct alignas(64) Line {
     uint32_t records_before = 0;  // its first unit
     uint32_t frame = 0;           // the last one that begins at or before its first unit, or 0
     std::array<uint64_t, kWords> begins{};  // a bit for each unit: a record begins there
+    // Bits of the words before each: a record takes two units at least, so that they fit.
+    std::array<uint8_t, kWords> begins_before{};
   };
 
   explicit RecordMap(uint64_t units) : lines_(units / kUnitsPerLine + 1) {}
