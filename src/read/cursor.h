@@ -47,6 +47,7 @@ class Cursor {
   enum class State { unplaced, between_frames, in_frame, ended };
 
   [[nodiscard]] Progress& progress() const;
+  [[nodiscard]] bool step_ahead(RecordView& record);
   [[nodiscard]] std::optional<SegmentView> as_far_as_shown(std::optional<SegmentView> view) const;
   [[nodiscard]] Result<void> follow_truncation();
   [[nodiscard]] Result<void> place();

@@ -26,9 +26,12 @@ void OwnProgress::end(const Error& reason) {
 }
 
 std::optional<Error> OwnProgress::refusal() {
+  return is_undisturbed() ? std::nullopt : std::optional(forked_error("read log", log_));
+}
+
+bool OwnProgress::is_undisturbed() {
   // Once ended, the Env may be gone.
-  if (is_ended_.load() || env_.process_id() == owner_) return std::nullopt;
-  return forked_error("read log", log_);
+  return is_ended_.load() || env_.process_id() == owner_;
 }
 
 std::optional<Error> OwnProgress::ending() {

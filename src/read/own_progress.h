@@ -37,6 +37,7 @@ class OwnProgress final : public Progress {
   [[nodiscard]] Progress& written() override { return written_ != nullptr ? *written_ : *this; }
   /// In a forked child: a lock that another thread held at the fork is never given back there.
   [[nodiscard]] std::optional<Error> refusal() override;
+  [[nodiscard]] bool is_undisturbed() override;
   [[nodiscard]] std::optional<Error> ending() override WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Outcome wait(uint64_t seen, Deadline deadline, const std::stop_token& stop) override
       WRITEAHEAD_EXCLUDES(mutex_);

@@ -44,6 +44,8 @@ class Progress {
   [[nodiscard]] virtual Progress& written() { return *this; }
   /// Takes into the table what became durable since. Nothing to do in the writer's own process.
   [[nodiscard]] virtual Result<void> refresh() { return {}; }
+  /// Whether refusal() and confirm() surely have nothing to say just now. Wait-free.
+  [[nodiscard]] virtual bool is_undisturbed() { return is_current(); }
   /// Whether the table surely knows of every truncation that was committed by now. Wait-free.
   [[nodiscard]] virtual bool is_current() { return true; }
   /// To be called when bytes were read, before they are handed out: takes every truncation that

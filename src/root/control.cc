@@ -156,9 +156,8 @@ std::optional<ControlState> ControlReader::read() const {
 }
 
 ControlSigns ControlReader::signs() const {
-  const auto page = region_->bytes();
-  return {.changes = load(page, control_field::wake_word.offset),
-          .truncation_count = load(page, control_field::truncation_count.offset)};
+  return {.changes = load(page_, control_field::wake_word.offset),
+          .truncation_count = load(page_, control_field::truncation_count.offset)};
 }
 
 void ControlReader::wait(Directory& directory, uint64_t seen, std::chrono::nanoseconds timeout) {

@@ -75,8 +75,10 @@ class ControlReader {
   void interrupt();
 
  private:
-  explicit ControlReader(std::unique_ptr<MappedRegion> region) : region_(std::move(region)) {}
+  explicit ControlReader(std::unique_ptr<MappedRegion> region)
+      : region_(std::move(region)), page_(region_->bytes()) {}
   std::unique_ptr<MappedRegion> region_;
+  const std::span<std::byte> page_;
   std::once_flag has_tried_;
   std::unique_ptr<MappedRegion> owned_writable_;   // made by the first wait
   std::atomic<MappedRegion*> writable_ = nullptr;  // the same; null as long as it is not there

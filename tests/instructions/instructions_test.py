@@ -20,10 +20,10 @@ import tempfile
 BASELINE = {
     "append": (100, 1100, 2910),
     "append_async": (20_000, 60_000, 1280),
-    "append_batch": (5, 55, 195_000),
-    "read_active": (1000, 21000, 1540),
-    "read_sealed": (1000, 21000, 726),
-    "replay": (50_000, 200_000, 550),
+    "append_batch": (5, 55, 184_500),
+    "read_active": (1000, 21000, 1390),
+    "read_sealed": (1000, 21000, 581),
+    "replay": (50_000, 200_000, 360),
 }
 MOST, LEAST = 1.2, 0.8
 # callgrind counts one for each of their steps, and which length they are used for depends on the machine.
