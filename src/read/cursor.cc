@@ -151,6 +151,8 @@ Result<bool> Cursor::step(RecordView& record) {
       frame_lsn_ = frame_.end_lsn();
       next_ordinal_ += frame_.header.record_count;
       state_ = State::between_frames;
+      // The record before is not shown any more: what held it may hold the next.
+      record.pin.reset();
     }
     auto entered = frame_lsn_ < segment_.end_lsn ? enter_frame() : advance_segment();
     if (!entered) return std::unexpected(entered.error());

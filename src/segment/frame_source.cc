@@ -7,7 +7,17 @@
 namespace writeahead::internal {
 namespace {
 constexpr uint64_t kLargestWindowBytes = 256ULL << 10;
+
+/// Whether anybody else has it. If not, all that other threads did with it is done.
+bool is_held_elsewhere(const std::shared_ptr<AlignedBuffer>& window) {
+  if (window.use_count() != 1) return true;
+  // The count alone orders nothing; whoever gave it up did so by a release of it, which the release
+  // of one more copy meets.
+  auto copy = window;
+  copy.reset();
+  return false;
 }
+}  // namespace
 
 Result<std::optional<Frame>> FrameSource::at(Lsn lsn, Lsn limit) {
   const uint64_t offset = segment_offset(base_lsn_, lsn);
@@ -34,6 +44,7 @@ Result<std::span<const std::byte>> FrameSource::load(uint64_t offset, uint64_t b
     // that it goes on from the window's end means reading on more likely.
     const uint64_t wanted = std::clamp(4 * window_bytes_, kBlockBytes, kLargestWindowBytes);
     const uint64_t count = std::min(std::max(bytes, wanted), limit - offset);
+    is_pinned_ = is_pinned_ && is_held_elsewhere(window_);
     if (window_ == nullptr || is_pinned_ || window_->size() < count) {
       window_bytes_ = 0;
       is_pinned_ = false;

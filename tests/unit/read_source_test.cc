@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -151,6 +152,18 @@ TEST(ReadSource, views_keep_their_bytes_while_their_reader_goes_on) {
     const auto fill = static_cast<std::byte>('a' + view.ordinal);
     EXPECT_TRUE(std::ranges::all_of(view.payload, [&](std::byte b) { return b == fill; }));
   }
+}
+
+TEST(ReadSource, reader_that_shows_one_record_at_a_time_uses_its_memory_again) {
+  CountedLog counted;
+  ASSERT_TRUE(counted.log);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(counted.log->append(std::string(300'000, 'a')));
+  std::set<const void*> places;
+  for (auto& record : counted.log->reader(counted.log->first_lsn())) {
+    ASSERT_TRUE(record);
+    places.insert(record->pin.get());
+  }
+  EXPECT_LE(places.size(), 2U);
 }
 
 }  // namespace
