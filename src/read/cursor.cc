@@ -188,7 +188,9 @@ Result<bool> Cursor::enter_frame() {
     return std::unexpected(corruption("the frame does not continue the log"));
   }
   last_epoch_ = frame_.header.epoch;
-  walk_.emplace(frame_.header, frame_.bytes, source_->binding());
+  const bool is_verified = &source_->segment() == verified_.get();
+  walk_.emplace(frame_.header, frame_.bytes, source_->binding(),
+                is_verified ? FrameTrust::is_verified : FrameTrust::none);
   records_walked_ = 0;
   state_ = State::in_frame;
   return true;
@@ -222,10 +224,20 @@ Result<bool> Cursor::advance_segment() {
   return true;
 }
 
+/// The segment, with its contents known. If it took this cursor to verify all of it, and it is
+/// mapped, so that its bytes stay, then it is not verified once more record by record.
+Result<std::shared_ptr<SegmentReader>> Cursor::reader_of(const SegmentView& segment) {
+  bool is_mapped_now = false;
+  auto reader = view_->verified_reader(segment, &is_mapped_now);
+  if (reader && is_mapped_now) verified_ = *reader;
+  return reader;
+}
+
 Result<void> Cursor::enter_segment(const SegmentView& segment, const IndexEntry& start) {
   walk_.reset();
-  auto reader = view_->verified_reader(segment);
+  auto reader = reader_of(segment);
   if (!reader) return std::unexpected(reader.error());
+  if (*reader != verified_) verified_.reset();
   segment_ = segment;
   source_.emplace(std::move(*reader), segment.binding, segment.header.base_lsn, ReadSource::any);
   frame_lsn_ = start.lsn;
@@ -276,7 +288,7 @@ Result<void> Cursor::place_once() {
     return is_between ? not_found("what stood here was lost before a salvage") : not_found();
   }
   // The index of a closed segment is known once it was read.
-  if (auto reader = view_->verified_reader(*segment); !reader) {
+  if (auto reader = reader_of(*segment); !reader) {
     return std::unexpected(reader.error());
   }
   const IndexEntry start = view_->table().search_start(*segment, from);
@@ -306,7 +318,7 @@ Result<void> Cursor::place_once() {
 }
 
 Result<void> Cursor::seek_ordinal(const SegmentView& segment, uint64_t ordinal) {
-  if (auto reader = view_->verified_reader(segment); !reader) {
+  if (auto reader = reader_of(segment); !reader) {
     return std::unexpected(reader.error());
   }
   const IndexEntry start = view_->table().search_start_ordinal(segment, ordinal);
@@ -330,7 +342,7 @@ Result<void> Cursor::seek_ordinal(const SegmentView& segment, uint64_t ordinal) 
 }
 
 Result<bool> Cursor::seek_time(const SegmentView& segment, uint64_t time_ns) {
-  if (auto reader = view_->verified_reader(segment); !reader) {
+  if (auto reader = reader_of(segment); !reader) {
     return std::unexpected(reader.error());
   }
   const IndexEntry start = view_->table().search_start_time(segment.header.number, time_ns);

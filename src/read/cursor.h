@@ -48,6 +48,7 @@ class Cursor {
 
   [[nodiscard]] Progress& progress() const;
   [[nodiscard]] bool step_ahead(RecordView& record);
+  [[nodiscard]] Result<std::shared_ptr<SegmentReader>> reader_of(const SegmentView& segment);
   [[nodiscard]] std::optional<SegmentView> as_far_as_shown(std::optional<SegmentView> view) const;
   [[nodiscard]] Result<void> follow_truncation();
   [[nodiscard]] Result<void> place();
@@ -72,6 +73,7 @@ class Cursor {
   uint64_t next_ordinal_ = 0;  // of the next frame
   uint64_t last_epoch_ = 0;
   SegmentView segment_;
+  std::shared_ptr<SegmentReader> verified_;  // all of it, where it is mapped, by this cursor
   std::optional<FrameSource> source_;
   Frame frame_;
   std::optional<FrameWalk> walk_;

@@ -225,7 +225,8 @@ std::vector<SegmentInfo> ReadView::segments() {
   return infos;
 }
 
-Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentView& segment) {
+Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentView& segment,
+                                                                 bool* is_mapped_now) {
   const uint64_t number = segment.header.number;
   if (auto mapped = table_->mapped().at(number)) return mapped;
   const auto before = table_->at(number);
@@ -249,6 +250,7 @@ Result<std::shared_ptr<SegmentReader>> ReadView::verified_reader(const SegmentVi
   if (checked->damage) return std::unexpected(to_error(*checked->damage, "read segment"));
   table_->set_verified(number, std::move(checked->contents), seal->has_value());
   if (mapped != nullptr) keep(mapped);
+  if (is_mapped_now != nullptr) *is_mapped_now = mapped != nullptr;
   return reader;
 }
 

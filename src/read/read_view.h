@@ -61,8 +61,9 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
 
   /// A handle of a segment whose contents are known to be as they should: a closed one is read
   /// whole and compared with its successor's link the first time. A sealed one is mapped, if it may
-  /// be.
-  [[nodiscard]] Result<std::shared_ptr<SegmentReader>> verified_reader(const SegmentView& segment);
+  /// be. `is_mapped_now` is set if it was read whole by this call, where it is mapped from now on.
+  [[nodiscard]] Result<std::shared_ptr<SegmentReader>> verified_reader(
+      const SegmentView& segment, bool* is_mapped_now = nullptr);
 
  private:
   template <class Read>

@@ -192,6 +192,11 @@ struct BatchLog {
     while (log->step_background()) {
     }
   }
+  /// Opens it anew, so that nobody knows what its segments hold.
+  void reopen() {
+    log.reset();
+    log.emplace(Log::open(std::string(kLogPath), reference_options(env)).value());
+  }
   SimEnv env;
   std::optional<Log> log;
   std::vector<Lsn> lsns;
@@ -224,6 +229,45 @@ TEST(MappedRead, map_of_records_answers_every_address_as_a_search_does) {
       EXPECT_EQ(read.error().code(), ErrorCode::not_found) << lsn.value();
     }
     next += is_record ? 1 : 0;
+  }
+}
+
+TEST(MappedRead, damage_after_the_first_use_of_a_segment_is_found_by_the_next_reader) {
+  BatchLog made;
+  made.reopen();
+  for (auto& record : made.log->reader(Lsn(0))) ASSERT_TRUE(record);
+  auto directory = made.env.open_directory(std::string(kLogPath), false, 0).value();
+  auto file = directory->open(format::segment_name(1), {.write = true}).value();
+  const std::byte damage{0xee};
+  const Lsn lsn = made.lsns[5];
+  ASSERT_TRUE(
+      file->write_at(kBlockBytes + lsn.value() + 8, std::span(&damage, 1), WriteBarrier::dsync));
+  Reader reader = made.log->reader(Lsn(0));
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(reader.next().value().value().lsn, made.lsns[i]);
+  }
+  const auto record = reader.next();
+  ASSERT_TRUE(record && !*record);
+  EXPECT_EQ(record->error().code(), ErrorCode::corruption) << record->error().message();
+  EXPECT_FALSE(reader.next());
+}
+
+TEST(MappedRead, views_of_a_first_reader_outlive_it_and_the_log) {
+  BatchLog made;
+  std::vector<RecordView> expected;
+  for (auto& record : made.log->reader(Lsn(0))) expected.push_back(record.value());
+  ASSERT_EQ(expected.size(), made.lsns.size());
+  made.reopen();
+  std::vector<RecordView> views;
+  for (auto& record : made.log->reader(Lsn(0))) views.push_back(record.value());
+  made.log.reset();
+  ASSERT_EQ(views.size(), expected.size());
+  for (size_t i = 0; i < views.size(); ++i) {
+    EXPECT_EQ(views[i].lsn, expected[i].lsn);
+    EXPECT_EQ(views[i].ordinal, i);
+    EXPECT_EQ(views[i].time_ns, expected[i].time_ns);
+    EXPECT_TRUE(std::ranges::equal(views[i].payload, expected[i].payload)) << i;
+    EXPECT_TRUE(views[i].pin) << i;
   }
 }
 
