@@ -50,7 +50,7 @@ Result<ReadOnlyLog> ReadOnlyLog::open(const std::string& path, const ReadOnlyOpt
   auto store = open_store(path, options);
   if (!store) return std::unexpected(store.error());
   const auto before = (*store)->control_signs();
-  auto observed = observe(**store);
+  auto observed = observe(**store, Scrutiny::what_is_not_proven);
   if (!observed) return std::unexpected(observed.error());
   if (observed->found.damage) {
     return std::unexpected(to_error(*observed->found.damage, "open log"));

@@ -205,7 +205,7 @@ Result<void> FollowedLog::take_trim() {
 /// Observes the whole log. One that moves on all the time is looked at again later.
 Result<void> FollowedLog::look() {
   const auto before = store_->control_signs();
-  auto observed = try_observe(*store_);
+  auto observed = try_observe(*store_, Scrutiny::what_is_not_proven);
   // Before anything else is told: its files went away on purpose.
   if (auto refused = refuse_destroyed(); !refused) return refused;
   if (!observed) return std::unexpected(observed.error());

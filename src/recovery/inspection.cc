@@ -10,6 +10,7 @@
 #include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "format/segment_name.h"
+#include "recovery/tail_scan.h"
 #include "segment/segment_size.h"
 
 namespace writeahead::internal {
@@ -18,6 +19,7 @@ namespace {
 struct Inspector {
   SegmentStore& store;
   std::optional<Lsn> durable;
+  Scrutiny scrutiny;
   Inspection found{};
   Lsn successor_watermark{};  // the highest that first frames of leftovers behind the last state
 
@@ -348,10 +350,7 @@ Result<void> Inspector::judge_tail() {
   if (!opened) return std::unexpected(opened.error());
   found.last = *opened;
   SegmentReader& last = *found.last;
-  const auto binding = SegmentBinding::of(header.log_id, header.number);
-  FrameSource source(found.last, binding, header.base_lsn, ReadSource::device);
-  const Lsn file_end = frames_end_of(header);
-  auto scan = scan_frames(source, header, durable ? std::min(*durable, file_end) : file_end);
+  auto scan = scan_tail(found, durable, scrutiny);
   if (!scan) return std::unexpected(scan.error());
   const Lsn end = scan->contents.end_lsn;
   found.highest_epoch = std::max(found.highest_epoch, scan->contents.last_epoch);
@@ -360,9 +359,10 @@ Result<void> Inspector::judge_tail() {
   TailFacts facts{};
   if (durable) {
     facts[proven_above] = scan->stop != ScanStop::limit;
-  } else {
-    auto evidence = find_evidence(last, binding, header.base_lsn, header.is_recycled(), end,
-                                  tail.contents.last_epoch);
+  } else if (scrutiny == Scrutiny::everything || !is_left_by_close(found, end)) {
+    auto evidence =
+        find_evidence(last, SegmentBinding::of(header.log_id, header.number), header.base_lsn,
+                      header.is_recycled(), end, tail.contents.last_epoch);
     if (!evidence) return std::unexpected(evidence.error());
     facts[sealed_at_end] = scan->stop == ScanStop::seal;
     facts[ordinal_breaks] = scan->stop == ScanStop::wrong_ordinal;
@@ -391,8 +391,8 @@ uint64_t Inspection::records() const {
   return end_ordinal() - root.first.ordinal - lost;
 }
 
-Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable) {
-  Inspector inspector{.store = store, .durable = durable};
+Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable, Scrutiny scrutiny) {
+  Inspector inspector{.store = store, .durable = durable, .scrutiny = scrutiny};
   if (auto done = inspector.run(); !done) return std::unexpected(done.error());
   return std::move(inspector.found);
 }

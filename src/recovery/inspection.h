@@ -58,9 +58,17 @@ struct Inspection {
   [[nodiscard]] uint64_t records() const;
 };
 
+/// How the last segment is looked at.
+enum class Scrutiny : uint8_t {
+  everything,          ///< Past the page cache, and to the end of its file.
+  what_is_not_proven,  ///< What the root proves may come through the cache, and nothing is looked
+                       ///< for behind an end that a close left.
+};
+
 /// Looks at everything. `durable` is set beside a live writer: nothing at or above it is judged.
 /// Errors: `io`, `unsupported_format`. Damage is a finding. Cost: a listing, one header a segment
 /// (of those before the proven position through the cache), one read of the last.
-[[nodiscard]] Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable);
+[[nodiscard]] Result<Inspection> inspect(SegmentStore& store, std::optional<Lsn> durable,
+                                         Scrutiny scrutiny = Scrutiny::everything);
 
 }  // namespace writeahead::internal

@@ -148,15 +148,15 @@ void verify_tail(const Inspection& found, VerifyReport& report) {
 
 }  // namespace
 
-Result<std::optional<Observation>> try_observe(SegmentStore& store) {
+Result<std::optional<Observation>> try_observe(SegmentStore& store, Scrutiny scrutiny) {
   Observation observation;
   std::optional<ControlState> disbelieved;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const auto before = store.read_control();
     observation.is_live = before && store.is_writing(*before) &&
                           !(disbelieved && is_same_moment(before, disbelieved));
-    auto found =
-        inspect(store, observation.is_live ? std::optional(before->durable_lsn) : std::nullopt);
+    auto found = inspect(
+        store, observation.is_live ? std::optional(before->durable_lsn) : std::nullopt, scrutiny);
     if (!found) {
       if (is_gone(found.error())) continue;
       return std::unexpected(found.error());
@@ -185,8 +185,8 @@ Result<std::optional<Observation>> try_observe(SegmentStore& store) {
   return std::nullopt;
 }
 
-Result<Observation> observe(SegmentStore& store) {
-  auto observation = try_observe(store);
+Result<Observation> observe(SegmentStore& store, Scrutiny scrutiny) {
+  auto observation = try_observe(store, scrutiny);
   if (!observation) return std::unexpected(observation.error());
   if (*observation) return std::move(**observation);
   return std::unexpected(make_error(ErrorCode::io, "read log",

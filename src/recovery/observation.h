@@ -21,9 +21,11 @@ struct Observation {
 /// Looks at the log, again if a writer moved on meanwhile so that what was seen does not fit
 /// together. Damage is a finding in `found`. Nothing if the log changed at each of many looks: then
 /// it was not seen whole, and is not judged.
-[[nodiscard]] Result<std::optional<Observation>> try_observe(SegmentStore& store);
+[[nodiscard]] Result<std::optional<Observation>> try_observe(
+    SegmentStore& store, Scrutiny scrutiny = Scrutiny::everything);
 /// The same; code `io` if the log changes faster than it can be read.
-[[nodiscard]] Result<Observation> observe(SegmentStore& store);
+[[nodiscard]] Result<Observation> observe(SegmentStore& store,
+                                          Scrutiny scrutiny = Scrutiny::everything);
 
 /// Makes what was found durable, so that it may be served: a log without a writer may have been
 /// left with bytes that only a cache holds.

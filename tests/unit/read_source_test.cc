@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -19,23 +20,34 @@
 namespace writeahead::testing {
 namespace {
 
+/// What went through a file, and what goes wrong there.
+struct Reads {
+  uint64_t count = 0;
+  std::optional<uint64_t> wrong_at;  // A byte at this offset is not what it was.
+};
+
 class CountingFile final : public ForwardingFile {
  public:
-  CountingFile(std::unique_ptr<File> file, uint64_t& reads)
+  CountingFile(std::unique_ptr<File> file, Reads& reads)
       : ForwardingFile(std::move(file)), reads_(reads) {}
   SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) override {
-    ++reads_;
-    return ForwardingFile::read_at(offset, out);
+    ++reads_.count;
+    auto count = ForwardingFile::read_at(offset, out);
+    const auto wrong = reads_.wrong_at;
+    if (wrong && *wrong >= offset && *wrong - offset < out.size()) {
+      out[*wrong - offset] ^= std::byte{1};
+    }
+    return count;
   }
 
  private:
-  uint64_t& reads_;
+  Reads& reads_;
 };
 
 class CountingDirectory final : public ForwardingDirectory {
  public:
-  CountingDirectory(std::unique_ptr<Directory> directory, uint64_t& direct_reads)
-      : ForwardingDirectory(std::move(directory)), direct_reads_(direct_reads) {}
+  CountingDirectory(std::unique_ptr<Directory> directory, Reads& direct, Reads& cached)
+      : ForwardingDirectory(std::move(directory)), direct_(direct), cached_(cached) {}
   SystemResult<std::unique_ptr<File>> open(std::string_view name, OpenFlags flags) override {
     is_direct_ = flags.direct;
     return ForwardingDirectory::open(name, flags);
@@ -43,28 +55,32 @@ class CountingDirectory final : public ForwardingDirectory {
 
  private:
   std::unique_ptr<File> wrap(std::unique_ptr<File> file, std::string_view) override {
-    return std::make_unique<CountingFile>(std::move(file), is_direct_ ? direct_reads_ : others_);
+    return std::make_unique<CountingFile>(std::move(file), is_direct_ ? direct_ : cached_);
   }
   std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
-    return std::make_unique<CountingDirectory>(std::move(directory), direct_reads_);
+    return std::make_unique<CountingDirectory>(std::move(directory), direct_, cached_);
   }
 
   bool is_direct_ = false;  // The file that is being opened.
-  uint64_t& direct_reads_;
-  uint64_t others_ = 0;
+  Reads& direct_;
+  Reads& cached_;
 };
 
 class CountingEnv final : public ForwardingEnv {
  public:
   explicit CountingEnv(Env& env) : ForwardingEnv(env) {}
-  [[nodiscard]] uint64_t direct_reads() const { return direct_reads_; }
+  [[nodiscard]] uint64_t direct_reads() const { return direct_.count; }
+  /// The page cache shows another byte at this offset of each file than was written; or the device.
+  void spoil_cache(uint64_t offset) { cached_.wrong_at = offset; }
+  void spoil_device(uint64_t offset) { direct_.wrong_at = offset; }
 
  private:
   std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
-    return std::make_unique<CountingDirectory>(std::move(directory), direct_reads_);
+    return std::make_unique<CountingDirectory>(std::move(directory), direct_, cached_);
   }
 
-  uint64_t direct_reads_ = 0;
+  Reads direct_;
+  Reads cached_;
 };
 
 /// A log on a machine of its own.
@@ -164,6 +180,67 @@ TEST(ReadSource, reader_that_shows_one_record_at_a_time_uses_its_memory_again) {
     places.insert(record->pin.get());
   }
   EXPECT_LE(places.size(), 2U);
+}
+
+/// A log that was closed, with much before its end and nothing behind.
+struct ClosedLog {
+  CountedLog counted;
+  Lsn first;
+  Lsn end;
+
+  ClosedLog() {
+    first = counted.log->append(std::string(5000, 'a')).value();
+    for (int i = 0; i < 8; ++i) EXPECT_TRUE(counted.log->append(std::string(100'000, 'b')));
+    end = counted.log->durable_lsn();
+    EXPECT_TRUE(counted.log->close());
+  }
+  /// Reads past the cache that an opening takes.
+  uint64_t open_only_to_read() {
+    const uint64_t before = counted.env.direct_reads();
+    const auto log = ReadOnlyLog::open(kLogPath, {.env = &counted.env});
+    EXPECT_TRUE(log) << log.error().message();
+    EXPECT_EQ(log->durable_lsn(), end);
+    return counted.env.direct_reads() - before;
+  }
+  void change(std::string_view name, uint64_t offset) {
+    auto directory = counted.machine.open_directory(std::string(kLogPath), false, 0).value();
+    auto file = directory->open(name, {.write = true}).value();
+    const std::byte damage{0xee};
+    EXPECT_TRUE(file->write_at(offset, std::span(&damage, 1), WriteBarrier::dsync));
+  }
+};
+
+TEST(ReadSource, closed_log_is_judged_by_its_cache_and_not_searched_behind_its_end) {
+  ClosedLog closed;
+  // The root's slots, headers and the block of the end.
+  EXPECT_LE(closed.open_only_to_read(), 8U);
+}
+
+TEST(ReadSource, log_with_one_good_slot_is_searched_behind_its_end) {
+  ClosedLog closed;
+  const uint64_t before = closed.open_only_to_read();
+  closed.change("log.root", 100);
+  // 3 MiB behind the end, by windows of 256 KiB.
+  EXPECT_GE(closed.open_only_to_read(), before + 10);
+}
+
+TEST(ReadSource, closed_log_that_the_cache_shows_damaged_is_judged_by_the_device) {
+  ClosedLog closed;
+  const uint64_t before = closed.open_only_to_read();
+  closed.counted.env.spoil_cache(kBlockBytes + closed.first.value() + 100);
+  EXPECT_GT(closed.open_only_to_read(), before);
+}
+
+TEST(ReadSource, writer_and_verification_judge_a_closed_log_by_the_device) {
+  ClosedLog closed;
+  // Behind both slots of the root.
+  closed.counted.env.spoil_device(kBlockBytes + closed.first.value() + 4500);
+  const auto report = ReadOnlyLog::verify(kLogPath, {.env = &closed.counted.env});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->verdict, VerifyReport::Verdict::corruption);
+  const auto log = Log::open(kLogPath, {.env = &closed.counted.env});
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code(), ErrorCode::corruption) << log.error().message();
 }
 
 }  // namespace
