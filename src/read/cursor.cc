@@ -369,7 +369,10 @@ void Cursor::show_current(RecordView& record) {
   record.ordinal = next_ordinal_ + records_walked_ - 1;
   record.time_ns = frame_.header.time_ns;
   record.type = walk_->record().header.type;
-  record.payload = walk_->record().payload;
+  // Not walk_->record().payload: to read that back as one, just after it was written in two halves,
+  // makes the processor wait for longer than all the rest takes.
+  record.payload = frame_.bytes.subspan(walk_->lsn() - frame_.header.lsn + kRecordHeaderBytes,
+                                        walk_->record().header.length);
   source_->pin(record.pin);
 }
 
