@@ -90,7 +90,8 @@ struct Options {
   /// true.
   bool map_segments = true;
   /// Segments that are kept ready, so that no append waits for one. By default as many as make up
-  /// 1 MiB, from 1 to 16. 0: each is made by the append that needs it. Of segments that were
+  /// 1 MiB, from 1 to 16. They are made in groups of half as many, 8 at most, once so many are
+  /// missing. 0: each is made by the append that needs it. Of segments that were
   /// trimmed as many keep their files until the log is closed or needs the space: further ones are
   /// made of those, which costs no zeros to be written.
   std::optional<uint32_t> standby_segments = std::nullopt;

@@ -156,9 +156,13 @@ void StandbyKeeper::drop_ready() {
 Result<bool> StandbyKeeper::step() {
   MutexLock work_lock(work_mutex_);
   const uint64_t ready_now = ready();
-  const uint64_t target = std::max<uint64_t>(target_, is_wanted() ? 1 : 0);
-  if (ready_now >= target && unfinished_.empty()) return false;
-  return work(std::max<uint64_t>(1, std::min(group_, target - std::min(ready_now, target))));
+  const bool is_short = is_wanted() && ready_now == 0;
+  const uint64_t target = std::max<uint64_t>(target_, is_short ? 1 : 0);
+  const uint64_t missing = target - std::min(ready_now, target);
+  // A whole group, whose names are made durable together, or else each rotation would have the
+  // device busy with the making of one.
+  if (unfinished_.empty() && missing < group_ && !is_short) return false;
+  return work(std::clamp(missing, uint64_t{1}, group_));
 }
 
 /// One slice on the way to a group of `wanted` standbys; false if the quota allows none.

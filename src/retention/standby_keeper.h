@@ -60,7 +60,8 @@ class StandbyKeeper {
   /// Standbys that are ready, and the bytes of one.
   [[nodiscard]] uint64_t ready() const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] uint64_t standby_bytes() const { return standby_bytes_; }
-  /// How many are kept ready; as many trimmed segments are of use.
+  /// How many are kept ready, but for a group that is not yet worth making; as many trimmed
+  /// segments are of use.
   [[nodiscard]] uint64_t target() const { return target_; }
   /// How many were made of trimmed segments.
   [[nodiscard]] uint64_t recycled() const { return recycled_.load(std::memory_order_relaxed); }

@@ -43,5 +43,27 @@ TEST(Standby, given_up_takes_no_error_from_one_whose_name_is_not_durable) {
   EXPECT_EQ(reopened->recovery_report().records, 2U);
 }
 
+// Also where the background has all the time between two rotations.
+TEST(Standby, are_made_in_groups_that_share_the_sync_of_their_names) {
+  SimEnv env{SimDisk{}};
+  auto log = Log::open(kLogPath, standby_options(env)).value();
+  const auto append_and_step = [&] {
+    ASSERT_TRUE(append_one(log));
+    while (log.step_background()) {
+    }
+  };
+  append_and_step();
+  EXPECT_EQ(log.stats().standbys, 4U);
+  const uint64_t segments = log.stats().segments_opened;
+  const uint64_t syncs = env.calls(CallKind::directory_sync);
+  for (int i = 0; i < 40; ++i) {
+    append_and_step();
+    EXPECT_GE(log.stats().standbys, 3U);
+  }
+  const uint64_t rotations = log.stats().segments_opened - segments;
+  EXPECT_GE(rotations, 20U);
+  EXPECT_LE(env.calls(CallKind::directory_sync) - syncs, rotations / 2 + 1);
+}
+
 }  // namespace
 }  // namespace writeahead::testing
