@@ -63,7 +63,7 @@ class PosixFile final : public File {
   Descriptor descriptor_;
   bool is_random_access_;
   std::atomic<pid_t> locked_by_ = 0;  // The process that took the lock.
-  std::atomic<LockKind> lock_kind_ = LockKind::exclusive;
+  std::atomic<LockKind> lock_kind_ = LockKind::shared;
   std::atomic<bool> dsync_is_refused_ = false;
   std::mutex emulation_mutex_;
   int emulation_error_ = 0;  // Guarded by emulation_mutex_.
