@@ -25,7 +25,8 @@ SegmentTable::Addition SegmentTable::prepare(const SegmentHeader& header,
   // A segment that gets its first frame from us is known from the beginning.
   entry.view.is_verified = writer != nullptr;
   entry.contents = SegmentContents::empty(header);
-  entry.contents.index.reserve(kFewEntries);
+  // Nobody extends a segment that is only read.
+  if (writer != nullptr) entry.contents.index.reserve(kFewEntries);
   entry.writer = std::move(writer);
   Bases bases = {{header.base_lsn, header.number}};
   Addition addition;
@@ -66,9 +67,11 @@ void SegmentTable::add(Addition addition) {
 
 void SegmentTable::insert(Addition addition) {
   // An empty segment shares its base with its successor, which counts.
-  by_base_.erase(addition.base_.key());
-  by_base_.insert(std::move(addition.base_));
-  entries_.insert(std::move(addition.entry_));
+  const Lsn base = addition.base_.key();
+  if (!by_base_.empty() && by_base_.rbegin()->first >= base) by_base_.erase(base);
+  // Both are the last of their kind: an opening adds every segment that there is.
+  by_base_.insert(by_base_.end(), std::move(addition.base_));
+  entries_.insert(entries_.end(), std::move(addition.entry_));
   keep_few_writers();
 }
 
