@@ -3,6 +3,7 @@
 #include "env/block_file.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -27,6 +28,10 @@ SystemResult<void> write_all(File& file, uint64_t offset, std::span<const std::b
     offset += count;
   }
   return {};
+}
+
+bool has_aligned_memory(std::span<std::byte> bytes) {
+  return std::bit_cast<uintptr_t>(bytes.data()) % kBlockBytes == 0;
 }
 
 SystemResult<size_t> read_all(File& file, uint64_t offset, std::span<std::byte> out) {
@@ -111,14 +116,20 @@ SystemResult<size_t> BlockFile::read_cached(uint64_t offset, std::span<std::byte
 SystemResult<size_t> BlockFile::read_device(uint64_t offset, std::span<std::byte> out) {
   if (direct_ == nullptr) return read_cached(offset, out);
   const auto is_aligned = [](uint64_t value) { return value % kBlockBytes == 0; };
-  AlignedBuffer bounce(std::min<uint64_t>(kBounceBytes, out.size() + 2 * kBlockBytes) /
-                       kBlockBytes * kBlockBytes);
+  AlignedBuffer bounce;
   size_t total = 0;
   while (total < out.size()) {
     const uint64_t position = offset + total;
     const uint64_t skipped = position % kBlockBytes;
     const size_t wanted = out.size() - total;
-    auto memory = bounce.span();
+    // Whole blocks come to where they are wanted, if that is aligned; the rest by way of a copy.
+    const bool is_in_place =
+        skipped == 0 && wanted >= kBlockBytes && has_aligned_memory(out.subspan(total));
+    if (!is_in_place && bounce.size() == 0) {
+      bounce = AlignedBuffer(std::min<uint64_t>(kBounceBytes, wanted + 2 * kBlockBytes) /
+                             kBlockBytes * kBlockBytes);
+    }
+    auto memory = is_in_place ? out.subspan(total, wanted - wanted % kBlockBytes) : bounce.span();
     // Past the last whole block of the request nothing more than that block is read.
     const uint64_t needed = (skipped + wanted + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
     if (needed < memory.size()) memory = memory.first(needed);
@@ -136,7 +147,7 @@ SystemResult<size_t> BlockFile::read_device(uint64_t offset, std::span<std::byte
     }
     if (filled <= skipped) break;
     const size_t usable = std::min(filled - skipped, wanted);
-    std::memcpy(out.data() + total, memory.data() + skipped, usable);
+    if (!is_in_place) std::memcpy(out.data() + total, memory.data() + skipped, usable);
     total += usable;
     if (usable < wanted && !is_aligned(filled)) break;
   }

@@ -12,35 +12,42 @@
 namespace writeahead::internal {
 namespace {
 
-constexpr uint64_t kScanWindowBytes = 256ULL << 10;
+constexpr uint64_t kScanWindowBytes = 1ULL << 20;
 
-/// Offset behind the last byte of `bytes` that is not zero; 0 if all are.
+/// Offset behind the last byte of `bytes` that is not zero, as not all of them are.
 size_t nonzero_end(std::span<const std::byte> bytes) {
-  if (is_zero(bytes)) return 0;
   size_t end = bytes.size();
   while (bytes[end - 1] == std::byte{0}) --end;
   return end;
 }
 
-/// Calls `visit(offset, bytes)` for every eighth offset from `begin` on, with what follows there up
-/// to a frame header; and `window(offset, bytes)` for each stretch of the file once.
+/// Calls `visit(offset, bytes)` for every eighth offset from `begin` on where a frame header may
+/// stand; and `window(offset, bytes)` for each stretch of the file in which not all is zero.
 template <class Window, class Visit>
 Result<void> sweep(SegmentReader& segment, uint64_t begin, Window window, Visit visit) {
   if (begin >= segment.bytes()) return {};
-  AlignedBuffer memory(std::min(kScanWindowBytes, segment.bytes() - begin));
+  AlignedBuffer memory(
+      std::min(kScanWindowBytes, segment.bytes() - round_down(begin, kBlockBytes)));
   for (uint64_t offset = begin; offset < segment.bytes();) {
-    const auto bytes =
-        memory.span().first(std::min<uint64_t>(memory.size(), segment.bytes() - offset));
-    if (auto read = segment.read(offset, bytes, ReadSource::device); !read) return read;
-    window(offset, bytes);
+    // From a block's beginning, so that the device can be read without a copy.
+    const uint64_t from = round_down(offset, kBlockBytes);
+    const auto read_bytes =
+        memory.span().first(std::min<uint64_t>(memory.size(), segment.bytes() - from));
+    if (auto read = segment.read(from, read_bytes, ReadSource::device); !read) return read;
+    const std::span<const std::byte> bytes = read_bytes.subspan(offset - from);
     const bool is_last = offset + bytes.size() == segment.bytes();
-    uint64_t at = 0;
-    for (; at + kFrameHeaderBytes <= bytes.size(); at += kFrameAlignment) {
-      if (frame_field::magic.load(bytes.subspan(at)) != kFrameMagic) continue;
-      visit(offset + at, bytes.subspan(at, kFrameHeaderBytes));
+    const uint64_t places = bytes.size() < kFrameHeaderBytes
+                                ? 0
+                                : (bytes.size() - kFrameHeaderBytes) / kFrameAlignment + 1;
+    if (!is_zero(bytes)) {
+      window(offset, bytes);
+      for (uint64_t at = 0; at < places * kFrameAlignment; at += kFrameAlignment) {
+        if (frame_field::magic.load(bytes.subspan(at)) != kFrameMagic) continue;
+        visit(offset + at, bytes.subspan(at, kFrameHeaderBytes));
+      }
     }
     if (is_last) break;
-    offset += at;  // The windows overlap by less than a header.
+    offset += places * kFrameAlignment;  // The windows overlap by less than a header.
   }
   return {};
 }
@@ -223,7 +230,7 @@ Result<Evidence> find_evidence(SegmentReader& segment, const SegmentBinding& bin
   if (begin >= segment.bytes()) return evidence;
   const auto window = [&](uint64_t offset, std::span<const std::byte> bytes) {
     if (is_recycled) return;
-    if (const size_t end = nonzero_end(bytes); end != 0) evidence.residue_end = offset + end;
+    evidence.residue_end = offset + nonzero_end(bytes);
   };
   const auto visit = [&](uint64_t offset, std::span<const std::byte> bytes) {
     const Lsn lsn = base_lsn + (offset - kSegmentHeaderBytes);
