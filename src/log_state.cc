@@ -62,7 +62,8 @@ Result<std::shared_ptr<LogState>> LogState::open(const std::string& path, const 
                                {.create_if_missing = options.create_if_missing,
                                 .file_mode = options.file_mode,
                                 .sync_method = options.sync_method,
-                                .frame_alignment = options.frame_alignment});
+                                .frame_alignment = options.frame_alignment,
+                                .is_stepped = options.background == BackgroundWork::stepped});
   if (!store) return std::unexpected(store.error());
   std::shared_ptr<SegmentStore> shared = std::move(*store);
   auto recovered = recover(*shared, env, options.error_if_exists);

@@ -26,7 +26,8 @@ enum class SyncMethod : uint8_t {
 
 /// Who does the work that no caller waits for: seals, and the root's proof of an idle log.
 enum class BackgroundWork : uint8_t {
-  thread,   ///< One thread a log, started by the first append, or by opening if a limit is set.
+  thread,   ///< One thread a log, started by the first append, or by opening if a limit is set. An
+            ///< opening of many segments has two more help it, which end before it returns.
   stepped,  ///< Nobody, until Log::step_background is called. For tests: one seed, one course.
 };
 

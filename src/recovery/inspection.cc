@@ -5,16 +5,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
+#include <future>
+#include <memory>
+#include <span>
 #include <utility>
 
 #include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "format/segment_name.h"
+#include "recovery/candidate.h"
 #include "recovery/tail_scan.h"
-#include "segment/segment_size.h"
 
 namespace writeahead::internal {
 namespace {
+
+/// Whether the segment belongs to the log.
+bool is_data(const Candidate& candidate) {
+  return candidate.verdict == SegmentVerdict::data || candidate.verdict == SegmentVerdict::begun;
+}
 
 struct Inspector {
   SegmentStore& store;
@@ -22,36 +31,41 @@ struct Inspector {
   Scrutiny scrutiny;
   Inspection found{};
   Lsn successor_watermark{};  // the highest that first frames of leftovers behind the last state
+  std::future<Result<TailReading>> reading{};  // by another thread, which has ended with this
+  uint64_t reading_number = 0;                 // of its segment
 
   [[nodiscard]] Result<void> run();
 
  private:
-  struct Candidate {
-    uint64_t number = 0;
-    DataSegment segment;
-    SegmentVerdict verdict = SegmentVerdict::standby;
-    std::string_view label = {};
-    Lsn base_lsn = {};   // what frames say, where the header does not
-    Lsn watermark = {};  // of a first frame that lost its segment's header
-  };
-
   Result<void> judge_root();
   Result<bool> has_segments_in_use();
-  Result<std::optional<Candidate>> glance(uint64_t number);
-  Result<Candidate> classify(uint64_t number);
   Result<void> judge_segments();
+  Result<std::vector<Candidate>> classify_all(std::span<const uint64_t> numbers);
+  void read_ahead(std::span<const Candidate> candidates);
   void drop_voided(std::vector<Candidate>& candidates);
   void take_segments(std::vector<Candidate>& candidates);
   void check_chain();
   void check_truncation();
   Result<void> judge_tail();
 
-  /// Whether the last truncation began this segment, and it was not trimmed since.
-  [[nodiscard]] bool is_begun_by_truncation(uint64_t number) const {
-    return number == found.root.truncation.number && number >= found.root.first.number;
+  /// Beside a writer the segment that it is beginning is not there yet.
+  [[nodiscard]] bool is_ahead(const Candidate& candidate) const {
+    return durable && candidate.verdict == SegmentVerdict::data &&
+           candidate.segment.header.base_lsn >= *durable &&
+           candidate.number != found.root.first.number &&
+           !is_begun_by_truncation(found.root, candidate.number);
+  }
+  [[nodiscard]] TailScope tail_scope() const {
+    return {.durable = durable,
+            .scrutiny = scrutiny,
+            .proven = found.root.proven,
+            .is_closed = found.root_verdict == RootVerdict::use && found.root.is_clean};
   }
   void damage(const std::string& path, uint64_t offset, Lsn lsn, std::string what) {
     if (!found.damage) found.damage = Damage{path, offset, lsn, std::move(what)};
+  }
+  void damage(uint64_t number, uint64_t offset, Lsn lsn, std::string what) {
+    damage(store.segment_path(number), offset, lsn, std::move(what));
   }
   Error unsupported(const std::string& path) {
     return make_error(ErrorCode::unsupported_format, "open log",
@@ -113,129 +127,66 @@ Result<void> Inspector::judge_root() {
   return {};
 }
 
-/// A segment before that of the proven position, if its cached header block is as it should be.
-///
-/// The root was written with that position when every barrier over the segments before had
-/// succeeded, or when a recovery had read their headers past the cache and synced what it served.
-/// So no failed sync is left that could make the cache show a header block that the device lacks:
-/// it may be read in the fastest way. Only good news is taken from there; anything else is judged
-/// by what the device holds, so that the verdict never depends on a cache.
-Result<std::optional<Inspector::Candidate>> Inspector::glance(uint64_t number) {
-  if (number >= found.root.proven.number) return std::nullopt;
-  auto head = store.read_head(number);
-  if (!head) return std::unexpected(head.error());
-  const auto decoded = decode_segment_header(head->block.span());
-  if (decoded.state != HeaderState::valid || decoded.header.number != number ||
-      decoded.header.log_id != found.root.log_id) {
-    return std::nullopt;
-  }
-  return Candidate{.number = number,
-                   .segment = {.header = decoded.header,
-                               .path = std::move(head->path),
-                               .file_bytes = head->bytes},
-                   .verdict = SegmentVerdict::data};
-}
-
-Result<Inspector::Candidate> Inspector::classify(uint64_t number) {
-  auto glanced = glance(number);
-  if (!glanced) return std::unexpected(glanced.error());
-  if (*glanced) return std::move(**glanced);
-  auto reader = store.open(number);
-  if (!reader) return std::unexpected(reader.error());
-  Candidate candidate{
-      .number = number,
-      .segment = {.header = {}, .path = (*reader)->path(), .file_bytes = (*reader)->bytes()}};
-  AlignedBuffer block(kSegmentHeaderBytes);
-  std::ranges::fill(block.span(), std::byte{0});
-  const auto bytes =
-      block.span().first(std::min<uint64_t>(kSegmentHeaderBytes, (*reader)->bytes()));
-  if (auto read = (*reader)->read(0, bytes, ReadSource::device); !read) {
-    return std::unexpected(read.error());
-  }
-  const auto decoded = decode_segment_header(block.span());
-  candidate.segment.header = decoded.header;
-  const bool is_valid = decoded.state == HeaderState::valid;
-  const bool is_of_log = is_valid && decoded.header.log_id == found.root.log_id;
-  SegmentFacts facts{};
-  facts[header_unsupported] = decoded.state == HeaderState::unsupported;
-  facts[header_own] = is_of_log && decoded.header.number == number;
-  const bool is_old = is_of_log && decoded.header.number < found.root.first.number;
-  facts[header_unused] = decoded.state == HeaderState::zero || is_old;
-  facts[header_foreign] = is_valid && !facts[header_own] && !is_old;
-  // A log that was never written to proves its own beginning, in a segment that need not exist.
-  // So does a truncation, in the segment that it begins.
-  const bool is_cut = is_begun_by_truncation(number);
-  facts[truncation_begins] = is_cut;
-  facts[proven_inside] =
-      found.root.proven.number == number &&
-      found.root.proven != ProvenPosition{found.root.first.number, found.root.first.lsn} &&
-      !(is_cut && found.root.proven.lsn == found.root.truncation.base_lsn);
-  if (!facts[header_own] && !facts[header_foreign]) {
-    // Without a frame at its base an unused segment is a standby, whatever else it holds.
-    const bool is_base_enough = facts[header_unused] && !is_cut;
-    auto orphans =
-        find_orphans(**reader, SegmentBinding::of(found.root.log_id, number),
-                     is_base_enough ? OrphanSearch::only_behind_a_base : OrphanSearch::everywhere);
-    if (!orphans) return std::unexpected(orphans.error());
-    facts[orphan_at_base] = orphans->at_base;
-    facts[orphan_states_watermark] = orphans->states_watermark;
-    candidate.base_lsn = orphans->base_lsn;
-    candidate.watermark = orphans->watermark;
-  }
-  const SegmentRule& rule = decide(segment_rules(), facts);
-  candidate.verdict = rule.verdict;
-  candidate.label = rule.label;
-  if (rule.verdict == SegmentVerdict::begun) {
-    // All that its header will say but the epoch, which is of whoever writes it.
-    const TruncationMark& mark = found.root.truncation;
-    candidate.segment.header = {.cause = SegmentCause::truncate,
-                                .log_id = found.root.log_id,
-                                .number = number,
-                                .epoch = found.root.epoch,
-                                .base_lsn = mark.base_lsn,
-                                .base_ordinal = mark.ordinal,
-                                // A file that is shorter was cut, and takes what it held with it.
-                                .prepared_bytes = std::max(candidate.segment.file_bytes,
-                                                           prepared_bytes_for(kMinSegmentBytes)),
-                                .created_ns = 0,
-                                // Maybe so: then nothing behind is taken for a part of it.
-                                .ignorable_features = kRecycledFeature,
-                                .link = mark.link};
-  }
-  return candidate;
-}
-
 Result<void> Inspector::judge_segments() {
   auto numbers = store.list();
   if (!numbers) return std::unexpected(numbers.error());
-  std::vector<Candidate> candidates;
-  for (const uint64_t number : *numbers) {
-    if (number < found.root.first.number) {
-      found.trimmed.push_back(number);
-      continue;
-    }
-    auto candidate = classify(number);
-    if (!candidate) return std::unexpected(candidate.error());
-    if (candidate->verdict == SegmentVerdict::unsupported) {
-      return std::unexpected(unsupported(candidate->segment.path));
-    }
-    // Beside a writer the segment that it is beginning is not there yet.
-    const bool is_ahead = durable && candidate->verdict == SegmentVerdict::data &&
-                          candidate->segment.header.base_lsn >= *durable &&
-                          candidate->number != found.root.first.number &&
-                          !is_begun_by_truncation(candidate->number);
-    if (!is_ahead) candidates.push_back(std::move(*candidate));
+  const auto first = std::ranges::lower_bound(*numbers, found.root.first.number);
+  found.trimmed.assign(numbers->begin(), first);
+  auto candidates = classify_all(std::span(first, numbers->end()));
+  if (!candidates) return std::unexpected(candidates.error());
+  for (const Candidate& candidate : *candidates) {
+    if (candidate.verdict != SegmentVerdict::unsupported) continue;
+    return std::unexpected(unsupported(store.segment_path(candidate.number)));
   }
-  drop_voided(candidates);
-  take_segments(candidates);
+  std::erase_if(*candidates, [this](const Candidate& candidate) { return is_ahead(candidate); });
+  drop_voided(*candidates);
+  take_segments(*candidates);
   if (!found.damage) check_truncation();
   if (!found.damage) check_chain();
   return {};
 }
 
+/// Those that are not proven come first: the last segment with data is among them, and is read
+/// while the others, which are many, are looked at.
+Result<std::vector<Candidate>> Inspector::classify_all(std::span<const uint64_t> numbers) {
+  std::vector<Candidate> candidates(numbers.size());
+  const auto is_proven = [this](uint64_t number) { return number < found.root.proven.number; };
+  const size_t proven = std::ranges::partition_point(numbers, is_proven) - numbers.begin();
+  for (size_t i = proven; i < numbers.size(); ++i) {
+    auto candidate = classify(store, found.root, numbers[i]);
+    if (!candidate) return std::unexpected(candidate.error());
+    candidates[i] = *candidate;
+  }
+  if (proven >= kManySegments) read_ahead(std::span(candidates).subspan(proven));
+  auto done = classify_proven(store, found.root, numbers.first(proven),
+                              std::span(candidates).first(proven));
+  if (!done) return std::unexpected(done.error());
+  return candidates;
+}
+
+void Inspector::read_ahead(std::span<const Candidate> candidates) {
+  if (!store.allows_threads()) return;
+  const auto last = std::find_if(candidates.rbegin(), candidates.rend(),
+                                 [this](const auto& c) { return is_data(c) && !is_ahead(c); });
+  if (last == candidates.rend()) return;
+  reading_number = last->number;
+  try {
+    reading = std::async(std::launch::async,
+                         [&store = store, header = last->segment.header, scope = tail_scope()] {
+                           return read_tail(store, header, scope);
+                         });
+  } catch (const std::exception&) {  // no thread, or no memory for one: it is read later
+    reading = {};
+  }
+}
+
 /// A segment that a truncation began says by its link which ones before it are void: whatever they
 /// hold, they are not judged.
 void Inspector::drop_voided(std::vector<Candidate>& candidates) {
+  const auto begins_truncation = [](const Candidate& candidate) {
+    return candidate.segment.header.cause == SegmentCause::truncate;
+  };
+  if (std::ranges::none_of(candidates, begins_truncation)) return;
   uint64_t begin = UINT64_MAX;  // above the newest link so far
   uint64_t end = UINT64_MAX;
   std::vector<Candidate> kept;
@@ -245,35 +196,31 @@ void Inspector::drop_voided(std::vector<Candidate>& candidates) {
       continue;
     }
     const SegmentHeader& header = candidate->segment.header;
-    const bool is_data =
-        candidate->verdict == SegmentVerdict::data || candidate->verdict == SegmentVerdict::begun;
-    if (is_data && header.cause == SegmentCause::truncate) {
+    if (is_data(*candidate) && header.cause == SegmentCause::truncate) {
       begin = header.link.number;
       end = header.number;
     }
-    kept.push_back(std::move(*candidate));
+    kept.push_back(*candidate);
   }
   std::ranges::reverse(kept);
   candidates = std::move(kept);
 }
 
 void Inspector::take_segments(std::vector<Candidate>& candidates) {
-  const auto is_data = [](const Candidate& c) {
-    return c.verdict == SegmentVerdict::data || c.verdict == SegmentVerdict::begun;
-  };
   const auto last = std::ranges::find_if(candidates.rbegin(), candidates.rend(), is_data);
   const uint64_t last_number = last == candidates.rend() ? 0 : last->number;
+  found.data.reserve(candidates.size());
   for (Candidate& candidate : candidates) {
     if (is_data(candidate)) {
       candidate.segment.is_begun = candidate.verdict == SegmentVerdict::begun;
-      found.data.push_back(std::move(candidate.segment));
+      found.data.push_back(candidate.segment);
     } else if (candidate.verdict == SegmentVerdict::corruption) {
       // Beside a writer the newest file may be in the middle of its first write.
       if (durable && candidate.number > last_number) continue;
       // What is wrong is the header; the frames that testify against it are not.
-      damage(candidate.segment.path, 0, candidate.base_lsn, std::string(candidate.label));
+      damage(candidate.number, 0, candidate.base_lsn, std::string(candidate.label));
     } else if (candidate.number < last_number) {
-      damage(candidate.segment.path, 0, Lsn{}, "a segment before the last one holds no data");
+      damage(candidate.number, 0, Lsn{}, "a segment before the last one holds no data");
     } else {
       found.leftovers.push_back(candidate.number);
       // A rotation that tore still proves that all before it was durable, what is missing, too.
@@ -285,7 +232,7 @@ void Inspector::take_segments(std::vector<Candidate>& candidates) {
 /// The segment that the last truncation began was there before the root named it.
 void Inspector::check_truncation() {
   const TruncationMark& mark = found.root.truncation;
-  if (!is_begun_by_truncation(mark.number)) return;
+  if (!is_begun_by_truncation(found.root, mark.number)) return;
   const auto number_of = [](const DataSegment& segment) { return segment.header.number; };
   const auto segment = std::ranges::find(found.data, mark.number, number_of);
   if (segment == found.data.end()) {
@@ -295,7 +242,7 @@ void Inspector::check_truncation() {
   const SegmentHeader& header = segment->header;
   if (header.cause != SegmentCause::truncate || header.base_lsn != mark.base_lsn ||
       header.base_ordinal != mark.ordinal || header.link != mark.link) {
-    damage(segment->path, 0, header.base_lsn, "it is not what the last truncation began");
+    damage(header.number, 0, header.base_lsn, "it is not what the last truncation began");
   }
 }
 
@@ -308,11 +255,11 @@ void Inspector::check_chain() {
     const SegmentHeader& header = segment.header;
     const bool is_behind_cut = before != nullptr && header.cause == SegmentCause::truncate;
     if (header.number != expected && !is_behind_cut) {
-      return damage(segment.path, 0, header.base_lsn,
+      return damage(header.number, 0, header.base_lsn,
                     fmt::format("segment {} before it is missing", expected));
     }
     if (segment.file_bytes < header.prepared_bytes) {
-      return damage(segment.path, segment.file_bytes, header.base_lsn,
+      return damage(header.number, segment.file_bytes, header.base_lsn,
                     "the file is shorter than its header says");
     }
     const bool begins_log = before == nullptr && (header.base_lsn != found.root.first.lsn ||
@@ -322,7 +269,7 @@ void Inspector::check_chain() {
                               header.predecessor_end_lsn() - before->base_lsn >
                                   before->prepared_bytes - kSegmentHeaderBytes);
     if (begins_log || breaks_chain) {
-      return damage(segment.path, 0, header.base_lsn, "its header does not continue the log");
+      return damage(header.number, 0, header.base_lsn, "its header does not continue the log");
     }
     found.highest_epoch = std::max(found.highest_epoch, header.epoch);
     // One that never got its header has this opening's epoch; what follows it is older.
@@ -346,38 +293,34 @@ void Inspector::check_chain() {
 
 Result<void> Inspector::judge_tail() {
   const SegmentHeader& header = found.data.back().header;
-  auto opened = store.open(header.number);
-  if (!opened) return std::unexpected(opened.error());
-  found.last = *opened;
-  SegmentReader& last = *found.last;
-  auto scan = scan_tail(found, durable, scrutiny);
-  if (!scan) return std::unexpected(scan.error());
-  const Lsn end = scan->contents.end_lsn;
-  found.highest_epoch = std::max(found.highest_epoch, scan->contents.last_epoch);
-  Tail tail{.contents = std::move(scan->contents), .stop = scan->stop};
-
+  // What was read ahead is always of the last one; no other's reading could be taken for it.
+  const bool is_read = reading.valid() && reading_number == header.number;
+  auto read = is_read ? reading.get() : read_tail(store, header, tail_scope());
+  if (!read) return std::unexpected(read.error());
+  found.last = std::move(read->segment);
+  const ScanResult& scan = read->scan;
+  const Evidence& evidence = read->evidence;
+  const Lsn end = scan.contents.end_lsn;
+  found.highest_epoch = std::max(found.highest_epoch, scan.contents.last_epoch);
   TailFacts facts{};
   if (durable) {
-    facts[proven_above] = scan->stop != ScanStop::limit;
-  } else if (scrutiny == Scrutiny::everything || !is_left_by_close(found, end)) {
-    auto evidence =
-        find_evidence(last, SegmentBinding::of(header.log_id, header.number), header.base_lsn,
-                      header.is_recycled(), end, tail.contents.last_epoch);
-    if (!evidence) return std::unexpected(evidence.error());
-    facts[sealed_at_end] = scan->stop == ScanStop::seal;
-    facts[ordinal_breaks] = scan->stop == ScanStop::wrong_ordinal;
-    facts[witness_behind] = evidence->has_witness || successor_watermark > end;
+    facts[proven_above] = scan.stop != ScanStop::limit;
+  } else {
+    facts[sealed_at_end] = scan.stop == ScanStop::seal;
+    facts[ordinal_breaks] = scan.stop == ScanStop::wrong_ordinal;
+    facts[witness_behind] = evidence.has_witness || successor_watermark > end;
     facts[proven_above] = found.root.proven.number == header.number && found.root.proven.lsn > end;
-    facts[residue_behind] = evidence->residue_end != 0;
-    tail.residue_end = evidence->residue_end;
+    facts[residue_behind] = evidence.residue_end != 0;
   }
   const TailRule& rule = decide(tail_rules(), facts);
-  tail.verdict = rule.verdict;
   if (rule.verdict == TailVerdict::corruption) {
-    damage(last.path(), segment_offset(header.base_lsn, end), end,
-           fmt::format("{}: {}", describe(tail.stop), rule.label));
+    damage(header.number, segment_offset(header.base_lsn, end), end,
+           fmt::format("{}: {}", describe(scan.stop), rule.label));
   }
-  found.tail = std::move(tail);
+  found.tail = Tail{.contents = std::move(read->scan.contents),
+                    .stop = scan.stop,
+                    .verdict = rule.verdict,
+                    .residue_end = evidence.residue_end};
   return {};
 }
 

@@ -21,7 +21,6 @@ namespace writeahead::internal {
 /// A segment with data, as its header describes it.
 struct DataSegment {
   SegmentHeader header;
-  std::string path;
   uint64_t file_bytes = 0;
   bool is_begun = false;  ///< By a truncation, and so far without a header of its own.
 };

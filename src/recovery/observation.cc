@@ -138,7 +138,7 @@ void verify_tail(const Inspection& found, VerifyReport& report) {
   if (tail.verdict != TailVerdict::torn_tail) return;
   const uint64_t offset = segment_offset(header.base_lsn, tail.contents.end_lsn);
   report.verdict = VerifyReport::Verdict::torn_tail;
-  report.findings.push_back({.file = std::string(file_name(found.data.back().path)),
+  report.findings.push_back({.file = segment_name(header.number),
                              .offset = offset,
                              .lsn = tail.contents.end_lsn,
                              .what = fmt::format("torn tail of {} bytes, which the next opening "

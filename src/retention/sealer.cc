@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/aligned_buffer.h"
 #include "format/bytes.h"
 #include "format/seal.h"
 #include "format/segment_header.h"
@@ -16,8 +17,9 @@ namespace {
 /// log went on in the next file. A seal would be a frame without a header there.
 bool has_header(SegmentStore& store, const SegmentHeader& header) {
   if (header.cause != SegmentCause::truncate) return true;
-  const auto head = store.read_head(header.number);
-  return head && decode_segment_header(head->block.span()).state == HeaderState::valid;
+  AlignedBuffer block(kSegmentHeaderBytes);
+  return store.read_head(header.number, block.span()) &&
+         decode_segment_header(block.span()).state == HeaderState::valid;
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ struct FileStoreOptions {
   uint32_t frame_alignment = 0;
   bool is_salvage =
       false;  ///< Begins a log in a directory that has to be empty. See end_salvage().
+  bool is_stepped = false;  ///< No call starts a thread.
 };
 
 class FileStore final : public SegmentStore {
@@ -49,13 +50,14 @@ class FileStore final : public SegmentStore {
   ~FileStore() override { FileStore::release(); }
 
   [[nodiscard]] const std::string& path() const override { return path_; }
+  [[nodiscard]] std::string segment_path(uint64_t number) const override;
   [[nodiscard]] Result<RootSlots> load_root() override;
   [[nodiscard]] Result<void> claim(const RootState& root) override;
   [[nodiscard]] Result<void> write_root(const RootState& root) override;
   [[nodiscard]] Result<std::vector<uint64_t>> list() override;
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> open(uint64_t number) override;
   [[nodiscard]] std::shared_ptr<MappedSegment> map(const MappedRange& range) override;
-  [[nodiscard]] Result<SegmentHead> read_head(uint64_t number) override;
+  [[nodiscard]] Result<uint64_t> read_head(uint64_t number, std::span<std::byte> block) override;
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                        uint64_t end) override;
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> create(uint64_t number) override;
@@ -84,6 +86,10 @@ class FileStore final : public SegmentStore {
   /// The salvage is complete: the root is durable. Until then nobody opens the log, even if it has
   /// no segment yet.
   void end_salvage();
+  /// Another Env than the system's may be a simulation.
+  [[nodiscard]] bool allows_threads() const override {
+    return &env_ == &Env::posix() && !is_stepped_;
+  }
   [[nodiscard]] bool reads_device() const override { return reads_device_; }
 
  private:
@@ -118,6 +124,7 @@ class FileStore final : public SegmentStore {
   bool reads_device_ = false;
   bool is_owner_ = false;
   bool is_salvage_ = false;
+  bool is_stepped_ = false;
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;
   Mutex control_mutex_;

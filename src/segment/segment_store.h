@@ -35,13 +35,6 @@ enum class ReadSource : uint8_t {
   device,  ///< What would be there after a power cut of the cache; for judging, not for speed.
 };
 
-/// The beginning of a segment: what an opening needs of one that it need not judge.
-struct SegmentHead {
-  std::string path;
-  uint64_t bytes = 0;        ///< Length of the segment.
-  AlignedBuffer block = {};  ///< Its header block, zeros where the segment ends before.
-};
-
 /// An open segment. Any number of threads may read. As long as one is open, in whichever process,
 /// the segment is not recycled.
 class SegmentReader {
@@ -141,6 +134,8 @@ class SegmentStore {
 
   /// For messages.
   [[nodiscard]] virtual const std::string& path() const = 0;
+  /// Of a segment, which need not exist; for messages.
+  [[nodiscard]] virtual std::string segment_path(uint64_t number) const = 0;
 
   /// Reads the root past every cache.
   [[nodiscard]] virtual Result<RootSlots> load_root() = 0;
@@ -157,9 +152,9 @@ class SegmentStore {
   /// Maps a sealed segment, to which nobody writes any more, up to the block of its end. Null if it
   /// cannot be mapped, for whatever reason: then it is to be read, which will tell.
   [[nodiscard]] virtual std::shared_ptr<MappedSegment> map(const MappedRange& range) = 0;
-  /// Reads the header block in the fastest way, which may show bytes that only a cache has.
-  /// is_gone() as above.
-  [[nodiscard]] virtual Result<SegmentHead> read_head(uint64_t number) = 0;
+  /// Reads the header block in the fastest way, which may show bytes that only a cache has; zeros
+  /// where the segment ends before. Returns the length of the segment. is_gone() as above.
+  [[nodiscard]] virtual Result<uint64_t> read_head(uint64_t number, std::span<std::byte> block) = 0;
   /// Opens a segment whose last frame ends at `end`, to go on there.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,
                                                                                uint64_t end) = 0;
@@ -222,6 +217,9 @@ class SegmentStore {
   [[nodiscard]] virtual uint64_t write_unit() const = 0;
   /// Frames that are aligned to so many bytes are out of reach of each other's torn writes.
   [[nodiscard]] virtual uint64_t safe_alignment() const = 0;
+  /// Whether a call may have a thread of its own help it: where the order of calls to the storage
+  /// has to be the same each time, none may.
+  [[nodiscard]] virtual bool allows_threads() const = 0;
   /// Whether ReadSource::device reads the device.
   [[nodiscard]] virtual bool reads_device() const = 0;
 };
