@@ -22,6 +22,7 @@ namespace wal::bench {
 
 using writeahead::Durability;
 using writeahead::Log;
+using writeahead::Lsn;
 
 namespace {
 
@@ -120,9 +121,13 @@ class Opening final : public Scenario {
     (void)ask_child([this](const Tell& tell) {
       Log log = take(Log::open(path_, {.segment_bytes = kTailBytes, .standby_segments = 0}));
       const std::string payload = payload_of(kTailRecordBytes);
-      for (uint64_t bytes = 0; bytes + 2 * kTailRecordBytes < tail_bytes_;
-           bytes += kTailRecordBytes) {
-        take(log.append(payload, {.durability = Durability::written}));
+      const auto append = [&] {
+        return take(log.append(payload, {.durability = Durability::written}));
+      };
+      // By addresses: frames take more than their records, and one too many begins another segment.
+      const Lsn first = append();
+      for (Lsn last = first; (last - first) + 3 * kTailRecordBytes < tail_bytes_;) {
+        last = append();
       }
       take(log.sync());
       tell({});
