@@ -70,7 +70,10 @@ Result<std::shared_ptr<LogState>> LogState::open(const std::string& path, const 
   if (!recovered) return std::unexpected(recovered.error());
   std::shared_ptr<LogState> state(
       new LogState(env, options, std::move(shared), std::move(*recovered)));
-  if (options.background == BackgroundWork::thread) state->start_background();
+  if (options.background == BackgroundWork::thread) {
+    state->start_background();
+    if (options.max_frames_in_flight > 1) state->start_second_writer();
+  }
   {
     MutexLock lock(state->mutex_);
     // An idle log grows old, too.
@@ -85,6 +88,16 @@ void LogState::start_background() {
   background_ = std::make_unique<BackgroundThread>([weak = weak_from_this()] {
     const auto state = weak.lock();
     return state != nullptr ? state->run_step() : BackgroundThread::kForEver;
+  });
+}
+
+/// Frames that are large are written two at once: one of them by a thread that does nothing else.
+void LogState::start_second_writer() {
+  second_writer_ = std::make_unique<BackgroundThread>([weak = weak_from_this()] {
+    const auto state = weak.lock();
+    const bool has_committed =
+        state != nullptr && state->is_owner() && state->committer_->commit_due();
+    return has_committed ? BackgroundThread::kNone : BackgroundThread::kForEver;
   });
 }
 
@@ -129,7 +142,11 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
                                               .completions = *completions_,
                                               .progress = *progress_,
                                               .env = env,
-                                              .wake_background = [this] { wake_background(); }},
+                                              .wake_background = [this] { wake_background(); },
+                                              .wake_second =
+                                                  [this] {
+                                                    if (second_writer_) second_writer_->wake();
+                                                  }},
                                   options,
                                   CommitStart{.log_id = root_.log_id,
                                               .epoch = root_.epoch,
@@ -271,6 +288,7 @@ Result<void> LogState::close() {
   const auto kept = shared_from_this();
   committer_->close(closed_error());
   progress_->end(closed_error());
+  if (second_writer_ != nullptr) second_writer_->stop();
   if (background_ != nullptr) background_->stop();
   auto finished = finish_once();
   // What was still to be told is told here: the background thread is no more.

@@ -90,6 +90,7 @@ class LogState : public std::enable_shared_from_this<LogState> {
            Recovered recovered);
 
   void start_background();
+  void start_second_writer();
   [[nodiscard]] BackgroundThread::Pause run_step() WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Result<BackgroundThread::Pause> housekeep() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<BackgroundThread::Pause> seal() WRITEAHEAD_REQUIRES(mutex_);
@@ -148,7 +149,9 @@ class LogState : public std::enable_shared_from_this<LogState> {
   Limits limits_ WRITEAHEAD_GUARDED_BY(mutex_);
   LimitsSeen limits_seen_ WRITEAHEAD_GUARDED_BY(mutex_);
 
-  std::unique_ptr<BackgroundThread> background_;  // null if stepped; last, so that it ends first
+  // Null if stepped; last, so that they end first.
+  std::unique_ptr<BackgroundThread> second_writer_;
+  std::unique_ptr<BackgroundThread> background_;
 };
 
 }  // namespace writeahead::internal

@@ -24,9 +24,11 @@ enum class SyncMethod : uint8_t {
 /// The method's name as it stands above.
 [[nodiscard]] WRITEAHEAD_EXPORT std::string_view to_string(SyncMethod method);
 
-/// Who does the work that no caller waits for: seals, and the root's proof of an idle log.
+/// Who does the work that no caller waits for: frames of append_async, seals, standbys, and the
+/// root's proof of an idle log.
 enum class BackgroundWork : uint8_t {
-  thread,   ///< One thread a log, started by the first append, or by opening if a limit is set. An
+  thread,   ///< One thread a log, started by the first append, or by opening if a limit is set, and
+            ///< one that writes large frames of append_async beside it, started by the first. An
             ///< opening of many segments has two more help it, which end before it returns.
   stepped,  ///< Nobody, until Log::step_background is called. For tests: one seed, one course.
 };

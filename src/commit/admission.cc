@@ -238,8 +238,10 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& 
   }
   PendingFrame* frame = nullptr;
   Appended range;
+  bool was_ready = false;
   if (AsyncAppends* appends = growing(request.bytes, request.records)) {
     frame = frames_.back().get();
+    was_ready = frame->is_due && frame->level == Durability::durable && can_issue(*frame);
     frame->reserve(request.bytes);
     add(*appends);
     range.first_lsn = appends->range.end_lsn;
@@ -260,9 +262,8 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& 
   }
   frame->async_bytes += request.bytes;
   async_bytes_ += request.bytes;
-  const bool was_ready = frame->is_due && frame->level == Durability::durable;
   note_joined(*frame, request.durability, request.is_due || frame->length() >= flush_bytes_);
-  // One that was has its leader, or whoever ends the write before it names one.
+  // One that might go out before has its leader.
   if (!was_ready) start_leader();
   return range;
 }

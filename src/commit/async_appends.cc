@@ -50,19 +50,14 @@ void AsyncAppends::take_back(CompletionTarget& target) {
   completions_.pop_back();
 }
 
-bool AsyncAppends::take(Told& told) {
-  if (is_told()) return false;
+AsyncAppends::Told AsyncAppends::take() {
   Completion& completion = completions_[told_++];
-  told.target = std::move(completion.target);
-  if (error) {
-    told.answer = std::unexpected(*error);
-  } else {
-    const Lsn first = range.first_lsn + completion.position;
-    told.answer = Appended{.first_lsn = first,
-                           .end_lsn = first + completion.bytes,
-                           .first_ordinal = range.first_ordinal + completion.index};
-  }
-  return true;
+  if (error) return {.target = std::move(completion.target), .answer = std::unexpected(*error)};
+  const Lsn first = range.first_lsn + completion.position;
+  return {.target = std::move(completion.target),
+          .answer = Appended{.first_lsn = first,
+                             .end_lsn = first + completion.bytes,
+                             .first_ordinal = range.first_ordinal + completion.index}};
 }
 
 void AsyncAppends::clear() {

@@ -27,6 +27,7 @@ Committer::Committer(CommitParts parts, const Options& options, CommitStart star
       progress_(parts.progress),
       env_(parts.env),
       wake_background_(std::move(parts.wake_background)),
+      wake_second_(std::move(parts.wake_second)),
       group_wait_ns_(uint64_t{options.group_wait_us} * 1000),
       sync_interval_ns_(uint64_t{options.sync_interval_ms} * 1'000'000),
       flush_interval_ns_(uint64_t{options.flush_interval_ms} * 1'000'000),
@@ -86,10 +87,12 @@ Committer::Frame Committer::take_front() {
 }
 
 /// Two frames are in flight together only if they share no block, each with a barrier of its own,
-/// and nothing before them is without one.
+/// and nothing before them is without one. What nobody waits for becomes more meanwhile, and goes
+/// when it is worth it.
 bool Committer::can_issue(const PendingFrame& frame) const {
   if (issued_ == 0) return true;
-  return in_flight_overlap_ && issued_ < max_in_flight_ && frame.records() != 0 &&
+  const bool is_worth_it = frame.first_waiter() != nullptr || frame.length() >= kOverlapBytes;
+  return in_flight_overlap_ && issued_ < max_in_flight_ && frame.records() != 0 && is_worth_it &&
          frame.level == Durability::durable && !frame.begins_segment &&
          frame.offset() % kBlockBytes == 0;
 }
@@ -367,7 +370,7 @@ void Committer::start_leader() {
       return waiter->signal(PendingAppend::Signal::lead);
     }
   }
-  wake_background_();
+  (issued_ == 0 ? wake_background_ : wake_second_)();
   idle_.notify_all();
 }
 

@@ -60,7 +60,9 @@ struct CommitParts {
   Completions& completions;
   OwnProgress& progress;
   Env& env;
-  std::function<void()> wake_background;  ///< Called with the committer's mutex held.
+  // Called with the committer's mutex held.
+  std::function<void()> wake_background;
+  std::function<void()> wake_second;  ///< Whoever writes a frame beside the background thread.
 };
 
 class Committer {
@@ -87,8 +89,8 @@ class Committer {
       Lsn lsn, std::optional<std::chrono::steady_clock::time_point> deadline,
       const std::stop_token& stop) WRITEAHEAD_EXCLUDES(mutex_);
 
-  /// For the background thread: commits frames that are due and that no thread waits for. False if
-  /// there was none.
+  /// For threads of the log's own: commits a frame that is due and that no thread waits for. False
+  /// if there was none.
   bool commit_due() WRITEAHEAD_EXCLUDES(mutex_);
   /// Makes due what has waited long enough; returns after how long to come again.
   [[nodiscard]] std::chrono::nanoseconds make_due() WRITEAHEAD_EXCLUDES(mutex_);
@@ -210,6 +212,7 @@ class Committer {
   OwnProgress& progress_;
   Env& env_;
   const std::function<void()> wake_background_;
+  const std::function<void()> wake_second_;
   const uint64_t group_wait_ns_;
   const uint64_t sync_interval_ns_;
   const uint64_t flush_interval_ns_;

@@ -1,5 +1,5 @@
 // Taking completions out one by one, so that a callback that comes back here finds the next.
-// No lock is held while one of them runs.
+// No lock is held while one of them runs, and none is taken for most.
 #include "commit/completions.h"
 
 #include <utility>
@@ -58,38 +58,68 @@ void Completions::push(std::unique_ptr<AsyncAppends> appends) {
   last_ = added;
 }
 
-bool Completions::take(AsyncAppends::Told& told) {
+bool Completions::begin_run() {
   MutexLock lock(mutex_);
-  while (first_ != nullptr) {
-    if (first_->take(told)) {
-      // Whoever is being told may try again at once.
-      if (is_shortage(*first_) && first_->is_told()) --shortages_;
-      return true;
+  if (runs_ != 0 && runner_ != std::this_thread::get_id()) return false;
+  runner_ = std::this_thread::get_id();
+  ++runs_;
+  return true;
+}
+
+void Completions::end_run() {
+  MutexLock lock(mutex_);
+  --runs_;
+}
+
+/// Those that have somebody to be told; null, and the run has ended, if there are none. Under one
+/// lock: whoever pushed some and found this thread at it must not have come too late.
+AsyncAppends* Completions::next() {
+  if (current_ != nullptr && !current_->is_told()) return current_.get();
+  MutexLock lock(mutex_);
+  while (true) {
+    if (current_ != nullptr) recycle(std::move(current_));
+    if (first_ == nullptr) {
+      --runs_;
+      return nullptr;
     }
-    std::unique_ptr<AsyncAppends> done(first_);
-    first_ = done->next_done;
+    current_.reset(first_);
+    first_ = current_->next_done;
     if (first_ == nullptr) last_ = nullptr;
-    if (spares_.size() < spares_.capacity() && spares_.size() < kSpares) {
-      done->clear();
-      spares_.push_back(std::move(done));
-    }
+    if (!current_->is_told()) return current_.get();
   }
-  return false;
+}
+
+void Completions::recycle(std::unique_ptr<AsyncAppends> told) {
+  if (spares_.size() == spares_.capacity() || spares_.size() >= kSpares) return;
+  told->clear();
+  spares_.push_back(std::move(told));
 }
 
 bool Completions::run() {
+  if (!begin_run()) return false;
   bool has_run = false;
-  while (true) {
-    Task task;
-    if (!take(task.told)) return has_run;
+  while (AsyncAppends* const appends = next()) {
     has_run = true;
+    // Taken out: a callback may come back here, and leave nothing of the others.
+    Task task{.told = appends->take()};
+    if (appends->is_told() && is_shortage(*appends)) {
+      // Whoever is being told may try again at once.
+      MutexLock lock(mutex_);
+      --shortages_;
+    }
     // Nothing of this object may be used behind a callback unless its owner is kept alive.
-    if (executor_ != nullptr) {
-      executor_->execute(std::move(task));
-    } else {
-      task();
+    try {
+      if (executor_ != nullptr) {
+        executor_->execute(std::move(task));
+      } else {
+        task();
+      }
+    } catch (...) {
+      end_run();
+      throw;
     }
   }
+  return has_run;
 }
 
 void Completions::refuse(CompletionTarget& target, const Error& error) {

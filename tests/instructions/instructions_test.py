@@ -19,7 +19,7 @@ import tempfile
 # Path: (operations of the shorter run, of the longer one, instructions an operation).
 BASELINE = {
     "append": (100, 1100, 2910),
-    "append_async": (20_000, 60_000, 1280),
+    "append_async": (20_000, 60_000, 1190),
     "append_batch": (5, 55, 184_500),
     "read_active": (1000, 21000, 1390),
     "read_sealed": (1000, 21000, 581),

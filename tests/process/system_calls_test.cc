@@ -63,7 +63,8 @@ int append_marked(const std::string& path, SyncMethod method, BackgroundWork bac
     if (!lsn) return 3;
     while (is_stepped && log->step_background()) {
     }
-    while (!is_stepped && log->stats().standbys < 4) std::this_thread::yield();
+    // They are made by twos: with three of them nothing is done beside the next append.
+    while (!is_stepped && log->stats().standbys < 3) std::this_thread::yield();
   }
   // Rotations have to be among them, and none that prepared its segment itself.
   return log->stats().segments_opened > kAppends / 4 ? 0 : 4;

@@ -90,7 +90,13 @@ Trace trace_process(const std::string& list_path, const std::function<int()>& bo
     command.insert(command.end(), {"-e", expression});
   command.insert(command.end(), {"-p", std::to_string(child.id())});
   ChildProcess strace(command);
-  while (!is_traced(child.id())) {
+  // To be attached is not yet to see each call: that begins with a yield of the child that is in
+  // the list, unless only certain calls are.
+  const auto is_seen = [&] {
+    return !expressions.empty() ||
+           std::ifstream(list_path).peek() != std::ifstream::traits_type::eof();
+  };
+  while (!is_traced(child.id()) || !is_seen()) {
     if (child.ended()) throw std::runtime_error("the traced process ended early");
     std::this_thread::yield();
   }

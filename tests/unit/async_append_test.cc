@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <coroutine>
@@ -360,6 +361,59 @@ TEST_F(AsyncAppendTest, large_frames_are_in_flight_together_and_answered_in_orde
   ASSERT_TRUE(first && second && *second);
   EXPECT_LT(*first, **second);
   EXPECT_EQ(log.read(**second)->ordinal, 2U);
+}
+
+// One of them by the background thread, the other by the second writer.
+TEST_F(AsyncAppendTest, large_frames_that_nobody_waits_for_are_in_flight_together) {
+  Log log = open({.segment_bytes = 4 << 20, .standby_segments = 0});
+  ASSERT_TRUE(log.append(std::string(70'000, 'a')));  // Ends on a block.
+  env_.hold_writes(true);
+  std::vector<Lsn> told;
+  std::counting_semaphore<> tells(0);
+  const auto append = [&](size_t bytes) {
+    log.append_async(std::string(bytes, 'b'), [&](Result<Lsn> lsn) {
+      told.push_back(lsn.value());
+      tells.release();
+    });
+  };
+  append(70'000);
+  ASSERT_TRUE(env_.wait_for_held_writes(1));
+  // Alone it is not worth a write, and waits for more.
+  append(100);
+  append(70'000);
+  ASSERT_TRUE(env_.wait_for_held_writes(2));
+  env_.release_write(1);
+  EXPECT_FALSE(tells.try_acquire()) << "the earlier one is not durable yet";
+  env_.release_write(0);
+  env_.hold_writes(false);
+  for (int i = 0; i < 3; ++i) tells.acquire();
+  EXPECT_TRUE(std::ranges::is_sorted(told));
+  EXPECT_EQ(log.stats().frames, 3U);
+  ASSERT_TRUE(log.close());
+  EXPECT_EQ(open_stepped().recovery_report().records, 4U);
+}
+
+// Each of the threads that refuse something runs callbacks when nobody else does any more.
+TEST_F(AsyncAppendTest, refusals_of_a_closed_log_are_told_once_whoever_asks) {
+  constexpr int kThreads = 4;
+  constexpr int kAppends = 200;
+  Log log = open({});
+  ASSERT_TRUE(log.close());
+  std::atomic<int> told = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&] {
+        for (int append = 0; append < kAppends; ++append) {
+          log.append_async("late", [&](const Result<Lsn>& lsn) {
+            EXPECT_EQ(lsn.error().code(), ErrorCode::closed);
+            ++told;
+          });
+        }
+      });
+    }
+  }
+  EXPECT_EQ(told, kThreads * kAppends);
 }
 
 TEST_F(AsyncAppendTest, aligned_frames_share_no_block) {

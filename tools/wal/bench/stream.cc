@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <expected>
 #include <fstream>
 #include <mutex>
@@ -52,15 +53,16 @@ class DoneCount {
       }
     }
     if (done_.fetch_add(1) + 1 == awaited_.load()) {
-      done_.notify_one();
+      const std::lock_guard lock(mutex_);
+      reached_.notify_one();
     }
   }
-  /// Returns once `count` are done; only one thread waits.
+  /// Returns once `count` are done; only one thread waits. It sleeps: to look each time that one is
+  /// done would slow down whoever counts.
   void await(uint64_t count) {
     awaited_.store(count);
-    for (uint64_t done = get(); done < count; done = get()) {
-      done_.wait(done);
-    }
+    std::unique_lock lock(mutex_);
+    reached_.wait(lock, [&] { return get() >= count; });
   }
   [[nodiscard]] uint64_t get() const { return done_.load(); }
   /// The first error of all; success if there was none.
@@ -73,6 +75,7 @@ class DoneCount {
   alignas(64) std::atomic<uint64_t> done_ = 0;
   alignas(64) std::atomic<uint64_t> awaited_ = 0;
   mutable std::mutex mutex_;
+  std::condition_variable reached_;
   std::optional<Error> error_;
 };
 
