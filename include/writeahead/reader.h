@@ -49,9 +49,10 @@ struct ReaderOptions {
 ///       use(record->payload);
 ///     }
 ///
-/// Every record is verified before it is handed out. The range ends behind the last durable record,
-/// or behind the first error. One reader belongs to one thread at a time; any number may be open,
-/// beside appends. It may outlive the Log.
+/// Every record is verified before it is handed out; by a reader that is the first one to read a
+/// sealed segment, all records of it together, when the reader comes there. The range ends behind
+/// the last durable record, or behind the first error. One reader belongs to one thread at a time;
+/// any number may be open, beside appends. It may outlive the Log.
 class WRITEAHEAD_EXPORT Reader {
  public:
   class Iterator;

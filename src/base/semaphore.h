@@ -6,6 +6,10 @@
 
 #include <semaphore.h>
 
+#include <cerrno>
+
+#include "base/check.h"
+
 namespace writeahead::internal {
 
 class Semaphore {
@@ -19,8 +23,7 @@ class Semaphore {
   void post() { (void)::sem_post(&semaphore_); }
   void wait() {
     // style-ok(system): of the threads' library, as what is behind std::mutex
-    while (::sem_wait(&semaphore_) != 0) {  // A signal handler ran.
-    }
+    while (::sem_wait(&semaphore_) != 0) WRITEAHEAD_CHECK(errno == EINTR);  // A handler ran.
   }
 
  private:

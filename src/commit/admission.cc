@@ -142,7 +142,7 @@ void Committer::begin_segment(Standby standby, uint64_t bytes) {
 /// answered to all who waited, so that none of them passes an earlier one that was refused.
 Result<void> Committer::make_standby(uint64_t needed, bool can_wait) {
   // One of a size of its own is made by nobody else.
-  if (!can_wait && (is_making_room_ || needed <= standbys_.standby_bytes())) {
+  if (!can_wait && (is_making_room_ || needed <= frames_end_limit(standbys_.standby_bytes()))) {
     standbys_.want();
     wake_background_();
     return std::unexpected(would_block());
@@ -263,8 +263,9 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& 
   frame->async_bytes += request.bytes;
   async_bytes_ += request.bytes;
   note_joined(*frame, request.durability, request.is_due || frame->length() >= flush_bytes_);
-  // One that might go out before has its leader.
-  if (!was_ready) start_leader();
+  // One that might go out before has been told of, which costs nothing to repeat while nobody
+  // leads.
+  if (!was_ready || !is_led_) start_leader();
   return range;
 }
 

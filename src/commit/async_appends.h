@@ -33,11 +33,11 @@ class AsyncAppends : public PendingAppend {
   /// Gives back the target that was added last.
   void take_back(CompletionTarget& target);
 
-  /// Takes the next one to be told, in the order of adding, with its answer. There has to be one.
   struct Told {
     CompletionTarget target;
     Result<Appended> answer;
   };
+  /// Takes the next one to be told, in the order of adding, with its answer. There has to be one.
   [[nodiscard]] Told take();
   /// Whether there is nobody left to be told.
   [[nodiscard]] bool is_told() const { return told_ == completions_.size(); }

@@ -91,6 +91,7 @@ Committer::Frame Committer::take_front() {
 /// when it is worth it.
 bool Committer::can_issue(const PendingFrame& frame) const {
   if (issued_ == 0) return true;
+  if (failure_) return false;  // Whoever ends the last of them gives the others up.
   const bool is_worth_it = frame.first_waiter() != nullptr || frame.length() >= kOverlapBytes;
   return in_flight_overlap_ && issued_ < max_in_flight_ && frame.records() != 0 && is_worth_it &&
          frame.level == Durability::durable && !frame.begins_segment &&
@@ -140,6 +141,7 @@ void Committer::lead(bool awaits_company) {
   }
   if (frame == nullptr) return wake(done);
   Result<void> written = prepare(*frame);
+  const bool has_unsynced = has_unsynced_;  // Known to the leader alone.
   bool leads = true;
   if (written && may_be_followed(*frame)) {
     MutexLock lock(mutex_);
@@ -148,7 +150,7 @@ void Committer::lead(bool awaits_company) {
     is_led_ = false;
     start_leader();
   }
-  if (written) written = write(*frame);
+  if (written) written = write(*frame, has_unsynced);
   complete(*frame, written, leads);
 }
 
@@ -215,14 +217,15 @@ Result<void> Committer::prepare(PendingFrame& frame) {
   return {};
 }
 
-Result<void> Committer::write(PendingFrame& frame) {
+/// `has_unsynced`: whether written frames before it are not durable.
+Result<void> Committer::write(PendingFrame& frame, bool has_unsynced) {
   const bool is_durable = frame.level == Durability::durable;
   if (frame.records() == 0) {
-    return is_durable && has_unsynced_ ? active_->sync() : Result<void>{};
+    return is_durable && has_unsynced ? active_->sync() : Result<void>{};
   }
   WriteMode mode = WriteMode::cached;
   // A barrier covers its own write alone: written frames before it need more.
-  if (is_durable) mode = has_unsynced_ ? WriteMode::synced : WriteMode::barrier;
+  if (is_durable) mode = has_unsynced ? WriteMode::synced : WriteMode::barrier;
   // CRASH: the frame is there whole, or recovery cuts what there is of it. Nobody was told yet.
   return frame.place().writer->write(frame.offset(), frame.buffer, mode);
 }
@@ -370,7 +373,10 @@ void Committer::start_leader() {
       return waiter->signal(PendingAppend::Signal::lead);
     }
   }
-  (issued_ == 0 ? wake_background_ : wake_second_)();
+  wake_background_();
+  if (issued_ != 0) wake_second_();  // One of the two may be at a write.
+  // The background thread, in a callback, may be the one that waits for the budget.
+  admission_.notify_all();
   idle_.notify_all();
 }
 

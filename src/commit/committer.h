@@ -187,7 +187,7 @@ class Committer {
   [[nodiscard]] PendingFrame* take_next(Done& done) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] SegmentHeader next_header(const PendingFrame& frame, uint64_t time_ns) const;
   [[nodiscard]] Result<void> prepare(PendingFrame& frame) WRITEAHEAD_EXCLUDES(mutex_);
-  [[nodiscard]] Result<void> write(PendingFrame& frame);
+  [[nodiscard]] Result<void> write(PendingFrame& frame, bool has_unsynced);
   void complete(PendingFrame& frame, const Result<void>& written, bool leads)
       WRITEAHEAD_EXCLUDES(mutex_);
   void settle(PendingFrame& frame) WRITEAHEAD_REQUIRES(mutex_);

@@ -16,15 +16,15 @@
 
 namespace writeahead::internal::inlined {
 
-[[nodiscard]] inline uint64_t checksum(std::span<const std::byte> bytes, uint64_t seed) {
+[[nodiscard]] static inline uint64_t checksum(std::span<const std::byte> bytes, uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
-[[nodiscard]] inline uint64_t payload_hash(std::span<const std::byte> payload) {
+[[nodiscard]] static inline uint64_t payload_hash(std::span<const std::byte> payload) {
   return XXH3_64bits(payload.data(), payload.size());
 }
 
-[[nodiscard]] inline uint64_t extend_digest(uint64_t digest, uint64_t record_checksum) {
+[[nodiscard]] static inline uint64_t extend_digest(uint64_t digest, uint64_t record_checksum) {
   return XXH3_64bits_withSeed(&record_checksum, sizeof(record_checksum), digest);
 }
 

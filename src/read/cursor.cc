@@ -225,7 +225,8 @@ Result<bool> Cursor::advance_segment() {
 }
 
 /// The segment, with its contents known. If it took this cursor to verify all of it, and it is
-/// mapped, so that its bytes stay, then it is not verified once more record by record.
+/// mapped, so that nobody can change its bytes, it is not verified once more record by record: what
+/// the device might show later it might also show in a view that is kept.
 Result<std::shared_ptr<SegmentReader>> Cursor::reader_of(const SegmentView& segment) {
   bool is_mapped_now = false;
   auto reader = view_->verified_reader(segment, &is_mapped_now);

@@ -25,7 +25,7 @@ SegmentTable::Addition SegmentTable::prepare(const SegmentHeader& header,
   // A segment that gets its first frame from us is known from the beginning.
   entry.view.is_verified = writer != nullptr;
   entry.contents = SegmentContents::empty(header);
-  // Nobody extends a segment that is only read.
+  // Only a follower extends one without a writer, and may allocate for it.
   if (writer != nullptr) entry.contents.index.reserve(kFewEntries);
   entry.writer = std::move(writer);
   Bases bases = {{header.base_lsn, header.number}};
