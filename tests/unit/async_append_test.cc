@@ -168,6 +168,27 @@ TEST_F(AsyncAppendTest, where_a_segment_is_missing_it_would_block_until_backgrou
   EXPECT_EQ(log.stats().standbys, 0U);
 }
 
+// Also where a segment that is ready would hold it, but for the room that is kept for the seal.
+TEST_F(AsyncAppendTest, record_of_any_size_around_that_of_a_segment_gets_its_room) {
+  for (size_t bytes = 7500; bytes < 9000; bytes += 8) {
+    SimEnv env{SimDisk()};
+    Log log = Log::open("/log", {.segment_bytes = 8192,
+                                 .standby_segments = 1,
+                                 .env = &env,
+                                 .background = BackgroundWork::stepped})
+                  .value();
+    ASSERT_TRUE(log.append("first"));
+    bool is_taken = false;
+    for (int attempt = 0; attempt < 3 && !is_taken; ++attempt) {
+      step(log);
+      const auto taken = log.try_append_async(std::string(bytes, 'x'), {}, [](const auto&) {});
+      is_taken = taken.has_value();
+      ASSERT_TRUE(taken || taken.error().code() == ErrorCode::would_block);
+    }
+    EXPECT_TRUE(is_taken) << bytes;
+  }
+}
+
 TEST_F(AsyncAppendTest, at_a_quota_that_waits_it_would_block_whatever_the_size) {
   constexpr uint64_t kSegment = 12288;  // with its seal
   Log log = open_stepped(
