@@ -41,6 +41,11 @@ Result<bool> is_root_unchanged(SegmentStore& store, const Inspection& found) {
   return (is_valid ? slots->slot[slots->newest()].sequence : 0) == found.root_sequence;
 }
 
+/// Whether it is damage or a torn tail, or the beginning of a frame that was just being written.
+bool looks_wrong(const Inspection& found) {
+  return found.damage || (found.tail && found.tail->verdict != TailVerdict::clean);
+}
+
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 Finding to_finding(const Damage& damage) {
@@ -172,7 +177,7 @@ Result<std::optional<Observation>> try_observe(SegmentStore& store, Scrutiny scr
     // Bytes that were being written while they were read may look like damage; once nothing moved
     // in between, they are judged.
     bool was_still = is_same_moment(before, store.read_control());
-    if (was_still && observation.found.damage) {
+    if (was_still && looks_wrong(observation.found)) {
       auto unchanged = is_root_unchanged(store, observation.found);
       if (!unchanged) return std::unexpected(unchanged.error());
       was_still = *unchanged;

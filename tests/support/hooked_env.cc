@@ -14,6 +14,10 @@ class HookedFile final : public ForwardingFile {
   HookedFile(std::unique_ptr<File> file, std::string_view name, const EnvHook& hook)
       : ForwardingFile(std::move(file)), name_(name), hook_(hook) {}
 
+  SystemResult<size_t> read_at(uint64_t offset, std::span<std::byte> out) override {
+    hook_(CallKind::read, name_);
+    return ForwardingFile::read_at(offset, out);
+  }
   SystemResult<size_t> write_at(uint64_t offset, std::span<const std::byte> data,
                                 WriteBarrier barrier) override {
     const bool is_durable = barrier == WriteBarrier::dsync;

@@ -11,7 +11,8 @@
 
 namespace writeahead::testing {
 
-/// Told the call and the name of the file: before each write, sync and lock of a file, and list.
+/// Told the call and the name of the file: before each read, write, sync and lock of a file, and
+/// list.
 using EnvHook = std::function<void(CallKind kind, std::string_view name)>;
 
 /// Talks to `env`, which outlives it. It outlives its files and directories.

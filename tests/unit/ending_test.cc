@@ -169,8 +169,8 @@ TEST_F(EndingTest, failure_answers_waiters_of_every_kind_once) {
 
 TEST_F(EndingTest, close_without_memory_says_so_and_gives_the_log_up) {
   bool is_short = false;
-  const auto hooked = make_hooked_env(env_, [&](CallKind, std::string_view name) {
-    if (is_short && name == "log.root") throw std::bad_alloc();
+  const auto hooked = make_hooked_env(env_, [&](CallKind kind, std::string_view name) {
+    if (is_short && kind != CallKind::read && name == "log.root") throw std::bad_alloc();
   });
   const Options options{.env = hooked.get(), .background = BackgroundWork::stepped};
   auto log = Log::open("/log", options).value();
@@ -241,6 +241,29 @@ TEST_F(EndingTest, wall_clock_that_jumps_never_lets_frame_times_fall) {
     EXPECT_GE(record->time_ns, before);
     before = record->time_ns;
   }
+}
+
+// Each of the threads that refuse something runs callbacks when nobody else does any more.
+TEST_F(EndingTest, refusals_of_a_closed_log_are_told_once_whoever_asks) {
+  constexpr int kThreads = 4;
+  constexpr int kAppends = 200;
+  Log log = open();
+  ASSERT_TRUE(log.close());
+  std::atomic<int> told = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&] {
+        for (int append = 0; append < kAppends; ++append) {
+          log.append_async("late", [&](const Result<Lsn>& lsn) {
+            EXPECT_EQ(lsn.error().code(), ErrorCode::closed);
+            ++told;
+          });
+        }
+      });
+    }
+  }
+  EXPECT_EQ(told, kThreads * kAppends);
 }
 
 }  // namespace
