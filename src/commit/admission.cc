@@ -263,9 +263,11 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& 
   frame->async_bytes += request.bytes;
   async_bytes_ += request.bytes;
   note_joined(*frame, request.durability, request.is_due || frame->length() >= flush_bytes_);
-  // One that might go out before has been told of, which costs nothing to repeat while nobody
-  // leads.
-  if (!was_ready || !is_led_) start_leader();
+  if (!was_ready) {
+    start_leader();
+  } else if (!is_led_) {
+    wake_background_();  // It was told before; but the system may have had no thread to give.
+  }
   return range;
 }
 

@@ -137,5 +137,18 @@ TEST(AlignedFrames, are_written_and_read_back_by_the_real_system) {
   EXPECT_EQ(i, lsns.size());
 }
 
+TEST_F(AlignedFramesTest, in_blocks_share_none) {
+  Log log = open(kBlockBytes);
+  Lsn last = log.append("first").value();
+  for (int i = 0; i < 5; ++i) {
+    const Lsn next = log.append("next").value();
+    EXPECT_EQ((next - last) % kBlockBytes, 0U);
+    last = next;
+  }
+  EXPECT_EQ(log.stats().frame_bytes, 6 * kBlockBytes);
+  ASSERT_TRUE(log.close());
+  EXPECT_EQ(open(kBlockBytes).recovery_report().records, 6U);
+}
+
 }  // namespace
 }  // namespace writeahead::testing

@@ -197,6 +197,14 @@ struct BatchLog {
     log.reset();
     log.emplace(Log::open(std::string(kLogPath), reference_options(env)).value());
   }
+  /// In the header of a record of the first segment.
+  void damage(Lsn lsn) {
+    auto directory = env.open_directory(std::string(kLogPath), false, 0).value();
+    auto file = directory->open(format::segment_name(1), {.write = true}).value();
+    const std::byte wrong{0xee};
+    ASSERT_TRUE(
+        file->write_at(kBlockBytes + lsn.value() + 8, std::span(&wrong, 1), WriteBarrier::dsync));
+  }
   SimEnv env;
   std::optional<Log> log;
   std::vector<Lsn> lsns;
@@ -236,12 +244,7 @@ TEST(MappedRead, damage_after_the_first_use_of_a_segment_is_found_by_the_next_re
   BatchLog made;
   made.reopen();
   for (auto& record : made.log->reader(Lsn(0))) ASSERT_TRUE(record);
-  auto directory = made.env.open_directory(std::string(kLogPath), false, 0).value();
-  auto file = directory->open(format::segment_name(1), {.write = true}).value();
-  const std::byte damage{0xee};
-  const Lsn lsn = made.lsns[5];
-  ASSERT_TRUE(
-      file->write_at(kBlockBytes + lsn.value() + 8, std::span(&damage, 1), WriteBarrier::dsync));
+  made.damage(made.lsns[5]);
   Reader reader = made.log->reader(Lsn(0));
   for (size_t i = 0; i < 5; ++i) {
     EXPECT_EQ(reader.next().value().value().lsn, made.lsns[i]);
@@ -276,13 +279,8 @@ TEST(MappedRead, damage_under_a_map_of_records_is_corruption) {
   for (int round = 0; round < 2; ++round) {
     for (const Lsn lsn : made.lsns) ASSERT_TRUE(made.log->read(lsn));
   }
-  auto directory = made.env.open_directory(std::string(kLogPath), false, 0).value();
-  auto file = directory->open(format::segment_name(1), {.write = true}).value();
-  const std::byte damage{0xee};
-  const Lsn lsn = made.lsns[5];
-  ASSERT_TRUE(
-      file->write_at(kBlockBytes + lsn.value() + 8, std::span(&damage, 1), WriteBarrier::dsync));
-  const auto read = made.log->read(lsn);
+  made.damage(made.lsns[5]);
+  const auto read = made.log->read(made.lsns[5]);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code(), ErrorCode::corruption) << read.error().message();
   EXPECT_TRUE(made.log->read(made.lsns[4]));
