@@ -12,6 +12,8 @@ namespace writeahead::internal {
 namespace {
 /// How long after a failure to make a standby it is tried again.
 constexpr std::chrono::nanoseconds kRetryTime = std::chrono::milliseconds(200);
+/// Between two slices of a standby that is not urgent: as long as one takes on a middling disk.
+constexpr std::chrono::nanoseconds kSliceRest = std::chrono::microseconds(150);
 }  // namespace
 
 /// The root proves what is durable now; with what it proved before, nothing is written.
@@ -59,8 +61,12 @@ Result<BackgroundThread::Pause> LogState::prepare_standby() {
   }
   const uint64_t now = env_.monotonic_ns();
   if (now < standby_retry_ns_) return std::chrono::nanoseconds(standby_retry_ns_ - now);
-  auto made = standbys_.step();
-  if (made) return *made ? BackgroundThread::kNone : BackgroundThread::kForEver;
+  const double used = committer_->segment_use();
+  auto made = standbys_.step(used);
+  if (made && !*made) return BackgroundThread::kForEver;
+  // An append that meets a slice waits for it. Without a thread it is the caller who has time.
+  const bool may_rest = background_ != nullptr && standbys_.is_ahead(used);
+  if (made) return may_rest ? kSliceRest : BackgroundThread::kNone;
   standby_retry_ns_ = now + static_cast<uint64_t>(kRetryTime.count());
   return kRetryTime;
 }
@@ -97,8 +103,9 @@ BackgroundThread::Pause LogState::run_step() {
     if (due == BackgroundThread::kNone) return due;
     MutexLock lock(mutex_);
     if (is_released_ || committer_->failure()) return BackgroundThread::kForEver;
+    const auto crowd = committer_->wake_followers();
     auto next = housekeep();
-    if (next) return std::min(*next, due);
+    if (next) return std::min({*next, due, crowd});
     committer_->fail(next.error());
     return BackgroundThread::kNone;
   } catch (const std::bad_alloc&) {

@@ -95,13 +95,17 @@ bool SimMappedRegion::wait(size_t offset, uint32_t expected, uint64_t timeout_ns
   return waiter.is_woken;
 }
 
-void SimMappedRegion::wake_all(size_t offset) {
+uint64_t SimMappedRegion::wake_all(size_t offset) {
   const std::lock_guard lock(machine_->mutex);
-  if (machine_->is_stopped || process_->is_killed) return;
+  if (machine_->is_stopped || process_->is_killed) return 0;
+  uint64_t woken = 0;
   for (SimWaiter* const waiter : machine_->waiters) {
-    if (waiter->node == node_ && waiter->offset == offset) waiter->is_woken = true;
+    if (waiter->node != node_ || waiter->offset != offset || waiter->is_woken) continue;
+    waiter->is_woken = true;
+    ++woken;
   }
   machine_->changed.notify_all();
+  return woken;
 }
 
 }  // namespace writeahead::testing::internal

@@ -72,7 +72,7 @@ class SimMappedRegion final : public MappedRegion {
   std::span<std::byte> bytes() override { return memory_->bytes().first(count_); }
   SystemResult<void> populate(size_t offset, size_t count) override;
   bool wait(size_t offset, uint32_t expected, uint64_t timeout_ns) override;
-  void wake_all(size_t offset) override;
+  uint64_t wake_all(size_t offset) override;
 
  private:
   const std::shared_ptr<SimMachine> machine_;

@@ -106,8 +106,9 @@ class WRITEAHEAD_EXPORT MappedRegion {
   /// if it was woken, interrupted, or the word differed at once: the caller looks and, if need be,
   /// waits again. A word that is changed, atomically, before wake_all() is never slept through.
   [[nodiscard]] virtual bool wait(size_t offset, uint32_t expected, uint64_t timeout_ns) = 0;
-  /// Wakes all who wait for the word at `offset`. Allowed on a mapping that is not writable.
-  virtual void wake_all(size_t offset) = 0;
+  /// Wakes all who wait for the word at `offset`, and returns how many did. Allowed on a mapping
+  /// that is not writable.
+  virtual uint64_t wake_all(size_t offset) = 0;
 };
 
 /// An open file. Every call may be made from several threads at once. Closed by the destructor,

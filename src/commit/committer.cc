@@ -28,6 +28,8 @@ Committer::Committer(CommitParts parts, const Options& options, CommitStart star
       env_(parts.env),
       wake_background_(std::move(parts.wake_background)),
       wake_second_(std::move(parts.wake_second)),
+      alarm_(
+          env_, [this] { return store_.wake_followers(); }, wake_background_),
       group_wait_ns_(uint64_t{options.group_wait_us} * 1000),
       sync_interval_ns_(uint64_t{options.sync_interval_ms} * 1'000'000),
       flush_interval_ns_(uint64_t{options.flush_interval_ms} * 1'000'000),
@@ -266,7 +268,7 @@ void Committer::complete(PendingFrame& frame, const Result<void>& written, bool 
 bool Committer::tell_followers() {
   const uint64_t durable = durable_lsn_.load(std::memory_order_acquire);
   if (told_lsn_.exchange(durable) == durable) return false;
-  store_.wake_followers();
+  alarm_.ring();
   progress_.move_on();
   return true;
 }
@@ -279,6 +281,7 @@ void Committer::settle(PendingFrame& frame) {
       ++stats_.segments_opened;
     }
     table_.extend(frame.header, frame.digest);
+    store_.show_newest(frame.place().number, frame.offset(), frame.buffer.frame());
     written_lsn_ = frame.end_lsn();
     written_number_ = frame.place().number;
     count(frame);
@@ -386,15 +389,6 @@ void Committer::wake(const Done& done) {
     append->signal(PendingAppend::Signal::done);
     append = next;
   }
-}
-
-bool Committer::commit_due() {
-  {
-    MutexLock lock(mutex_);
-    if (!try_lead()) return false;
-  }
-  lead(false);
-  return true;
 }
 
 }  // namespace writeahead::internal

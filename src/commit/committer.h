@@ -19,6 +19,7 @@
 #include "base/mutex.h"
 #include "commit/completions.h"
 #include "commit/durable_waiters.h"
+#include "commit/follower_alarm.h"
 #include "commit/frame_builder.h"
 #include "commit/pending_append.h"
 #include "commit/pending_frame.h"
@@ -60,7 +61,7 @@ struct CommitParts {
   Completions& completions;
   OwnProgress& progress;
   Env& env;
-  // Called with the committer's mutex held.
+  // Called with the committer's mutex held or without.
   std::function<void()> wake_background;
   std::function<void()> wake_second;  ///< Whoever writes a frame beside the background thread.
 };
@@ -94,6 +95,8 @@ class Committer {
   bool commit_due() WRITEAHEAD_EXCLUDES(mutex_);
   /// Makes due what has waited long enough; returns after how long to come again.
   [[nodiscard]] std::chrono::nanoseconds make_due() WRITEAHEAD_EXCLUDES(mutex_);
+  /// The background's part of telling followers, as FollowerAlarm::step().
+  [[nodiscard]] std::chrono::nanoseconds wake_followers() { return alarm_.step(); }
 
   /// Refuses new appends with `error`, and returns when those that came before are done, durable
   /// and out of the way.
@@ -121,6 +124,8 @@ class Committer {
   [[nodiscard]] Lsn durable_lsn() const {
     return Lsn(durable_lsn_.load(std::memory_order_acquire));
   }
+  /// How much of the active segment has been given away, from 0 to 1; 1 if there is none.
+  [[nodiscard]] double segment_use() const WRITEAHEAD_EXCLUDES(mutex_);
   /// When the last frame was done, by the monotonic clock; 0 if there was none.
   [[nodiscard]] uint64_t last_commit_ns() const { return last_commit_ns_.load(); }
   /// Appends whose threads wait and whose frames are not issued yet.
@@ -213,6 +218,7 @@ class Committer {
   Env& env_;
   const std::function<void()> wake_background_;
   const std::function<void()> wake_second_;
+  FollowerAlarm alarm_;
   const uint64_t group_wait_ns_;
   const uint64_t sync_interval_ns_;
   const uint64_t flush_interval_ns_;

@@ -170,6 +170,22 @@ ProvenPosition Committer::durable_position() const {
   return {.number = durable_number_, .lsn = durable_lsn()};
 }
 
+bool Committer::commit_due() {
+  {
+    MutexLock lock(mutex_);
+    if (!try_lead()) return false;
+  }
+  lead(false);
+  return true;
+}
+
+double Committer::segment_use() const {
+  MutexLock lock(mutex_);
+  if (place_.writer == nullptr) return 1;
+  return static_cast<double>(segment_offset(place_.base_lsn, end_lsn())) /
+         static_cast<double>(place_.frames_end);
+}
+
 Stats Committer::stats() const {
   MutexLock lock(mutex_);
   Stats stats = stats_;

@@ -73,9 +73,10 @@ bool PosixMappedRegion::wait(size_t offset, uint32_t expected, uint64_t timeout_
   return false;
 }
 
-void PosixMappedRegion::wake_all(size_t offset) {
-  ::syscall(SYS_futex, &bytes_[offset], FUTEX_WAKE, std::numeric_limits<int>::max(), nullptr,
-            nullptr, 0);
+uint64_t PosixMappedRegion::wake_all(size_t offset) {
+  const long woken = ::syscall(SYS_futex, &bytes_[offset], FUTEX_WAKE,
+                               std::numeric_limits<int>::max(), nullptr, nullptr, 0);
+  return woken > 0 ? static_cast<uint64_t>(woken) : 0;
 }
 
 }  // namespace writeahead::internal

@@ -24,7 +24,7 @@ class PosixMappedRegion final : public MappedRegion {
   std::span<std::byte> bytes() override { return bytes_; }
   SystemResult<void> populate(size_t offset, size_t count) override;
   bool wait(size_t offset, uint32_t expected, uint64_t timeout_ns) override;
-  void wake_all(size_t offset) override;
+  uint64_t wake_all(size_t offset) override;
 
  private:
   PosixMappedRegion(std::span<std::byte> bytes, bool is_writable) noexcept

@@ -28,11 +28,17 @@ inline constexpr Field<uint64_t> durable_lsn{64};
 inline constexpr Field<uint64_t> truncation_count{72};
 inline constexpr Field<uint64_t> wake_word{80};
 inline constexpr Field<uint64_t> follower_waits{88};
+inline constexpr Field<uint64_t> newest_number{96};
+inline constexpr Field<uint64_t> newest_begin{104};
+inline constexpr Field<uint64_t> newest_end{112};
 }  // namespace control_field
 // NOLINTEND(readability-identifier-naming)
 
 inline constexpr uint64_t kControlMagic = 0x0a4c5443'4c4157d7;  // d7 "WALCTL" newline
 inline constexpr uint64_t kControlBytes = kBlockBytes;
+/// Behind the page: the newest bytes of the active segment.
+inline constexpr uint64_t kNewestRingBytes = 16ULL << 10;
+inline constexpr uint64_t kControlFileBytes = kControlBytes + kNewestRingBytes;
 
 inline constexpr auto kControlFields = std::to_array<FieldDescription>({
     describe("magic", control_field::magic),
@@ -45,6 +51,9 @@ inline constexpr auto kControlFields = std::to_array<FieldDescription>({
     describe("truncation_count", control_field::truncation_count),
     describe("wake_word", control_field::wake_word),
     describe("follower_waits", control_field::follower_waits),
+    describe("newest_number", control_field::newest_number),
+    describe("newest_begin", control_field::newest_begin),
+    describe("newest_end", control_field::newest_end),
 });
 
 /// The 64-bit word at byte `offset` of a mapped page, as the atomic that all processes share.

@@ -152,7 +152,7 @@ Result<bool> FollowedLog::advance(Lsn durable) {
     auto reader = table_->reader(*store_, last->header.number);
     if (!reader)
       return is_gone(reader.error()) ? Result<bool>(false) : std::unexpected(reader.error());
-    FrameSource source(*reader, last->binding, last->header.base_lsn, ReadSource::device);
+    FrameSource source(*reader, last->binding, last->header.base_lsn, ReadSource::any);
     const Lsn limit = std::min(durable, frames_end_of(last->header));
     const auto stop = scan_on(source, contents_, limit, accept);
     table_->make_durable();

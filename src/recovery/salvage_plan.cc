@@ -20,7 +20,7 @@ namespace {
 constexpr uint64_t kUnknownBytes = 1ULL << 40;
 
 /// A position in the log with the number of the record that begins there, if that is known.
-struct Place {
+struct LogPoint {
   Lsn lsn;
   std::optional<uint64_t> ordinal;
 };
@@ -56,9 +56,9 @@ class Planner {
   void take(const Walk& walk, const FramePart& part);
   void testify(const Walk& walk, const FrameHeader& header);
   void note_break(const Walk& walk, std::string_view reason, uint64_t bytes = kBlockBytes);
-  void lose(const Place& end, std::string_view reason);
+  void lose(const LogPoint& end, std::string_view reason);
   void enter(const SalvageSource& source);
-  [[nodiscard]] std::optional<Place> end_of(size_t index) const;
+  [[nodiscard]] std::optional<LogPoint> end_of(size_t index) const;
   Result<void> finish();
   Result<Lsn> end_of_residue();
   [[nodiscard]] uint64_t next_number() const {
@@ -78,7 +78,7 @@ class Planner {
   uint64_t last_number_ = 0;  // of the segment that was walked last
   const SalvageSource* last_ = nullptr;
   std::optional<Break> break_;      // behind at_
-  Place claimed_;                   // what frames behind at_ that were not taken reach to
+  LogPoint claimed_;                // what frames behind at_ that were not taken reach to
   Lsn proof_;                       // all below was durable
   bool is_sealed_ = false;          // the segment that was walked last
   std::vector<size_t> old_losses_;  // in plan.lost: not of this damage
@@ -290,7 +290,7 @@ void Planner::note_break(const Walk& walk, std::string_view reason, uint64_t byt
 }
 
 /// What lies from at_ to `end` was not found. `reason` if no break was noted there.
-void Planner::lose(const Place& end, std::string_view reason) {
+void Planner::lose(const LogPoint& end, std::string_view reason) {
   SalvageReport::Loss loss;
   loss.range.begin = at_;
   loss.range.end = end.lsn;
@@ -312,22 +312,22 @@ void Planner::lose(const Place& end, std::string_view reason) {
 }
 
 /// Where a segment ended, by what its successor or the root says of it.
-std::optional<Place> Planner::end_of(size_t index) const {
+std::optional<LogPoint> Planner::end_of(size_t index) const {
   const uint64_t number = survey_.sources[index].number;
   for (size_t i = index + 1; i < survey_.sources.size(); ++i) {
     const SalvageSource& next = survey_.sources[i];
     if (next.is_void()) continue;
     if (next.header && next.header->link.number == number) {
-      return Place{.lsn = next.header->predecessor_end_lsn(),
-                   .ordinal = next.header->predecessor_end_ordinal()};
+      return LogPoint{.lsn = next.header->predecessor_end_lsn(),
+                      .ordinal = next.header->predecessor_end_ordinal()};
     }
     if (next.number != number + 1) break;
-    return Place{.lsn = next.base_lsn, .ordinal = next.base_ordinal};
+    return LogPoint{.lsn = next.base_lsn, .ordinal = next.base_ordinal};
   }
   if (survey_.root && survey_.root->truncation.number != 0 &&
       survey_.root->truncation.link.number == number) {
-    return Place{.lsn = survey_.root->truncation.base_lsn,
-                 .ordinal = survey_.root->truncation.ordinal};
+    return LogPoint{.lsn = survey_.root->truncation.base_lsn,
+                    .ordinal = survey_.root->truncation.ordinal};
   }
   return std::nullopt;
 }

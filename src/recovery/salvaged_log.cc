@@ -89,9 +89,9 @@ Result<void> SalvagedLog::begin_segment(const SegmentStart& start, uint64_t fram
   if (!created) return std::unexpected(created.error());
   writer_ = std::move(*created);
   for (bool is_filled = false; !is_filled;) {
-    auto filled = writer_->fill_slice(header.prepared_bytes);
+    auto filled = writer_->fill_slice(header.prepared_bytes, SegmentWriter::kLargeSlice);
     if (!filled) return std::unexpected(filled.error());
-    is_filled = *filled;
+    is_filled = *filled >= header.prepared_bytes;
   }
   // What was filled is prepared once it is durable.
   if (auto synced = writer_->sync(); !synced) return synced;

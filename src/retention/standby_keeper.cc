@@ -105,7 +105,7 @@ Result<bool> StandbyKeeper::try_make(uint64_t needed_bytes) {
     }
     if (next.writer != nullptr) return lengthen(next, prepared_bytes_for(needed_bytes));
     // An append waits: what is begun is finished, and nothing more is made along with it.
-    if (auto worked = work(1); !worked || !*worked) return worked;
+    if (auto worked = work(1, SegmentWriter::kLargeSlice); !worked || !*worked) return worked;
   }
 }
 
@@ -122,9 +122,9 @@ Result<bool> StandbyKeeper::lengthen(const Standby& standby, uint64_t bytes) {
   if (before < bytes && !quota_.try_take(standby.number, bytes - before)) return false;
   Result<void> done{};
   for (bool is_filled = false; done && !is_filled;) {
-    auto filled = writer.fill_slice(bytes);
+    auto filled = writer.fill_slice(bytes, SegmentWriter::kLargeSlice);
     if (!filled) done = std::unexpected(filled.error());
-    is_filled = filled && *filled;
+    is_filled = filled && *filled >= bytes;
   }
   if (!done) {
     // It serves as long as it was.
@@ -153,7 +153,11 @@ void StandbyKeeper::drop_ready() {
   }
 }
 
-Result<bool> StandbyKeeper::step() {
+bool StandbyKeeper::is_ahead(double used) const {
+  return ready() != 0 || begun_part_.load() >= 2 * used;
+}
+
+Result<bool> StandbyKeeper::step(double used) {
   MutexLock work_lock(work_mutex_);
   const uint64_t ready_now = ready();
   const bool is_short = is_wanted() && ready_now == 0;
@@ -162,11 +166,12 @@ Result<bool> StandbyKeeper::step() {
   // A whole group, whose names are made durable together, or else each rotation would have the
   // device busy with the making of one.
   if (unfinished_.empty() && missing < group_ && !is_short) return false;
-  return work(std::clamp(missing, uint64_t{1}, group_));
+  return work(std::clamp(missing, uint64_t{1}, group_),
+              is_ahead(used) ? SegmentWriter::kSmallSlice : SegmentWriter::kLargeSlice);
 }
 
 /// One slice on the way to a group of `wanted` standbys; false if the quota allows none.
-Result<bool> StandbyKeeper::work(uint64_t wanted) {
+Result<bool> StandbyKeeper::work(uint64_t wanted, uint64_t slice) {
   if (filled_ == unfinished_.size() && filled_ >= wanted) {
     if (auto finished = finish(); !finished) {
       drop_unfinished();
@@ -178,16 +183,21 @@ Result<bool> StandbyKeeper::work(uint64_t wanted) {
     auto begun = begin();
     if (!begun || !*begun) {
       // What was filled before may still become ready.
-      return filled_ == 0 ? begun : work(filled_);
+      return filled_ == 0 ? begun : work(filled_, slice);
     }
   }
-  auto filled = unfinished_.back().writer->fill_slice(standby_bytes_);
+  auto filled = unfinished_.back().writer->fill_slice(standby_bytes_, slice);
   if (!filled) {
     drop_last();
     if (filled_ == 0) return std::unexpected(filled.error());
-    return work(filled_);
+    return work(filled_, slice);
   }
-  if (*filled) ++filled_;
+  const bool is_filled = *filled >= standby_bytes_;
+  const double last_part =
+      is_filled ? 1 : static_cast<double>(*filled) / static_cast<double>(standby_bytes_);
+  begun_part_.store((static_cast<double>(filled_) + last_part) /
+                    static_cast<double>(std::max(wanted, uint64_t{1})));
+  if (is_filled) ++filled_;
   return true;
 }
 
@@ -260,6 +270,7 @@ Result<void> StandbyKeeper::finish() {
   if (auto synced = store_.sync_names(); !synced) return synced;
   MutexLock lock(mutex_);
   ready_.reserve(ready_.size() + unfinished_.size() + 1);
+  begun_part_.store(0);
   while (!unfinished_.empty()) {
     ready_.push_back(unfinished_.front());
     unfinished_.pop_front();
@@ -271,6 +282,7 @@ Result<void> StandbyKeeper::finish() {
 void StandbyKeeper::drop_unfinished() {
   while (!unfinished_.empty()) drop_last();
   filled_ = 0;
+  begun_part_.store(0);
 }
 
 void StandbyKeeper::drop_last() {

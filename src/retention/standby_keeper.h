@@ -56,7 +56,11 @@ class StandbyKeeper {
 
   /// One slice of the work; false if all that is wanted, or allowed, is ready. Errors as in
   /// create() and fill_slice(): what is half made is dropped, and what is ready stays.
-  [[nodiscard]] Result<bool> step() WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
+  /// `used`: how much of the active segment is, as for is_ahead().
+  [[nodiscard]] Result<bool> step(double used) WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
+  /// Whether there is time: one is ready, or will be when half of the active segment is left if it
+  /// goes on as it has.
+  [[nodiscard]] bool is_ahead(double used) const WRITEAHEAD_EXCLUDES(mutex_);
   /// Standbys that are ready, and the bytes of one.
   [[nodiscard]] uint64_t ready() const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] uint64_t standby_bytes() const { return standby_bytes_; }
@@ -68,7 +72,7 @@ class StandbyKeeper {
 
  private:
   [[nodiscard]] Result<bool> try_make(uint64_t needed_bytes) WRITEAHEAD_REQUIRES(work_mutex_);
-  [[nodiscard]] Result<bool> work(uint64_t wanted) WRITEAHEAD_REQUIRES(work_mutex_);
+  [[nodiscard]] Result<bool> work(uint64_t wanted, uint64_t slice) WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_unfinished() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_ready() WRITEAHEAD_REQUIRES(work_mutex_);
@@ -93,6 +97,7 @@ class StandbyKeeper {
   uint64_t filled_ WRITEAHEAD_GUARDED_BY(work_mutex_) = 0;   // of unfinished_, from its beginning
   uint64_t next_number_ WRITEAHEAD_GUARDED_BY(work_mutex_);  // to be created
   std::atomic<uint64_t> recycled_ = 0;
+  std::atomic<double> begun_part_ = 0;  // how much of unfinished_ is filled
 
   mutable Mutex mutex_;
   // Has room for one more than are in it: one that is given back needs no memory.

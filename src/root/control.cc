@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/aligned_buffer.h"
 #include "base/error.h"
+#include "base/zeros.h"
 #include "env/block_file.h"
 #include "format/control_page.h"
 #include "format/segment_name.h"
@@ -55,14 +55,12 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
         ErrorCode::io, "open control page",
         info->is_owned ? "it has a second name" : "it belongs to another user", {.path = path}));
   }
-  if (info->bytes < kControlBytes) {
+  if (info->bytes < kControlFileBytes) {
     // Allocated by a write, so that a store into the mapping can never find the disk full; and
     // durable, so that the next opening needs no space for it either.
-    AlignedBuffer zeros(kControlBytes);
-    std::ranges::fill(zeros.span(), std::byte{0});
     SystemResult<void> done{};
-    for (auto rest = std::span<const std::byte>(zeros.span()); done && !rest.empty();) {
-      auto written = (*file)->write_at(kControlBytes - rest.size(), rest, WriteBarrier::none);
+    for (auto rest = zeros(kControlFileBytes); done && !rest.empty();) {
+      auto written = (*file)->write_at(kControlFileBytes - rest.size(), rest, WriteBarrier::none);
       if (!written || *written == 0) {
         done = std::unexpected(written ? SystemError{EIO} : written.error());
       } else {
@@ -76,13 +74,14 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
                                                            : failure);
     }
   }
-  auto region = (*file)->map({.bytes = kControlBytes, .writable = true, .populate = true});
+  auto region = (*file)->map({.bytes = kControlFileBytes, .writable = true, .populate = true});
   if (!region) return std::unexpected(io_error("map control page", region.error(), {.path = path}));
   return ControlWriter(std::move(*region));
 }
 
 void ControlWriter::announce(const ControlState& state) {
   const auto page = region_->bytes();
+  newest_.clear();
   // Epoch 0 is below all that anybody has seen: the page counts for nothing until the end.
   store(page, control_field::epoch.offset, 0);
   store(page, control_field::boot_id, state.boot_id);
@@ -117,11 +116,11 @@ void ControlWriter::publish_durable(Lsn lsn) {
 
 /// No wake-up is missed: the word was raised before, and a follower says that it waits before it
 /// compares the word for the last time.
-void ControlWriter::wake_followers() {
+uint64_t ControlWriter::wake_followers() {
   const auto waits = control_word(region_->bytes(), control_field::follower_waits.offset);
-  if (waits.load() == 0) return;
+  if (waits.load() == 0) return 0;
   waits.store(0);
-  region_->wake_all(control_field::wake_word.offset);
+  return region_->wake_all(control_field::wake_word.offset);
 }
 
 Result<std::unique_ptr<ControlReader>> ControlReader::open(Directory& directory,
@@ -133,7 +132,9 @@ Result<std::unique_ptr<ControlReader>> ControlReader::open(Directory& directory,
   auto info = (*file)->info();
   if (!info) return std::unexpected(io_error("stat control page", info.error(), {.path = path}));
   if (!info->is_regular || info->bytes < kControlBytes) return nullptr;
-  auto region = (*file)->map({.bytes = kControlBytes, .populate = true});
+  // Of an older release there is the page alone.
+  const uint64_t bytes = info->bytes < kControlFileBytes ? kControlBytes : kControlFileBytes;
+  auto region = (*file)->map({.bytes = bytes, .populate = true});
   if (!region) return std::unexpected(io_error("map control page", region.error(), {.path = path}));
   return std::unique_ptr<ControlReader>(new ControlReader(std::move(*region)));
 }
@@ -158,6 +159,14 @@ std::optional<ControlState> ControlReader::read() const {
 ControlSigns ControlReader::signs() const {
   return {.changes = load(page_, control_field::wake_word.offset),
           .truncation_count = load(page_, control_field::truncation_count.offset)};
+}
+
+bool ControlReader::read_newest(const ControlOwner& owner, uint64_t number, uint64_t offset,
+                                std::span<std::byte> out) const {
+  return page_.size() == kControlFileBytes && load(page_, control_field::epoch.offset) != 0 &&
+         load(page_, control_field::boot_id) == owner.boot_id &&
+         load(page_, control_field::log_id) == owner.log_id &&
+         internal::read_newest(page_, number, offset, out);
 }
 
 void ControlReader::wait(Directory& directory, uint64_t seen, std::chrono::nanoseconds timeout) {

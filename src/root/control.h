@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "root/newest_bytes.h"
 #include "writeahead/env.h"
 #include "writeahead/lsn.h"
 #include "writeahead/result.h"
@@ -28,6 +29,12 @@ struct ControlState {
   ProcessIdentity writer;
   Lsn durable_lsn;
   uint64_t truncation_count = 0;
+};
+
+/// Whose page is believed.
+struct ControlOwner {
+  Identifier boot_id{};
+  Identifier log_id{};
 };
 
 /// What can be asked at any time, whoever the page belongs to.
@@ -50,12 +57,19 @@ class ControlWriter {
   void withdraw();
   /// Everything below `lsn` is durable. Called before anything up to there is acknowledged.
   void publish_durable(Lsn lsn);
-  /// Wakes followers that wait for changes. A system call only if one may be asleep.
-  void wake_followers();
+  /// As NewestBytes::show().
+  void show(uint64_t number, uint64_t offset, std::span<const std::byte> bytes) {
+    newest_.show(number, offset, bytes);
+  }
+  /// Wakes followers that wait for changes; returns how many were asleep. A system call only if
+  /// one may be.
+  uint64_t wake_followers();
 
  private:
-  explicit ControlWriter(std::unique_ptr<MappedRegion> region) : region_(std::move(region)) {}
+  explicit ControlWriter(std::unique_ptr<MappedRegion> region)
+      : region_(std::move(region)), newest_(region_->bytes()) {}
   std::unique_ptr<MappedRegion> region_;
+  NewestBytes newest_;
 };
 
 /// The readers' end.
@@ -67,6 +81,9 @@ class ControlReader {
   /// What the page says now; nothing while it is being announced or if it never was.
   [[nodiscard]] std::optional<ControlState> read() const;
   [[nodiscard]] ControlSigns signs() const;
+  /// As the function of this name. False, too, if nobody writes or the page is somebody else's.
+  [[nodiscard]] bool read_newest(const ControlOwner& owner, uint64_t number, uint64_t offset,
+                                 std::span<std::byte> out) const;
 
   /// Sleeps until ControlSigns::changes is not `seen`, for `timeout` at the longest. If the page
   /// may be written, the writer is asked to end the sleep; else it may take all of that time.
@@ -82,6 +99,23 @@ class ControlReader {
   std::once_flag has_tried_;
   std::unique_ptr<MappedRegion> owned_writable_;   // made by the first wait
   std::atomic<MappedRegion*> writable_ = nullptr;  // the same; null as long as it is not there
+};
+
+/// What a writer shows of one segment. Thread-safe.
+class ShownSegment {
+ public:
+  ShownSegment(std::shared_ptr<const ControlReader> control, const ControlOwner& owner,
+               uint64_t number)
+      : control_(std::move(control)), owner_(owner), number_(number) {}
+  /// As read_newest().
+  [[nodiscard]] bool read(uint64_t offset, std::span<std::byte> out) const {
+    return control_->read_newest(owner_, number_, offset, out);
+  }
+
+ private:
+  std::shared_ptr<const ControlReader> control_;
+  ControlOwner owner_;
+  uint64_t number_;
 };
 
 }  // namespace writeahead::internal

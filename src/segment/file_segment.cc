@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/zeros.h"
 #include "format/bytes.h"
 #include "format/segment_header.h"
 
@@ -40,17 +41,15 @@ Result<void> FileSegment::load_tail() {
   return {};
 }
 
-Result<bool> FileSegment::fill_slice(uint64_t bytes) {
-  if (filled_ >= bytes) return true;
-  const uint64_t count = std::min(kSliceBytes, bytes - filled_);
-  AlignedBuffer zeros(count);
-  std::ranges::fill(zeros.span(), std::byte{0});
-  if (auto written = file_->fill_blocks(filled_, zeros.span()); !written) {
+Result<uint64_t> FileSegment::fill_slice(uint64_t bytes, uint64_t slice) {
+  if (filled_ >= bytes) return filled_;
+  const uint64_t count = std::min({slice, bytes - filled_, uint64_t{kMostZeros}});
+  if (auto written = file_->fill_blocks(filled_, zeros(count)); !written) {
     return std::unexpected(
         shortage_error("prepare segment", written.error(), {.path = path_, .offset = filled_}));
   }
   filled_ += count;
-  return filled_ >= bytes;
+  return filled_;
 }
 
 void FileSegment::allow_cache_below(uint64_t offset) {
@@ -61,6 +60,7 @@ void FileSegment::allow_cache_below(uint64_t offset) {
 
 Result<void> FileSegment::read(uint64_t offset, std::span<std::byte> out, ReadSource source) {
   if (source == ReadSource::device) return read_file(offset, out, source);
+  if (shown_ && take_shown(offset, out)) return {};
   {
     MutexLock lock(mutex_);
     const uint64_t end = offset + out.size();
@@ -75,6 +75,17 @@ Result<void> FileSegment::read(uint64_t offset, std::span<std::byte> out, ReadSo
     }
   }
   return out.empty() ? Result<void>{} : read_file(offset, out, source);
+}
+
+/// Takes from the end of `out` what the writer shows of it, and makes it shorter by that; true if
+/// nothing is left. Below the limit of the cache nothing has to be shown.
+bool FileSegment::take_shown(uint64_t offset, std::span<std::byte>& out) const {
+  if (shown_->read(offset, out)) return true;
+  const uint64_t limit = cache_limit_.load();
+  if (limit <= offset || limit - offset >= out.size()) return false;
+  const size_t cached = limit - offset;
+  if (shown_->read(limit, out.subspan(cached))) out = out.first(cached);
+  return false;
 }
 
 Result<void> FileSegment::read_file(uint64_t offset, std::span<std::byte> out, ReadSource source) {

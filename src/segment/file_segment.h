@@ -9,11 +9,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "base/aligned_buffer.h"
 #include "base/mutex.h"
 #include "env/block_file.h"
+#include "root/control.h"
 #include "segment/segment_store.h"
 
 namespace writeahead::internal {
@@ -48,16 +51,19 @@ class FileSegment final : public SegmentWriter {
   [[nodiscard]] bool can_overlap() const override {
     return manner_->method == SyncMethod::direct_dsync;
   }
-  [[nodiscard]] Result<bool> fill_slice(uint64_t bytes) override;
+  [[nodiscard]] Result<uint64_t> fill_slice(uint64_t bytes, uint64_t slice) override;
   [[nodiscard]] Result<void> settle(uint64_t proven, uint64_t end, uint64_t cut_end) override;
   [[nodiscard]] bool is_shared() const override { return is_shared_; }
   [[nodiscard]] bool is_recycled() const override { return is_recycled_; }
   /// Before the first append.
   void set_recycled() { is_recycled_ = true; }
+  /// Before the first read: what its writer shows of it need not be read.
+  void set_shown(std::optional<ShownSegment> shown) { shown_ = std::move(shown); }
 
  private:
   [[nodiscard]] Result<void> read_file(uint64_t offset, std::span<std::byte> out,
                                        ReadSource source);
+  [[nodiscard]] bool take_shown(uint64_t offset, std::span<std::byte>& out) const;
   [[nodiscard]] SystemResult<void> rewrite(uint64_t begin, uint64_t end);
   [[nodiscard]] SystemResult<void> write_zeros(uint64_t begin, uint64_t zeros_end)
       WRITEAHEAD_EXCLUDES(mutex_);
@@ -69,6 +75,7 @@ class FileSegment final : public SegmentWriter {
   const std::shared_ptr<const WriteManner> manner_;
   const bool is_shared_;
   bool is_recycled_ = false;
+  std::optional<ShownSegment> shown_;
   uint64_t bytes_;   // prepared, and durably so
   uint64_t filled_;  // with what fill_slice() added since the last sync()
   uint64_t end_;     // of what was placed; used by the one thread that writes

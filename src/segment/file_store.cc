@@ -186,9 +186,13 @@ Error FileStore::locked_error() {
 
 Result<RootSlots> FileStore::load_root() {
   auto slots = root_ == nullptr ? Result<RootSlots>(RootSlots{}) : root_->load();
-  if (slots && !slots->is_valid(0) && !slots->is_valid(1)) {
+  if (!slots) return slots;
+  if (!slots->is_valid(0) && !slots->is_valid(1)) {
     if (auto refused = refuse_salvage(); !refused) return std::unexpected(refused.error());
+    return slots;
   }
+  MutexLock lock(control_mutex_);
+  log_id_ = slots->slot[slots->newest()].root.log_id;
   return slots;
 }
 

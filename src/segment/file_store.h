@@ -70,7 +70,10 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<std::string> save_torn(uint64_t number, Lsn lsn, SegmentReader& segment,
                                               uint64_t begin, uint64_t end) override;
   void publish_durable(Lsn lsn) override;
-  void wake_followers() override { control_writer_->wake_followers(); }
+  void show_newest(uint64_t number, uint64_t offset, std::span<const std::byte> bytes) override {
+    control_writer_->show(number, offset, bytes);
+  }
+  uint64_t wake_followers() override { return control_writer_->wake_followers(); }
   void announce_truncation(uint64_t count) override;
   void announce(const RootState& root) override;
   [[nodiscard]] std::optional<ControlSigns> control_signs() override;
@@ -107,6 +110,8 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<void> own_root(std::unique_ptr<RootFile> root);
   void choose_unit();
   [[nodiscard]] Result<void> open_control() WRITEAHEAD_EXCLUDES(control_mutex_);
+  [[nodiscard]] std::optional<ShownSegment> shown(uint64_t number)
+      WRITEAHEAD_EXCLUDES(control_mutex_);
   [[nodiscard]] Error locked_error();
   [[nodiscard]] Error gone_error() const;
   [[nodiscard]] SystemResult<void> hold_segment(File& file, std::string_view name);
@@ -128,8 +133,9 @@ class FileStore final : public SegmentStore {
   std::unique_ptr<RootFile> root_;  // null if there is none; an owner has one from claim() on
   std::optional<ControlWriter> control_writer_;
   Mutex control_mutex_;
-  std::unique_ptr<ControlReader> control_reader_ WRITEAHEAD_GUARDED_BY(control_mutex_);
+  std::shared_ptr<ControlReader> control_reader_ WRITEAHEAD_GUARDED_BY(control_mutex_);
   std::atomic<ControlReader*> control_ = nullptr;  // the same, which stays once it is there
+  Identifier log_id_ WRITEAHEAD_GUARDED_BY(control_mutex_){};  // of the root, when it was read
 };
 
 /// Permission bits of a directory whose files get `file_mode`: who may read may also search.

@@ -16,6 +16,13 @@ Result<void> FileStore::open_control() {
   return {};
 }
 
+/// What a writer in another process shows of a segment, once its page is there.
+std::optional<ShownSegment> FileStore::shown(uint64_t number) {
+  MutexLock lock(control_mutex_);
+  if (control_reader_ == nullptr) return std::nullopt;
+  return ShownSegment(control_reader_, {.boot_id = env_.boot_id(), .log_id = log_id_}, number);
+}
+
 void FileStore::announce(const RootState& root) {
   control_writer_->announce({.epoch = root.epoch,
                              .boot_id = env_.boot_id(),

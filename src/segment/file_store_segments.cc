@@ -59,7 +59,9 @@ SystemResult<void> FileStore::hold_segment(File& file, std::string_view name) {
 }
 
 Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
-  return open_segment(number, {.random_access = true}, 0);
+  auto segment = open_segment(number, {.random_access = true}, 0);
+  if (segment) (*segment)->set_shown(shown(number));
+  return segment;
 }
 
 /// The lock comes first: whoever gets it before the header is read knows that nobody recycles the

@@ -7,6 +7,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/error.h"
+#include "base/zeros.h"
 #include "format/segment_header.h"
 #include "format/segment_name.h"
 #include "segment/file_store.h"
@@ -16,9 +17,7 @@ namespace {
 
 /// Zeros for a header; on the device after sync().
 SystemResult<void> write_zero_header(BlockFile& file) {
-  AlignedBuffer zeros(kSegmentHeaderBytes);
-  std::ranges::fill(zeros.span(), std::byte{0});
-  return file.write_blocks(0, zeros.span());
+  return file.write_blocks(0, zeros(kSegmentHeaderBytes));
 }
 
 /// Whether the file may be recycled: no other name leads to it, and it is neither too long nor

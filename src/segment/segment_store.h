@@ -87,6 +87,11 @@ enum class WriteMode : uint8_t {
 /// for write() with WriteMode::barrier of buffers that share no block.
 class SegmentWriter : public SegmentReader {
  public:
+  /// Of fill_slice(): for who waits for it, at the full speed of a device; and for who does not,
+  /// so short that an append that meets it hardly takes longer.
+  static constexpr uint64_t kLargeSlice = 1ULL << 20;
+  static constexpr uint64_t kSmallSlice = 32ULL << 10;
+
   /// Gives the frame in `buffer` (and the header block, if the buffer has it) its place at offset
   /// `at`, which has to be the end of what was placed before: fills in what stands before it in
   /// its first block. Writes nothing.
@@ -97,10 +102,10 @@ class SegmentWriter : public SegmentReader {
   /// Whether write() with WriteMode::barrier may be in flight several times.
   [[nodiscard]] virtual bool can_overlap() const = 0;
 
-  /// Makes a standby longer: writes zeros behind its end up to `bytes` in all, at most one slice of
-  /// them. Returns whether it is that long now; durable, and part of bytes(), after sync().
-  /// `no_space` leaves it usable as it was; an error of that sync() does not.
-  [[nodiscard]] virtual Result<bool> fill_slice(uint64_t bytes) = 0;
+  /// Makes a standby longer: writes zeros behind its end up to `bytes` in all, at most `slice` of
+  /// them. Returns how long it is now; durable, and part of bytes(), after sync(). `no_space`
+  /// leaves it usable as it was; an error of that sync() does not.
+  [[nodiscard]] virtual Result<uint64_t> fill_slice(uint64_t bytes, uint64_t slice) = 0;
 
   /// Recovery: replaces [end, cut_end) with zeros, makes [0, end) as it was read durable, and
   /// returns when both are. `proven` is up to where it is known to be durable.
@@ -187,8 +192,12 @@ class SegmentStore {
 
   /// Tells followers that everything below `lsn` is durable. Wait-free.
   virtual void publish_durable(Lsn lsn) = 0;
-  /// Wakes followers that wait for that. After an I/O at the most, never under a lock.
-  virtual void wake_followers() = 0;
+  /// Shows them the bytes that were written at `offset` of a segment, whole words, for them to read
+  /// once they are durable. Wait-free. One after the other.
+  virtual void show_newest(uint64_t number, uint64_t offset, std::span<const std::byte> bytes) = 0;
+  /// Wakes followers that wait for what is durable; returns how many, or 0 if that is not known.
+  /// After an I/O at the most, never under a lock.
+  virtual uint64_t wake_followers() = 0;
   /// Tells followers that a truncation begins: the root will have this count.
   virtual void announce_truncation(uint64_t count) = 0;
   /// Tells followers of another epoch of the same owner, and of an end that may have gone back.

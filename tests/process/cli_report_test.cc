@@ -22,6 +22,8 @@ std::vector<std::string> keys_of(const json& object) {
 /// stood anywhere.
 bool damage(const std::string& directory, const std::string& payload) {
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    // Not what a writer showed of it to followers.
+    if (entry.path().extension() != ".wal") continue;
     std::ifstream in(entry.path(), std::ios::binary);
     std::string bytes((std::istreambuf_iterator<char>(in)), {});
     const size_t place = bytes.find(payload);

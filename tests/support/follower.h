@@ -43,6 +43,8 @@ class Follower {
   void await(uint64_t count) {
     for (auto now = count_.load(); now < count; now = count_.load()) count_.wait(now);
   }
+  /// What came so far.
+  [[nodiscard]] uint64_t count() const { return count_.load(); }
   void stop() { thread_.request_stop(); }
   /// Everything that it got, when it has ended.
   const std::vector<std::string>& got() {

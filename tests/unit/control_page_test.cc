@@ -6,9 +6,12 @@
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "format/control_page.h"
 #include "format/segment_name.h"
@@ -35,7 +38,7 @@ class RefusingRegion final : public MappedRegion {
   bool wait(size_t offset, uint32_t expected, uint64_t timeout_ns) override {
     return region_->wait(offset, expected, timeout_ns);
   }
-  void wake_all(size_t offset) override { region_->wake_all(offset); }
+  uint64_t wake_all(size_t offset) override { return region_->wake_all(offset); }
 
  private:
   const std::unique_ptr<MappedRegion> region_;
@@ -131,6 +134,40 @@ TEST_F(ControlPageTest, follower_says_that_it_waits_only_where_it_may_store) {
   EXPECT_EQ(waits.load(), 0U);
   reader->interrupt();
   EXPECT_EQ(reader->signs().changes, seen);
+}
+
+TEST_F(ControlPageTest, newest_bytes_are_those_of_this_boot_and_log_and_of_somebody_who_writes) {
+  const std::vector<std::byte> bytes(80, std::byte{7});
+  writer_.show(1, kBlockBytes, bytes);
+  const auto reader = open_reader();
+  const auto read = [&](const internal::ControlOwner& owner) {
+    std::vector<std::byte> out(bytes.size());
+    return reader->read_newest(owner, 1, kBlockBytes, out) && out == bytes;
+  };
+  EXPECT_FALSE(read({})) << "nobody writes";
+  announce();
+  EXPECT_FALSE(read({})) << "of a writer before";
+  writer_.show(1, kBlockBytes, bytes);
+  EXPECT_TRUE(read({}));
+  EXPECT_FALSE(read({.boot_id = {std::byte{1}}, .log_id = {}}));
+  EXPECT_FALSE(read({.boot_id = {}, .log_id = {std::byte{1}}}));
+  writer_.withdraw();
+  EXPECT_FALSE(read({})) << "nobody writes any more";
+}
+
+/// As it was before there was more than the page.
+TEST_F(ControlPageTest, file_of_one_block_shows_no_bytes_and_is_made_longer_by_a_writer) {
+  const ScratchDirectory old;
+  std::ofstream(old.path(internal::kControlName)) << std::string(kBlockBytes, '\0');
+  const auto directory = Env::posix().open_directory(old.path(""), false, 0).value();
+  const auto reader = ControlReader::open(*directory, old.path("")).value();
+  ASSERT_TRUE(reader);
+  EXPECT_FALSE(reader->read());
+  std::vector<std::byte> out(8);
+  EXPECT_FALSE(reader->read_newest({}, 0, 0, out));
+  ASSERT_TRUE(ControlWriter::open(*directory, old.path(""), 0600));
+  EXPECT_EQ(std::filesystem::file_size(old.path(internal::kControlName)),
+            internal::kControlFileBytes);
 }
 
 }  // namespace

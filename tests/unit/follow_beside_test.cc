@@ -81,6 +81,32 @@ TEST_F(FollowBesideTest, follower_is_woken_and_need_not_poll) {
   EXPECT_EQ(follower.got(), numbers(kRecords, "stopped"));
 }
 
+TEST_F(FollowBesideTest, crowd_is_woken_by_the_background) {
+  constexpr size_t kCrowd = 6;
+  Log log = open(env_);
+  ReadOnlyLog read = open_reading();
+  env_.set_shortest_wait_ns(8'000'000'000);
+  std::vector<std::unique_ptr<Follower>> followers;
+  for (size_t i = 0; i < kCrowd; ++i) {
+    followers.push_back(std::make_unique<Follower>(read.reader(read.first_lsn())));
+  }
+  ASSERT_TRUE(env_.wait_for_waiters(kCrowd));
+  append(log, 0, 1);
+  for (const auto& follower : followers) follower->await(1);
+  ASSERT_TRUE(env_.wait_for_waiters(kCrowd));
+  // Nobody is told of these until their rest is over.
+  append(log, 1, 3);
+  while (log.step_background()) {
+  }
+  for (const auto& follower : followers) EXPECT_EQ(follower->count(), 1U);
+  env_.advance_ns(2'000'000);
+  while (log.step_background()) {
+  }
+  for (const auto& follower : followers) follower->await(3);
+  EXPECT_EQ(env_.timed_out_waits(), 0U);
+  for (const auto& follower : followers) follower->stop();
+}
+
 TEST_F(FollowBesideTest, log_shows_what_it_knew_until_it_is_asked) {
   Log log = open(env_);
   append(log, 0, 3);

@@ -43,7 +43,7 @@ const Structure kFrameTable{"Frame header", format::kFrameFields, format::kFrame
 const Structure kRecord{"Record header", format::kRecordFields, format::kRecordHeaderBytes};
 const Structure kSeal{"Seal body", format::kSealFields, format::kSealBodyBytes};
 const Structure kIndex{"Seal index entry", format::kSealIndexFields, format::kSealIndexEntryBytes};
-const Structure kControl{"Control page", format::kControlFields, format::kControlBytes};
+const Structure kControl{"Control page", format::kControlFields, format::kControlFileBytes};
 const std::vector<Structure> kStructures = {kRoot,   kHold, kSegment, kFrameTable,
                                             kRecord, kSeal, kIndex,   kControl};
 

@@ -129,12 +129,44 @@ TEST(ReadSource, follower_reads_full_blocks_of_the_active_segment_through_the_pa
   }
 }
 
-TEST(ReadSource, follower_reads_the_block_of_the_end_from_the_device) {
+TEST(ReadSource, follower_takes_the_newest_bytes_from_the_writer) {
+  CountedLog counted;
+  ASSERT_TRUE(counted.log && counted.log->append("a"));
+  auto follower = ReadOnlyLog::open(kLogPath, {.env = &counted.env});
+  ASSERT_TRUE(follower);
+  Reader reader = follower->reader(follower->first_lsn());
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(reader.wait_next());
+    const uint64_t before = counted.env.direct_reads();
+    const auto last = counted.log->append(std::string(900, 'b'));
+    ASSERT_TRUE(last && follower->refresh());
+    const auto record = follower->read(*last);
+    ASSERT_TRUE(record && record->payload.size() == 900);
+    EXPECT_EQ(counted.env.direct_reads(), before) << i;
+  }
+}
+
+/// As for one of a crowd: what is not shown any more comes from the page cache.
+TEST(ReadSource, follower_far_behind_takes_the_block_of_the_end_from_the_writer) {
+  CountedLog counted;
+  ASSERT_TRUE(counted.log && counted.log->append("a"));
+  auto follower = ReadOnlyLog::open(kLogPath, {.env = &counted.env});
+  ASSERT_TRUE(follower);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(counted.log->append(std::string(900, 'b')));
+  ASSERT_TRUE(follower->refresh());
+  const uint64_t before = counted.env.direct_reads();
+  int count = 0;
+  for (const auto& record : follower->reader(follower->first_lsn())) count += record ? 1 : 0;
+  EXPECT_EQ(count, 101);
+  EXPECT_EQ(counted.env.direct_reads(), before);
+}
+
+TEST(ReadSource, follower_of_nobody_reads_the_block_of_the_end_from_the_device) {
   CountedLog counted;
   ASSERT_TRUE(counted.log);
   const auto last = counted.log->append("a");
   auto follower = ReadOnlyLog::open(kLogPath, {.env = &counted.env});
-  ASSERT_TRUE(last && follower);
+  ASSERT_TRUE(last && follower && counted.log->close());
   const uint64_t before = counted.env.direct_reads();
   ASSERT_TRUE(follower->read(*last));
   EXPECT_GT(counted.env.direct_reads(), before);
