@@ -5,30 +5,9 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "format/checksum.h"
 #include "format/record.h"
 
 namespace writeahead::internal {
-namespace {
-
-/// Gives each record of `append` its checksum and takes them into the sums.
-void finish_records(const PendingAppend& append, std::span<std::byte> records,
-                    const SegmentBinding& binding, FrameHeader& frame, LogPosition& position) {
-  uint64_t offset = 0;
-  for (uint32_t i = 0; i < append.record_count(); ++i) {
-    const auto bytes = records.subspan(offset);
-    RecordHeader header = decode_record_header(bytes);
-    header.checksum = record_checksum(append.payload_hash(i), append.range.first_lsn + offset,
-                                      header, binding.segment_seed);
-    record_field::checksum.store(bytes, header.checksum);
-    frame.body_checksum = extend_body_checksum(frame.body_checksum, bytes);
-    position.digest = extend_digest(position.digest, header.checksum);
-    offset += encoded_record_bytes(header.length);
-  }
-  WRITEAHEAD_CHECK(offset == records.size());
-}
-
-}  // namespace
 
 void build_frame(PendingFrame& pending, const FrameFacts& facts, const SegmentBinding& binding,
                  LogPosition& position) {
@@ -47,15 +26,19 @@ void build_frame(PendingFrame& pending, const FrameFacts& facts, const SegmentBi
                      .time_ns = std::max(facts.time_ns, position.time_ns),
                      .first_ordinal = position.ordinal,
                      .record_count = static_cast<uint32_t>(pending.records())};
-  uint64_t offset = kFrameHeaderBytes;
+  RecordRun run{.end = kFrameHeaderBytes, .digest = position.digest};
   for (PendingAppend* append = pending.first(); append != nullptr; append = append->next) {
-    const auto records = frame.subspan(offset, append->encoded_bytes());
-    append->copy_to(records);
-    finish_records(*append, records, binding, header, position);
-    offset += append->encoded_bytes();
+    const uint64_t end = run.end + append->encoded_bytes();
+    append->copy_to(frame.subspan(run.end, append->encoded_bytes()));
+    for (uint32_t i = 0; i < append->record_count(); ++i) {
+      add_to_run(run, frame, position.lsn, binding.segment_seed, append->payload_hash(i));
+    }
+    // Each append has its address already.
+    WRITEAHEAD_CHECK(run.end == end);
   }
-  WRITEAHEAD_CHECK(offset <= frame.size());
-  std::ranges::fill(frame.subspan(offset), std::byte{0});
+  std::ranges::fill(frame.subspan(run.end), std::byte{0});
+  header.body_checksum = run.body_checksum;
+  position.digest = run.digest;
   encode_frame_header(header, binding, frame);
   position.lsn = pending.end_lsn();
   position.ordinal = pending.end_ordinal();

@@ -67,6 +67,18 @@ uint64_t record_checksum(uint64_t payload_hash, Lsn lsn, const RecordHeader& hea
   return mix(payload_hash, lsn, header, segment_seed);
 }
 
+void add_to_run(RecordRun& run, std::span<std::byte> frame, Lsn lsn, uint64_t segment_seed,
+                uint64_t payload_hash) {
+  const auto bytes = frame.subspan(run.end);
+  RecordHeader header = decode_record_header(bytes);
+  header.checksum = mix(payload_hash, lsn + run.end, header, segment_seed);
+  record_field::checksum.store(bytes, header.checksum);
+  run.body_checksum = inlined::checksum(bytes.first(kRecordHeaderBytes), run.body_checksum);
+  run.digest = inlined::extend_digest(run.digest, header.checksum);
+  run.end += encoded_record_bytes(header.length);
+  ++run.records;
+}
+
 void encode_record_header(const RecordHeader& header, std::span<std::byte> out) {
   record_field::length.store(out, header.length);
   record_field::type.store(out, header.type);

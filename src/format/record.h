@@ -77,6 +77,11 @@ struct RecordRun {
   uint64_t body_checksum = 0;  ///< Of the frame, up to here.
   uint64_t digest = 0;         ///< Of the segment, up to here, if it is wanted.
 };
+/// Gives the record at the end of `run` in `frame`, which stands at `lsn`, its checksum, and takes
+/// it in. All but the checksum is there; its payload hashes to `payload_hash`.
+void add_to_run(RecordRun& run, std::span<std::byte> frame, Lsn lsn, uint64_t segment_seed,
+                uint64_t payload_hash);
+
 /// How far to go on with a run.
 struct RunLimit {
   uint32_t records = 0;

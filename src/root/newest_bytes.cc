@@ -21,6 +21,13 @@ std::atomic_ref<uint64_t> word_at(std::span<std::byte> file, uint64_t offset) {
   return control_word(file, static_cast<uint32_t>(kControlBytes + offset % kNewestRingBytes));
 }
 
+void store_words(std::span<const std::byte> from, std::span<std::byte> to) {
+  for (uint64_t at = 0; at < from.size(); at += kWordBytes) {
+    const uint64_t word = kWord.load(from.subspan(at));
+    control_word(to, static_cast<uint32_t>(at)).store(word, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace
 
 void NewestBytes::clear() {
@@ -43,9 +50,10 @@ void NewestBytes::show(uint64_t number, uint64_t offset, std::span<const std::by
   // Whoever sees one of the words below sees that the range has changed, too.
   std::atomic_thread_fence(std::memory_order_release);
   shown_number.store(number, std::memory_order_relaxed);
-  for (uint64_t at = 0; at < bytes.size(); at += kWordBytes) {
-    word_at(file_, offset + at).store(kWord.load(bytes.subspan(at)), std::memory_order_relaxed);
-  }
+  const uint64_t before_wrap = kNewestRingBytes - offset % kNewestRingBytes;
+  const size_t first = std::min<uint64_t>(before_wrap, bytes.size());
+  store_words(bytes.first(first), file_.subspan(kControlBytes + offset % kNewestRingBytes));
+  store_words(bytes.subspan(first), file_.subspan(kControlBytes));
   shown_end.store(end, std::memory_order_release);
   if (!goes_on) shown_begin.store(begin_, std::memory_order_release);
 }

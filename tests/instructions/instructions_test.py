@@ -18,9 +18,9 @@ import tempfile
 
 # Path: (operations of the shorter run, of the longer one, instructions an operation).
 BASELINE = {
-    "append": (100, 1100, 2910),
-    "append_async": (20_000, 60_000, 1190),
-    "append_batch": (5, 55, 184_500),
+    "append": (100, 1100, 3080),
+    "append_async": (20_000, 60_000, 1150),
+    "append_batch": (5, 55, 126_500),
     "read_active": (1000, 21000, 1390),
     "read_sealed": (1000, 21000, 581),
     "replay": (50_000, 200_000, 360),
