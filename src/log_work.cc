@@ -12,8 +12,8 @@ namespace writeahead::internal {
 namespace {
 /// How long after a failure to make a standby it is tried again.
 constexpr std::chrono::nanoseconds kRetryTime = std::chrono::milliseconds(200);
-/// Between two slices of a standby that is not urgent: as long as one takes on a middling disk.
-constexpr std::chrono::nanoseconds kSliceRest = std::chrono::microseconds(150);
+/// A log without a commit for so long has time for what is not urgent.
+constexpr std::chrono::nanoseconds kQuietTime = std::chrono::milliseconds(2);
 }  // namespace
 
 /// The root proves what is durable now; with what it proved before, nothing is written.
@@ -61,12 +61,18 @@ Result<BackgroundThread::Pause> LogState::prepare_standby() {
   }
   const uint64_t now = env_.monotonic_ns();
   if (now < standby_retry_ns_) return std::chrono::nanoseconds(standby_retry_ns_ - now);
-  const double used = committer_->segment_use();
-  auto made = standbys_.step(used);
-  if (made && !*made) return BackgroundThread::kForEver;
-  // An append that meets a slice waits for it. Without a thread it is the caller who has time.
-  const bool may_rest = background_ != nullptr && standbys_.is_ahead(used);
-  if (made) return may_rest ? kSliceRest : BackgroundThread::kNone;
+  if (!standbys_.has_work()) return BackgroundThread::kForEver;
+  uint64_t slice = SegmentWriter::kLargeSlice;
+  // An append that meets a slice waits for it, so there are no more than it takes to be in time.
+  // Without a thread it is the caller who has time.
+  if (background_ != nullptr && !standbys_.is_behind(committer_->segment_use())) {
+    if (now - committer_->last_commit_ns() < static_cast<uint64_t>(kQuietTime.count())) {
+      return kQuietTime;
+    }
+    slice = SegmentWriter::kSmallSlice;
+  }
+  auto made = standbys_.step(slice);
+  if (made) return *made ? BackgroundThread::kNone : BackgroundThread::kForEver;
   standby_retry_ns_ = now + static_cast<uint64_t>(kRetryTime.count());
   return kRetryTime;
 }

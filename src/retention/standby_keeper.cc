@@ -153,21 +153,37 @@ void StandbyKeeper::drop_ready() {
   }
 }
 
-bool StandbyKeeper::is_ahead(double used) const {
-  return ready() != 0 || begun_part_.load() >= 2 * used;
-}
-
-Result<bool> StandbyKeeper::step(double used) {
-  MutexLock work_lock(work_mutex_);
+/// How many are to be made together now; 0 if none are.
+uint64_t StandbyKeeper::wanted() const {
   const uint64_t ready_now = ready();
   const bool is_short = is_wanted() && ready_now == 0;
   const uint64_t target = std::max<uint64_t>(target_, is_short ? 1 : 0);
   const uint64_t missing = target - std::min(ready_now, target);
   // A whole group, whose names are made durable together, or else each rotation would have the
   // device busy with the making of one.
-  if (unfinished_.empty() && missing < group_ && !is_short) return false;
-  return work(std::clamp(missing, uint64_t{1}, group_),
-              is_ahead(used) ? SegmentWriter::kSmallSlice : SegmentWriter::kLargeSlice);
+  if (unfinished_.empty() && missing < group_ && !is_short) return 0;
+  return std::clamp(missing, uint64_t{1}, group_);
+}
+
+bool StandbyKeeper::has_work() {
+  MutexLock work_lock(work_mutex_);
+  return wanted() != 0;
+}
+
+bool StandbyKeeper::is_behind(double used) const {
+  constexpr double kLead = 1.25;
+  const uint64_t ready_now = ready();
+  if (is_wanted() && ready_now == 0) return true;
+  // Segments to write to when a group is begun, the active one included, and now.
+  const auto before = static_cast<double>(target_ - std::min(group_, target_) + 1);
+  const double now = static_cast<double>(ready_now) + 1 - used;
+  return begun_part_.load() < kLead * (1 - now / before);
+}
+
+Result<bool> StandbyKeeper::step(uint64_t slice) {
+  MutexLock work_lock(work_mutex_);
+  const uint64_t count = wanted();
+  return count == 0 ? Result<bool>(false) : work(count, slice);
 }
 
 /// One slice on the way to a group of `wanted` standbys; false if the quota allows none.

@@ -56,11 +56,12 @@ class StandbyKeeper {
 
   /// One slice of the work; false if all that is wanted, or allowed, is ready. Errors as in
   /// create() and fill_slice(): what is half made is dropped, and what is ready stays.
-  /// `used`: how much of the active segment is, as for is_ahead().
-  [[nodiscard]] Result<bool> step(double used) WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
-  /// Whether there is time: one is ready, or will be when half of the active segment is left if it
-  /// goes on as it has.
-  [[nodiscard]] bool is_ahead(double used) const WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Result<bool> step(uint64_t slice) WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
+  /// Whether step() has anything to do.
+  [[nodiscard]] bool has_work() WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
+  /// Whether it has to be done now, if so much of the active segment is used and appends go on as
+  /// they have: what is being made is to be ready a little before the last one is used up.
+  [[nodiscard]] bool is_behind(double used) const WRITEAHEAD_EXCLUDES(mutex_);
   /// Standbys that are ready, and the bytes of one.
   [[nodiscard]] uint64_t ready() const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] uint64_t standby_bytes() const { return standby_bytes_; }
@@ -72,6 +73,7 @@ class StandbyKeeper {
 
  private:
   [[nodiscard]] Result<bool> try_make(uint64_t needed_bytes) WRITEAHEAD_REQUIRES(work_mutex_);
+  [[nodiscard]] uint64_t wanted() const WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<bool> work(uint64_t wanted, uint64_t slice) WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(work_mutex_);
   void drop_unfinished() WRITEAHEAD_REQUIRES(work_mutex_);

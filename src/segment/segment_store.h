@@ -87,10 +87,9 @@ enum class WriteMode : uint8_t {
 /// for write() with WriteMode::barrier of buffers that share no block.
 class SegmentWriter : public SegmentReader {
  public:
-  /// Of fill_slice(): for who waits for it, at the full speed of a device; and for who does not,
-  /// so short that an append that meets it hardly takes longer.
+  /// Of fill_slice(): few that appends can meet; and short, for when none come.
   static constexpr uint64_t kLargeSlice = 1ULL << 20;
-  static constexpr uint64_t kSmallSlice = 32ULL << 10;
+  static constexpr uint64_t kSmallSlice = 128ULL << 10;
 
   /// Gives the frame in `buffer` (and the header block, if the buffer has it) its place at offset
   /// `at`, which has to be the end of what was placed before: fills in what stands before it in

@@ -30,7 +30,7 @@ TEST(StandbyMemory, giving_back_takes_none) {
     ASSERT_TRUE(keeper.make(options.segment_bytes).value());
     std::optional<Standby> standby = keeper.take(options.segment_bytes);
     ASSERT_TRUE(standby);
-    while (keeper.step(0).value()) {
+    while (keeper.step(SegmentWriter::kLargeSlice).value()) {
     }
     ASSERT_EQ(keeper.ready(), 1U) << "the next one";
     ASSERT_TRUE(test::succeeds_without_memory([&] { keeper.give_back(std::move(*standby)); }));

@@ -6,6 +6,10 @@
 #include <cerrno>
 #include <string>
 
+#include "retention/space_quota.h"
+#include "retention/standby_keeper.h"
+#include "retention/trimmed_segments.h"
+#include "segment/file_store.h"
 #include "support/log_path.h"
 #include "writeahead/log.h"
 #include "writeahead/testing/sim_env.h"
@@ -63,6 +67,31 @@ TEST(Standby, are_made_in_groups_that_share_the_sync_of_their_names) {
   const uint64_t rotations = log.stats().segments_opened - segments;
   EXPECT_GE(rotations, 20U);
   EXPECT_LE(env.calls(CallKind::directory_sync) - syncs, rotations / 2 + 1);
+}
+
+/// What an append meets on the device is as little as it takes to be in time.
+TEST(Standby, keeps_pace_with_the_active_segment) {
+  SimEnv env{SimDisk{}};
+  const auto store = writeahead::internal::FileStore::open(env, kLogPath, {}).value();
+  writeahead::internal::SpaceQuota quota(0);
+  writeahead::internal::TrimmedSegments trimmed(*store, quota, {});
+  const Options options{.segment_bytes = 8 << 20, .standby_segments = 1};
+  writeahead::internal::StandbyKeeper keeper(*store, quota, trimmed, options, 1);
+  EXPECT_TRUE(keeper.has_work());
+  EXPECT_FALSE(keeper.is_behind(0));
+  EXPECT_TRUE(keeper.is_behind(0.01));
+  for (int eighths = 1; eighths < 8; ++eighths) {
+    ASSERT_TRUE(keeper.step(1 << 20).value());
+    const double filled = eighths / 8.0;
+    EXPECT_FALSE(keeper.is_behind(filled * 0.79)) << eighths;
+    EXPECT_TRUE(keeper.is_behind(filled * 0.81)) << eighths;
+  }
+  keeper.want();
+  EXPECT_TRUE(keeper.is_behind(0)) << "somebody waits";
+  while (keeper.step(1 << 20).value()) {
+  }
+  EXPECT_EQ(keeper.ready(), 1U);
+  EXPECT_FALSE(keeper.has_work());
 }
 
 }  // namespace

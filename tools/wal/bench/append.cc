@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
-#include <thread>
 
 #include "bench/device_floor.h"
 #include "bench/filled_log.h"
@@ -66,6 +64,7 @@ class OneWriter final : public Scenario {
     Sample sample;
     Measurement result;
     double seconds = 0;
+    await_standbys(log_);
     const Stats before = log_.stats();
     for (uint64_t i = 0; i < appends_; ++i) {
       const uint64_t frames_end = log_.stats().frame_bytes;
@@ -208,7 +207,7 @@ class BesidePreparation final : public Scenario {
     const Stopwatch whole;
     for (uint64_t done = 0; done < appends_; done += kRun) {
       const uint64_t end = std::min(appends_, done + kRun);
-      await_standbys();
+      await_standbys(preparing_, kStandbys);
       for (uint64_t i = done; i < end; ++i) {
         without.add(append_to(quiet_));
       }
@@ -235,15 +234,6 @@ class BesidePreparation final : public Scenario {
   static constexpr uint64_t kRun = 200;
   static constexpr uint32_t kStandbys = 2;
 
-  /// Until nothing is being made.
-  void await_standbys() {
-    constexpr double kMostSeconds = 60;
-    const Clock time;
-    while (preparing_.stats().standbys < kStandbys) {
-      require(time.seconds() < kMostSeconds, "no segment is made ready", ExitCode::environment);
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
   double append_to(Log& log) {
     const Clock time;
     take(log.append(payload_));

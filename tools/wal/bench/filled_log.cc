@@ -2,9 +2,12 @@
 #include "bench/filled_log.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
+#include <thread>
 
 #include "bench/payload.h"
+#include "bench/stopwatch.h"
 #include "bench/taking.h"
 #include "writeahead/batch.h"
 #include "writeahead/log.h"
@@ -61,6 +64,15 @@ void trim_sealed(Log& log) {
     }
   }
   take(log.trim_before(last));
+}
+
+void await_standbys(const Log& log, uint64_t count) {
+  constexpr double kMostSeconds = 60;
+  const Clock time;
+  while (log.stats().standbys < count) {
+    require(time.seconds() < kMostSeconds, "no segment is made ready", ExitCode::environment);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 }  // namespace wal::bench

@@ -25,4 +25,8 @@ void fill_segments(const std::string& path, const Filling& filling, uint64_t seg
 /// Gives back all segments but the last one, as a consumer does that trims. Throws NotMeasured.
 void trim_sealed(writeahead::Log& log);
 
+/// Until so many segments are ready: a log that has been open for a while is making none, and the
+/// device's floor is to have the device to itself. Throws NotMeasured.
+void await_standbys(const writeahead::Log& log, uint64_t count = 1);
+
 }  // namespace wal::bench

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "bench/device_floor.h"
+#include "bench/filled_log.h"
 #include "bench/payload.h"
 #include "bench/scenario.h"
 #include "bench/stopwatch.h"
@@ -34,6 +35,7 @@ class Threads final : public Scenario {
 
   Measurement run() override {
     Measurement result;
+    await_standbys(log_);
     const Stats before = log_.stats();
     Sample sample;
     const Elapsed time = append_all(appends_each_, sample);
