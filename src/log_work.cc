@@ -14,6 +14,7 @@ namespace {
 constexpr std::chrono::nanoseconds kRetryTime = std::chrono::milliseconds(200);
 /// A log without a commit for so long has time for what is not urgent.
 constexpr std::chrono::nanoseconds kQuietTime = std::chrono::milliseconds(2);
+constexpr std::chrono::nanoseconds kShortestPause{1};
 }  // namespace
 
 /// The root proves what is durable now; with what it proved before, nothing is written.
@@ -59,20 +60,21 @@ Result<BackgroundThread::Pause> LogState::prepare_standby() {
   if (committer_->last_commit_ns() == 0 && !standbys_.is_wanted()) {
     return BackgroundThread::kForEver;
   }
+  if (!standbys_.has_work()) return BackgroundThread::kForEver;
+  const auto [used, is_writing] = committer_->segment_use();
+  const uint64_t last_commit_ns = committer_->last_commit_ns();
   const uint64_t now = env_.monotonic_ns();
   if (now < standby_retry_ns_) return std::chrono::nanoseconds(standby_retry_ns_ - now);
-  if (!standbys_.has_work()) return BackgroundThread::kForEver;
-  uint64_t slice = SegmentWriter::kLargeSlice;
-  // An append that meets a slice waits for it, so there are no more than it takes to be in time.
+  const bool is_quiet =
+      !is_writing && now - last_commit_ns >= static_cast<uint64_t>(kQuietTime.count());
   // Without a thread it is the caller who has time.
-  if (background_ != nullptr && !standbys_.is_behind(committer_->segment_use())) {
-    if (now - committer_->last_commit_ns() < static_cast<uint64_t>(kQuietTime.count())) {
-      return kQuietTime;
-    }
-    slice = SegmentWriter::kSmallSlice;
-  }
+  const uint64_t slice =
+      background_ != nullptr ? standbys_.next_slice(used, is_quiet) : SegmentWriter::kLargeSlice;
+  if (slice == 0) return standbys_.time_between_slices();
   auto made = standbys_.step(slice);
-  if (made) return *made ? BackgroundThread::kNone : BackgroundThread::kForEver;
+  if (made && !*made) return BackgroundThread::kForEver;
+  // What is not urgent leaves their time to the other parts.
+  if (made) return slice == SegmentWriter::kSmallSlice ? kShortestPause : BackgroundThread::kNone;
   standby_retry_ns_ = now + static_cast<uint64_t>(kRetryTime.count());
   return kRetryTime;
 }
@@ -101,6 +103,9 @@ Result<BackgroundThread::Pause> LogState::prove_idle() {
 /// Frames first, then the callbacks, which run without a lock, then what nobody waits for.
 BackgroundThread::Pause LogState::run_step() {
   if (!is_owner()) return BackgroundThread::kForEver;
+  // First, for commits may always leave something else to do; and without a lock, for it takes the
+  // time that as many wake-ups take.
+  const auto crowd = committer_->wake_followers();
   const auto completions = completions_;
   const bool has_committed = committer_->commit_due();
   if (completions->run() || has_committed) return BackgroundThread::kNone;
@@ -109,7 +114,6 @@ BackgroundThread::Pause LogState::run_step() {
     if (due == BackgroundThread::kNone) return due;
     MutexLock lock(mutex_);
     if (is_released_ || committer_->failure()) return BackgroundThread::kForEver;
-    const auto crowd = committer_->wake_followers();
     auto next = housekeep();
     if (next) return std::min({*next, due, crowd});
     committer_->fail(next.error());

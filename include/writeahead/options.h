@@ -94,9 +94,9 @@ struct Options {
   bool map_segments = true;
   /// Segments that are kept ready, so that no append waits for one. By default as many as make up
   /// 1 MiB, from 1 to 16. They are made in groups of half as many, 8 at most, once so many are
-  /// missing. 0: each is made by the append that needs it. Of segments that were
-  /// trimmed as many keep their files until the log is closed or needs the space: further ones are
-  /// made of those, which costs no zeros to be written.
+  /// missing, as fast as segments are used up, and when no appends come. 0: each is made by the
+  /// append that needs it. Of segments that were trimmed as many keep their files until the log is
+  /// closed or needs the space: further ones are made of those, which costs no zeros to be written.
   std::optional<uint32_t> standby_segments = std::nullopt;
   /// Bytes of async and buffered appends that may be on their way at once; above, they wait, or
   /// answer `would_block`. One append is let in whatever its size. Default 64 MiB.

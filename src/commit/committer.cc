@@ -259,7 +259,7 @@ void Committer::complete(PendingFrame& frame, const Result<void>& written, bool 
     if (leads) is_led_ = false;
     start_leader();
   }
-  // Followers hear of it before the appenders do.
+  // A few followers hear of it before the appenders do.
   if (!tell_followers() && has_settled) progress_.move_on_written();
   wake(done);
 }

@@ -124,8 +124,12 @@ class Committer {
   [[nodiscard]] Lsn durable_lsn() const {
     return Lsn(durable_lsn_.load(std::memory_order_acquire));
   }
-  /// How much of the active segment has been given away, from 0 to 1; 1 if there is none.
-  [[nodiscard]] double segment_use() const WRITEAHEAD_EXCLUDES(mutex_);
+  /// How much of the active segment has been given away, and whether anything is on its way there.
+  struct SegmentUse {
+    double part = 1;  ///< From 0 to 1; 1 if nothing more fits or there is none.
+    bool is_writing = false;
+  };
+  [[nodiscard]] SegmentUse segment_use() const WRITEAHEAD_EXCLUDES(mutex_);
   /// When the last frame was done, by the monotonic clock; 0 if there was none.
   [[nodiscard]] uint64_t last_commit_ns() const { return last_commit_ns_.load(); }
   /// Appends whose threads wait and whose frames are not issued yet.

@@ -1,5 +1,5 @@
 // Encoding one frame.
-// The only place that gives records their checksums.
+// Addresses were given before: what is built here has to stand where they say.
 #include "commit/frame_builder.h"
 
 #include <algorithm>
@@ -29,11 +29,13 @@ void build_frame(PendingFrame& pending, const FrameFacts& facts, const SegmentBi
   RecordRun run{.end = kFrameHeaderBytes, .digest = position.digest};
   for (PendingAppend* append = pending.first(); append != nullptr; append = append->next) {
     const uint64_t end = run.end + append->encoded_bytes();
+    // It was told this address.
+    WRITEAHEAD_CHECK(append->record_count() == 0 ||
+                     append->range.first_lsn == position.lsn + run.end);
     append->copy_to(frame.subspan(run.end, append->encoded_bytes()));
     for (uint32_t i = 0; i < append->record_count(); ++i) {
       add_to_run(run, frame, position.lsn, binding.segment_seed, append->payload_hash(i));
     }
-    // Each append has its address already.
     WRITEAHEAD_CHECK(run.end == end);
   }
   std::ranges::fill(frame.subspan(run.end), std::byte{0});

@@ -179,11 +179,13 @@ bool Committer::commit_due() {
   return true;
 }
 
-double Committer::segment_use() const {
+Committer::SegmentUse Committer::segment_use() const {
   MutexLock lock(mutex_);
-  if (place_.writer == nullptr) return 1;
-  return static_cast<double>(segment_offset(place_.base_lsn, end_lsn())) /
-         static_cast<double>(place_.frames_end);
+  SegmentUse use{.is_writing = !frames_.empty()};
+  const uint64_t end = segment_offset(place_.base_lsn, end_lsn());
+  if (place_.writer == nullptr || end >= place_.frames_end) return use;
+  use.part = static_cast<double>(end) / static_cast<double>(place_.frames_end);
+  return use;
 }
 
 Stats Committer::stats() const {

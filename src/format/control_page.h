@@ -1,7 +1,8 @@
 // The control page: shared memory in which a writer tells followers what is durable.
 //
 // Nothing in it is needed after a crash, and it counts only with the boot id and log id of the
-// present and an epoch at or above all that was seen. Every field is an independent 64-bit atomic.
+// present and an epoch at or above all that was seen. Every field is an independent 64-bit atomic,
+// but for those of the newest bytes, which are told in an order: see root/newest_bytes.h.
 #pragma once
 
 #include <array>

@@ -170,14 +170,31 @@ bool StandbyKeeper::has_work() {
   return wanted() != 0;
 }
 
+/// A group is to be ready a little before as many segments as it has are used up.
 bool StandbyKeeper::is_behind(double used) const {
   constexpr double kLead = 1.25;
   const uint64_t ready_now = ready();
   if (is_wanted() && ready_now == 0) return true;
-  // Segments to write to when a group is begun, the active one included, and now.
-  const auto before = static_cast<double>(target_ - std::min(group_, target_) + 1);
+  // All that is left are the syncs, and the names.
+  const double begun = begun_part_.load();
+  if (begun >= 1) return true;
+  // Segments to write to when the group is begun, the active one included, and now.
+  const uint64_t before = target_ - std::min(group_, target_) + 1;
   const double now = static_cast<double>(ready_now) + 1 - used;
-  return begun_part_.load() < kLead * (1 - now / before);
+  const auto span = static_cast<double>(std::min(group_, before));
+  return begun < kLead * (static_cast<double>(before) - now) / span;
+}
+
+uint64_t StandbyKeeper::next_slice(double used, bool is_quiet) const {
+  if (is_behind(used)) return SegmentWriter::kLargeSlice;
+  return is_quiet ? SegmentWriter::kSmallSlice : 0;
+}
+
+std::chrono::nanoseconds StandbyKeeper::time_between_slices() const {
+  constexpr uint64_t kBytesPerNs = 4;  // of a quarter: no log is written to at 1 GB/s for long
+  return std::clamp<std::chrono::nanoseconds>(
+      std::chrono::nanoseconds(standby_bytes_ / kBytesPerNs), std::chrono::microseconds(200),
+      std::chrono::milliseconds(10));
 }
 
 Result<bool> StandbyKeeper::step(uint64_t slice) {
@@ -298,10 +315,10 @@ Result<void> StandbyKeeper::finish() {
 void StandbyKeeper::drop_unfinished() {
   while (!unfinished_.empty()) drop_last();
   filled_ = 0;
-  begun_part_.store(0);
 }
 
 void StandbyKeeper::drop_last() {
+  begun_part_.store(0);
   next_number_ = unfinished_.back().number;
   give_up_file(next_number_);
   unfinished_.pop_back();

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -59,9 +60,12 @@ class StandbyKeeper {
   [[nodiscard]] Result<bool> step(uint64_t slice) WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
   /// Whether step() has anything to do.
   [[nodiscard]] bool has_work() WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
-  /// Whether it has to be done now, if so much of the active segment is used and appends go on as
-  /// they have: what is being made is to be ready a little before the last one is used up.
-  [[nodiscard]] bool is_behind(double used) const WRITEAHEAD_EXCLUDES(mutex_);
+  /// The slice that is to be made now, or 0 if it is too early for one, if so much of the active
+  /// segment is `used`. An append that meets a slice waits for it: so there are no more than it
+  /// takes to have what is made ready in time, unless the log `is_quiet`.
+  [[nodiscard]] uint64_t next_slice(double used, bool is_quiet) const WRITEAHEAD_EXCLUDES(mutex_);
+  /// After how long to ask again: nobody uses up a quarter of a segment meanwhile.
+  [[nodiscard]] std::chrono::nanoseconds time_between_slices() const;
   /// Standbys that are ready, and the bytes of one.
   [[nodiscard]] uint64_t ready() const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] uint64_t standby_bytes() const { return standby_bytes_; }
@@ -73,6 +77,7 @@ class StandbyKeeper {
 
  private:
   [[nodiscard]] Result<bool> try_make(uint64_t needed_bytes) WRITEAHEAD_REQUIRES(work_mutex_);
+  [[nodiscard]] bool is_behind(double used) const WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] uint64_t wanted() const WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<bool> work(uint64_t wanted, uint64_t slice) WRITEAHEAD_REQUIRES(work_mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(work_mutex_);

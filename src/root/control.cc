@@ -58,8 +58,10 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
   if (info->bytes < kControlFileBytes) {
     // Allocated by a write, so that a store into the mapping can never find the disk full; and
     // durable, so that the next opening needs no space for it either.
+    // A page that is there is left as it is, for others may look at it.
+    const uint64_t begin = info->bytes < kControlBytes ? 0 : kControlBytes;
     SystemResult<void> done{};
-    for (auto rest = zeros(kControlFileBytes); done && !rest.empty();) {
+    for (auto rest = zeros(kControlFileBytes - begin); done && !rest.empty();) {
       auto written = (*file)->write_at(kControlFileBytes - rest.size(), rest, WriteBarrier::none);
       if (!written || *written == 0) {
         done = std::unexpected(written ? SystemError{EIO} : written.error());

@@ -47,9 +47,11 @@ void NewestBytes::show(uint64_t number, uint64_t offset, std::span<const std::by
   end_ = end;
   if (end > kNewestRingBytes) begin_ = std::max(begin_, end - kNewestRingBytes);
   shown_begin.store(goes_on ? begin_ : kNothing, std::memory_order_relaxed);
-  // Whoever sees one of the words below sees that the range has changed, too.
+  // Whoever sees one of the words below sees that range and number have changed, too; and whoever
+  // sees the number, that nothing of the segment before is shown any more.
   std::atomic_thread_fence(std::memory_order_release);
   shown_number.store(number, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);
   const uint64_t before_wrap = kNewestRingBytes - offset % kNewestRingBytes;
   const size_t first = std::min<uint64_t>(before_wrap, bytes.size());
   store_words(bytes.first(first), file_.subspan(kControlBytes + offset % kNewestRingBytes));

@@ -56,6 +56,7 @@ class FileStore final : public SegmentStore {
   [[nodiscard]] Result<void> write_root(const RootState& root) override;
   [[nodiscard]] Result<std::vector<uint64_t>> list() override;
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> open(uint64_t number) override;
+  [[nodiscard]] Result<std::shared_ptr<SegmentReader>> open_shown(uint64_t number) override;
   [[nodiscard]] std::shared_ptr<MappedSegment> map(const MappedRange& range) override;
   [[nodiscard]] Result<uint64_t> read_head(uint64_t number, std::span<std::byte> block) override;
   [[nodiscard]] Result<std::shared_ptr<SegmentWriter>> open_for_append(uint64_t number,

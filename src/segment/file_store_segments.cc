@@ -59,6 +59,10 @@ SystemResult<void> FileStore::hold_segment(File& file, std::string_view name) {
 }
 
 Result<std::shared_ptr<SegmentReader>> FileStore::open(uint64_t number) {
+  return open_segment(number, {.random_access = true}, 0);
+}
+
+Result<std::shared_ptr<SegmentReader>> FileStore::open_shown(uint64_t number) {
   auto segment = open_segment(number, {.random_access = true}, 0);
   if (segment) (*segment)->set_shown(shown(number));
   return segment;

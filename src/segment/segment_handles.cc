@@ -58,7 +58,7 @@ Result<std::shared_ptr<SegmentReader>> SegmentTable::reader(SegmentStore& store,
       return opened;
     }
   }
-  auto opened = store.open(number);
+  auto opened = store.open_shown(number);
   MutexLock lock(mutex_);
   const auto found = entries_.find(number);
   // Its file may be gone, or be on its way to another use.

@@ -153,6 +153,9 @@ class SegmentStore {
   [[nodiscard]] virtual Result<std::vector<uint64_t>> list() = 0;
   /// For reading. is_gone() if it was removed or recycled, be it just before.
   [[nodiscard]] virtual Result<std::shared_ptr<SegmentReader>> open(uint64_t number) = 0;
+  /// As open(), but ReadSource::any may bring what its writer shows of it (show_newest()): for
+  /// bytes that are known to be durable, and not for judging which are.
+  [[nodiscard]] virtual Result<std::shared_ptr<SegmentReader>> open_shown(uint64_t number) = 0;
   /// Maps a sealed segment, to which nobody writes any more, up to the block of its end. Null if it
   /// cannot be mapped, for whatever reason: then it is to be read, which will tell.
   [[nodiscard]] virtual std::shared_ptr<MappedSegment> map(const MappedRange& range) = 0;
@@ -192,7 +195,7 @@ class SegmentStore {
   /// Tells followers that everything below `lsn` is durable. Wait-free.
   virtual void publish_durable(Lsn lsn) = 0;
   /// Shows them the bytes that were written at `offset` of a segment, whole words, for them to read
-  /// once they are durable. Wait-free. One after the other.
+  /// once they are durable. In memory, one after the other.
   virtual void show_newest(uint64_t number, uint64_t offset, std::span<const std::byte> bytes) = 0;
   /// Wakes followers that wait for what is durable; returns how many, or 0 if that is not known.
   /// After an I/O at the most, never under a lock.

@@ -146,6 +146,21 @@ TEST(ReadSource, follower_takes_the_newest_bytes_from_the_writer) {
   }
 }
 
+/// Frames behind what the root proves may never have come to the device, whatever the writer shows.
+TEST(ReadSource, opening_judges_what_the_device_has_and_not_what_the_writer_shows) {
+  CountedLog counted;
+  ASSERT_TRUE(counted.log && counted.log->append("proven"));
+  counted.machine.advance_ns(2'000'000'000);
+  while (counted.log->step_background()) {
+  }
+  const auto last = counted.log->append(std::string(900, 'b'));
+  ASSERT_TRUE(last && ReadOnlyLog::open(kLogPath, {.env = &counted.env}));
+  counted.env.spoil_device(kBlockBytes + (*last - counted.log->first_lsn()) + 500);
+  const auto follower = ReadOnlyLog::open(kLogPath, {.env = &counted.env});
+  ASSERT_FALSE(follower);
+  EXPECT_EQ(follower.error().code(), ErrorCode::corruption);
+}
+
 /// As for one of a crowd: what is not shown any more comes from the page cache.
 TEST(ReadSource, follower_far_behind_takes_the_block_of_the_end_from_the_writer) {
   CountedLog counted;

@@ -71,6 +71,7 @@ TEST(Standby, are_made_in_groups_that_share_the_sync_of_their_names) {
 
 /// What an append meets on the device is as little as it takes to be in time.
 TEST(Standby, keeps_pace_with_the_active_segment) {
+  using writeahead::internal::SegmentWriter;
   SimEnv env{SimDisk{}};
   const auto store = writeahead::internal::FileStore::open(env, kLogPath, {}).value();
   writeahead::internal::SpaceQuota quota(0);
@@ -78,20 +79,45 @@ TEST(Standby, keeps_pace_with_the_active_segment) {
   const Options options{.segment_bytes = 8 << 20, .standby_segments = 1};
   writeahead::internal::StandbyKeeper keeper(*store, quota, trimmed, options, 1);
   EXPECT_TRUE(keeper.has_work());
-  EXPECT_FALSE(keeper.is_behind(0));
-  EXPECT_TRUE(keeper.is_behind(0.01));
+  EXPECT_EQ(keeper.next_slice(0, false), 0U);
+  EXPECT_EQ(keeper.next_slice(0, true), SegmentWriter::kSmallSlice);
+  EXPECT_EQ(keeper.next_slice(0.01, true), SegmentWriter::kLargeSlice);
   for (int eighths = 1; eighths < 8; ++eighths) {
     ASSERT_TRUE(keeper.step(1 << 20).value());
     const double filled = eighths / 8.0;
-    EXPECT_FALSE(keeper.is_behind(filled * 0.79)) << eighths;
-    EXPECT_TRUE(keeper.is_behind(filled * 0.81)) << eighths;
+    EXPECT_EQ(keeper.next_slice(filled * 0.79, false), 0U) << eighths;
+    EXPECT_EQ(keeper.next_slice(filled * 0.81, false), SegmentWriter::kLargeSlice) << eighths;
   }
   keeper.want();
-  EXPECT_TRUE(keeper.is_behind(0)) << "somebody waits";
+  EXPECT_EQ(keeper.next_slice(0, false), SegmentWriter::kLargeSlice) << "somebody waits";
+  ASSERT_TRUE(keeper.step(1 << 20).value());
+  EXPECT_EQ(keeper.ready(), 0U);
+  EXPECT_EQ(keeper.next_slice(0, false), SegmentWriter::kLargeSlice) << "only its name is missing";
   while (keeper.step(1 << 20).value()) {
   }
   EXPECT_EQ(keeper.ready(), 1U);
   EXPECT_FALSE(keeper.has_work());
+}
+
+/// In a pool the group that is missing is made before another one is.
+TEST(Standby, group_is_made_before_as_many_are_used_up) {
+  using writeahead::internal::SegmentWriter;
+  SimEnv env{SimDisk{}};
+  const auto store = writeahead::internal::FileStore::open(env, kLogPath, {}).value();
+  writeahead::internal::SpaceQuota quota(0);
+  writeahead::internal::TrimmedSegments trimmed(*store, quota, {});
+  const Options options{.segment_bytes = 1 << 20, .standby_segments = 20};
+  writeahead::internal::StandbyKeeper keeper(*store, quota, trimmed, options, 1);
+  while (keeper.step(1 << 20).value()) {
+  }
+  EXPECT_GE(keeper.ready(), 13U);
+  while (keeper.ready() > 12) ASSERT_TRUE(keeper.take(8192));
+  EXPECT_EQ(keeper.next_slice(0, false), 0U);
+  // Two of eight, and then four.
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(keeper.take(8192));
+  while (keeper.next_slice(0, false) != 0) ASSERT_TRUE(keeper.step(1 << 20).value());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(keeper.take(8192));
+  EXPECT_EQ(keeper.next_slice(0, false), SegmentWriter::kLargeSlice);
 }
 
 }  // namespace
