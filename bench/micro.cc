@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -15,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "format/bytes.h"
 #include "format/checksum.h"
 #include "format/frame.h"
 #include "format/record.h"
@@ -56,16 +56,14 @@ FrameHeader encode(std::span<std::byte> frame, std::span<const std::byte> payloa
   header.length = frame.size();
   header.segment_number = kBinding.number;
   header.record_count = records;
-  uint64_t offset = kFrameHeaderBytes;
+  RecordRun run{.end = kFrameHeaderBytes};
   for (uint32_t i = 0; i < records; ++i) {
-    RecordHeader record{.length = static_cast<uint32_t>(payload.size())};
-    record.checksum =
-        record_checksum(payload_hash(payload), Lsn(offset), record, kBinding.segment_seed);
-    encode_record_header(record, frame.subspan(offset));
-    std::memcpy(&frame[offset + kRecordHeaderBytes], payload.data(), payload.size());
-    header.body_checksum = extend_body_checksum(header.body_checksum, frame.subspan(offset));
-    offset += encoded_record_bytes(payload.size());
+    const auto record = frame.subspan(run.end);
+    encode_record_header({.length = static_cast<uint32_t>(payload.size())}, record);
+    copy_bytes(payload, record.subspan(kRecordHeaderBytes));
+    add_to_run(run, frame, header.lsn, kBinding.segment_seed, payload_hash(payload));
   }
+  header.body_checksum = run.body_checksum;
   encode_frame_header(header, kBinding, frame);
   return header;
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "log_state.h"
@@ -60,7 +61,6 @@ Result<BackgroundThread::Pause> LogState::prepare_standby() {
   if (committer_->last_commit_ns() == 0 && !standbys_.is_wanted()) {
     return BackgroundThread::kForEver;
   }
-  if (!standbys_.has_work()) return BackgroundThread::kForEver;
   const auto [used, is_writing] = committer_->segment_use();
   const uint64_t last_commit_ns = committer_->last_commit_ns();
   const uint64_t now = env_.monotonic_ns();
@@ -68,13 +68,14 @@ Result<BackgroundThread::Pause> LogState::prepare_standby() {
   const bool is_quiet =
       !is_writing && now - last_commit_ns >= static_cast<uint64_t>(kQuietTime.count());
   // Without a thread it is the caller who has time.
-  const uint64_t slice =
-      background_ != nullptr ? standbys_.next_slice(used, is_quiet) : SegmentWriter::kLargeSlice;
-  if (slice == 0) return standbys_.time_between_slices();
-  auto made = standbys_.step(slice);
+  const auto slice = background_ != nullptr ? standbys_.next_slice(used, is_quiet)
+                                            : std::optional(SegmentWriter::kLargeSlice);
+  if (!slice) return BackgroundThread::kForEver;
+  if (*slice == 0) return standbys_.time_between_slices();
+  auto made = standbys_.step(*slice);
   if (made && !*made) return BackgroundThread::kForEver;
   // What is not urgent leaves their time to the other parts.
-  if (made) return slice == SegmentWriter::kSmallSlice ? kShortestPause : BackgroundThread::kNone;
+  if (made) return *slice == SegmentWriter::kSmallSlice ? kShortestPause : BackgroundThread::kNone;
   standby_retry_ns_ = now + static_cast<uint64_t>(kRetryTime.count());
   return kRetryTime;
 }
@@ -100,11 +101,12 @@ Result<BackgroundThread::Pause> LogState::prove_idle() {
   return BackgroundThread::kNone;
 }
 
-/// Frames first, then the callbacks, which run without a lock, then what nobody waits for.
+/// Followers first, then frames, then the callbacks, which run without a lock, then what nobody
+/// waits for.
 BackgroundThread::Pause LogState::run_step() {
   if (!is_owner()) return BackgroundThread::kForEver;
-  // First, for commits may always leave something else to do; and without a lock, for it takes the
-  // time that as many wake-ups take.
+  // Commits may always leave something else to do. Without a lock: it takes as long as so many
+  // wake-ups take.
   const auto crowd = committer_->wake_followers();
   const auto completions = completions_;
   const bool has_committed = committer_->commit_due();

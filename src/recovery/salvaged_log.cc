@@ -118,31 +118,24 @@ bool SalvagedLog::take(const Frame& frame, const SegmentBinding& from, Lsn end) 
   header.segment_number = number_;
   // Nothing counts before the root is written, and then all of it is durable.
   header.watermark = header.lsn;
-  header.record_count = 0;
-  header.body_checksum = 0;
   const size_t begin = pending_.size();
   const auto bytes = frame.bytes.first(header.length);
   pending_.insert(pending_.end(), bytes.begin(), bytes.end());
   const auto out = std::span(pending_).subspan(begin);
-  uint64_t digest = contents_.digest;
+  RecordRun run{.end = kFrameHeaderBytes, .digest = contents_.digest};
   FrameWalk walk(frame.header, frame.bytes, from);
   while (walk.next()) {
     if (walk.end_lsn() > end) continue;
-    const VerifiedRecord& record = walk.record();
-    const auto copy = out.subspan(walk.lsn() - header.lsn);
-    const uint64_t checksum = record_checksum(payload_hash(record.payload), walk.lsn(),
-                                              record.header, binding_.segment_seed);
-    record_field::checksum.store(copy, checksum);
-    header.body_checksum = extend_body_checksum(header.body_checksum, copy);
-    digest = extend_digest(digest, checksum);
-    ++header.record_count;
+    add_to_run(run, out, header.lsn, binding_.segment_seed, payload_hash(walk.record().payload));
   }
+  header.record_count = run.records;
+  header.body_checksum = run.body_checksum;
   if (!walk.is_whole() || frame.header.kind != FrameKind::data ||
       header.first_ordinal != contents_.end_ordinal) {
     return false;
   }
   encode_frame_header(header, binding_, out);
-  contents_.extend(header, digest);
+  contents_.extend(header, run.digest);
   return true;
 }
 

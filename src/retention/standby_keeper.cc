@@ -165,11 +165,6 @@ uint64_t StandbyKeeper::wanted() const {
   return std::clamp(missing, uint64_t{1}, group_);
 }
 
-bool StandbyKeeper::has_work() {
-  MutexLock work_lock(work_mutex_);
-  return wanted() != 0;
-}
-
 /// A group is to be ready a little before as many segments as it has are used up.
 bool StandbyKeeper::is_behind(double used) const {
   constexpr double kLead = 1.25;
@@ -185,16 +180,18 @@ bool StandbyKeeper::is_behind(double used) const {
   return begun < kLead * (static_cast<double>(before) - now) / span;
 }
 
-uint64_t StandbyKeeper::next_slice(double used, bool is_quiet) const {
+std::optional<uint64_t> StandbyKeeper::next_slice(double used, bool is_quiet) {
+  MutexLock work_lock(work_mutex_);
+  if (wanted() == 0) return std::nullopt;
   if (is_behind(used)) return SegmentWriter::kLargeSlice;
   return is_quiet ? SegmentWriter::kSmallSlice : 0;
 }
 
 std::chrono::nanoseconds StandbyKeeper::time_between_slices() const {
-  constexpr uint64_t kBytesPerNs = 4;  // of a quarter: no log is written to at 1 GB/s for long
-  return std::clamp<std::chrono::nanoseconds>(
-      std::chrono::nanoseconds(standby_bytes_ / kBytesPerNs), std::chrono::microseconds(200),
-      std::chrono::milliseconds(10));
+  // A byte each nanosecond, 1 GB/s, is more than most logs are written to.
+  const std::chrono::nanoseconds whole(standby_bytes_);
+  return std::clamp<std::chrono::nanoseconds>(whole / 4, std::chrono::microseconds(200),
+                                              std::chrono::milliseconds(10));
 }
 
 Result<bool> StandbyKeeper::step(uint64_t slice) {
@@ -228,8 +225,7 @@ Result<bool> StandbyKeeper::work(uint64_t wanted, uint64_t slice) {
   const bool is_filled = *filled >= standby_bytes_;
   const double last_part =
       is_filled ? 1 : static_cast<double>(*filled) / static_cast<double>(standby_bytes_);
-  begun_part_.store((static_cast<double>(filled_) + last_part) /
-                    static_cast<double>(std::max(wanted, uint64_t{1})));
+  begun_part_.store((static_cast<double>(filled_) + last_part) / static_cast<double>(wanted));
   if (is_filled) ++filled_;
   return true;
 }

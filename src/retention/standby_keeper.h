@@ -58,12 +58,11 @@ class StandbyKeeper {
   /// One slice of the work; false if all that is wanted, or allowed, is ready. Errors as in
   /// create() and fill_slice(): what is half made is dropped, and what is ready stays.
   [[nodiscard]] Result<bool> step(uint64_t slice) WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
-  /// Whether step() has anything to do.
-  [[nodiscard]] bool has_work() WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
-  /// The slice that is to be made now, or 0 if it is too early for one, if so much of the active
-  /// segment is `used`. An append that meets a slice waits for it: so there are no more than it
-  /// takes to have what is made ready in time, unless the log `is_quiet`.
-  [[nodiscard]] uint64_t next_slice(double used, bool is_quiet) const WRITEAHEAD_EXCLUDES(mutex_);
+  /// The slice that is to be made now if so much of the active segment is `used`: 0 if it is too
+  /// early for one, nothing if step() has nothing to do. An append that meets a slice waits for it:
+  /// so there are no more than it takes to be ready in time, unless the log `is_quiet`.
+  [[nodiscard]] std::optional<uint64_t> next_slice(double used, bool is_quiet)
+      WRITEAHEAD_EXCLUDES(mutex_, work_mutex_);
   /// After how long to ask again: nobody uses up a quarter of a segment meanwhile.
   [[nodiscard]] std::chrono::nanoseconds time_between_slices() const;
   /// Standbys that are ready, and the bytes of one.

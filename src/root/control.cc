@@ -57,8 +57,8 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
   }
   if (info->bytes < kControlFileBytes) {
     // Allocated by a write, so that a store into the mapping can never find the disk full; and
-    // durable, so that the next opening needs no space for it either.
-    // A page that is there is left as it is, for others may look at it.
+    // durable, so that the next opening needs no space for it either. A page that is there is left
+    // as it is, for others may look at it.
     const uint64_t begin = info->bytes < kControlBytes ? 0 : kControlBytes;
     SystemResult<void> done{};
     for (auto rest = zeros(kControlFileBytes - begin); done && !rest.empty();) {

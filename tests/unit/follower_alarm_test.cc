@@ -18,6 +18,13 @@ using std::chrono::nanoseconds;
 
 class FollowerAlarmTest : public ::testing::Test {
  protected:
+  /// Woken, told of more, and about to be woken again.
+  void gather_crowd() {
+    asleep_ = 10;
+    alarm_.ring();
+    alarm_.ring();
+    pass(milliseconds(2));
+  }
   void pass(nanoseconds time) { env_.advance_ns(static_cast<uint64_t>(time.count())); }
 
   testing::SimEnv env_{testing::SimDisk()};
@@ -82,10 +89,7 @@ TEST_F(FollowerAlarmTest, crowd_without_news_is_woken_at_once_by_the_next) {
 }
 
 TEST_F(FollowerAlarmTest, crowd_that_went_away_is_woken_at_each_commit_again) {
-  asleep_ = 10;
-  alarm_.ring();
-  alarm_.ring();
-  pass(milliseconds(2));
+  gather_crowd();
   asleep_ = 1;
   EXPECT_EQ(alarm_.step(), nanoseconds::max());
   EXPECT_EQ(wakes_, 2);
@@ -95,10 +99,7 @@ TEST_F(FollowerAlarmTest, crowd_that_went_away_is_woken_at_each_commit_again) {
 
 /// A commit at that moment relies on the step, which is about to stop.
 TEST_F(FollowerAlarmTest, news_that_come_when_a_crowd_ends_are_told) {
-  asleep_ = 10;
-  alarm_.ring();
-  alarm_.ring();
-  pass(milliseconds(2));
+  gather_crowd();
   asleep_ = 1;
   meanwhile_ = [this] {
     meanwhile_ = nullptr;
@@ -109,10 +110,7 @@ TEST_F(FollowerAlarmTest, news_that_come_when_a_crowd_ends_are_told) {
 }
 
 TEST_F(FollowerAlarmTest, step_that_finds_a_new_crowd_comes_again) {
-  asleep_ = 10;
-  alarm_.ring();
-  alarm_.ring();
-  pass(milliseconds(2));
+  gather_crowd();
   asleep_ = 1;
   meanwhile_ = [this] {
     meanwhile_ = [this] {

@@ -167,12 +167,13 @@ TEST(ReadSource, follower_far_behind_takes_the_block_of_the_end_from_the_writer)
   ASSERT_TRUE(counted.log && counted.log->append("a"));
   auto follower = ReadOnlyLog::open(kLogPath, {.env = &counted.env});
   ASSERT_TRUE(follower);
-  for (int i = 0; i < 100; ++i) ASSERT_TRUE(counted.log->append(std::string(900, 'b')));
+  // So many that the window in which the log ends is larger than what is shown.
+  for (int i = 0; i < 110; ++i) ASSERT_TRUE(counted.log->append(std::string(900, 'b')));
   ASSERT_TRUE(follower->refresh());
   const uint64_t before = counted.env.direct_reads();
   int count = 0;
   for (const auto& record : follower->reader(follower->first_lsn())) count += record ? 1 : 0;
-  EXPECT_EQ(count, 101);
+  EXPECT_EQ(count, 111);
   EXPECT_EQ(counted.env.direct_reads(), before);
 }
 

@@ -6,10 +6,6 @@
 #include <cerrno>
 #include <string>
 
-#include "retention/space_quota.h"
-#include "retention/standby_keeper.h"
-#include "retention/trimmed_segments.h"
-#include "segment/file_store.h"
 #include "support/log_path.h"
 #include "writeahead/log.h"
 #include "writeahead/testing/sim_env.h"
@@ -67,69 +63,6 @@ TEST(Standby, are_made_in_groups_that_share_the_sync_of_their_names) {
   const uint64_t rotations = log.stats().segments_opened - segments;
   EXPECT_GE(rotations, 20U);
   EXPECT_LE(env.calls(CallKind::directory_sync) - syncs, rotations / 2 + 1);
-}
-
-/// What an append meets on the device is as little as it takes to be in time.
-TEST(Standby, keeps_pace_with_the_active_segment) {
-  using writeahead::internal::SegmentWriter;
-  SimEnv env{SimDisk{}};
-  const auto store = writeahead::internal::FileStore::open(env, kLogPath, {}).value();
-  writeahead::internal::SpaceQuota quota(0);
-  writeahead::internal::TrimmedSegments trimmed(*store, quota, {});
-  const Options options{.segment_bytes = 8 << 20, .standby_segments = 1};
-  writeahead::internal::StandbyKeeper keeper(*store, quota, trimmed, options, 1);
-  EXPECT_TRUE(keeper.has_work());
-  EXPECT_EQ(keeper.next_slice(0, false), 0U);
-  EXPECT_EQ(keeper.next_slice(0, true), SegmentWriter::kSmallSlice);
-  EXPECT_EQ(keeper.next_slice(0.01, true), SegmentWriter::kLargeSlice);
-  for (int eighths = 1; eighths < 8; ++eighths) {
-    ASSERT_TRUE(keeper.step(1 << 20).value());
-    const double filled = eighths / 8.0;
-    EXPECT_EQ(keeper.next_slice(filled * 0.79, false), 0U) << eighths;
-    EXPECT_EQ(keeper.next_slice(filled * 0.81, false), SegmentWriter::kLargeSlice) << eighths;
-  }
-  while (keeper.ready() == 0 && keeper.next_slice(0, false) == 0) {
-    ASSERT_TRUE(keeper.step(1 << 20).value());
-  }
-  EXPECT_EQ(keeper.ready(), 0U) << "that only its name is missing makes it urgent";
-  while (keeper.step(1 << 20).value()) {
-  }
-  EXPECT_EQ(keeper.ready(), 1U);
-  EXPECT_FALSE(keeper.has_work());
-}
-
-TEST(Standby, that_somebody_waits_for_is_urgent) {
-  using writeahead::internal::SegmentWriter;
-  SimEnv env{SimDisk{}};
-  const auto store = writeahead::internal::FileStore::open(env, kLogPath, {}).value();
-  writeahead::internal::SpaceQuota quota(0);
-  writeahead::internal::TrimmedSegments trimmed(*store, quota, {});
-  const Options options{.segment_bytes = 8 << 20, .standby_segments = 1};
-  writeahead::internal::StandbyKeeper keeper(*store, quota, trimmed, options, 1);
-  EXPECT_EQ(keeper.next_slice(0, false), 0U);
-  keeper.want();
-  EXPECT_EQ(keeper.next_slice(0, false), SegmentWriter::kLargeSlice);
-}
-
-/// In a pool the group that is missing is made before another one is.
-TEST(Standby, group_is_made_before_as_many_are_used_up) {
-  using writeahead::internal::SegmentWriter;
-  SimEnv env{SimDisk{}};
-  const auto store = writeahead::internal::FileStore::open(env, kLogPath, {}).value();
-  writeahead::internal::SpaceQuota quota(0);
-  writeahead::internal::TrimmedSegments trimmed(*store, quota, {});
-  const Options options{.segment_bytes = 1 << 20, .standby_segments = 20};
-  writeahead::internal::StandbyKeeper keeper(*store, quota, trimmed, options, 1);
-  while (keeper.step(1 << 20).value()) {
-  }
-  EXPECT_GE(keeper.ready(), 13U);
-  while (keeper.ready() > 12) ASSERT_TRUE(keeper.take(8192));
-  EXPECT_EQ(keeper.next_slice(0, false), 0U);
-  // Two of eight, and then four.
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(keeper.take(8192));
-  while (keeper.next_slice(0, false) != 0) ASSERT_TRUE(keeper.step(1 << 20).value());
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(keeper.take(8192));
-  EXPECT_EQ(keeper.next_slice(0, false), SegmentWriter::kLargeSlice);
 }
 
 }  // namespace
