@@ -71,9 +71,7 @@ Result<ControlWriter> ControlWriter::open(Directory& directory, const std::strin
     }
     if (done) done = (*file)->sync_data();
     if (!done) {
-      const Error failure = io_error("write control page", done.error(), {.path = path});
-      return std::unexpected(is_out_of_space(done.error()) ? with_code(failure, ErrorCode::no_space)
-                                                           : failure);
+      return std::unexpected(shortage_error("write control page", done.error(), {.path = path}));
     }
   }
   auto region = (*file)->map({.bytes = kControlFileBytes, .writable = true, .populate = true});

@@ -35,9 +35,10 @@ using testing::Lie;
 using testing::make_lying_env;
 using Wrong = std::optional<std::string>;
 
-constexpr uint64_t kRootBytes = 8192;
-constexpr uint64_t kMostLimit = 16'384;  // less than a segment
-constexpr uint64_t kRecordBytes = 3500;  // three a segment
+constexpr uint64_t kControlBytes = 20'480;  // the largest file but for segments
+constexpr uint64_t kSegmentBytes = 28'672;
+constexpr uint64_t kMostLimit = kSegmentBytes - 4096;
+constexpr uint64_t kRecordBytes = 7500;  // three a segment
 
 std::string payload_of(uint64_t number) {
   return fmt::format("{}{}", number, std::string(kRecordBytes, 'x'));
@@ -49,8 +50,7 @@ class FilledLog {
   FilledLog(std::string path, uint64_t most_records, Env* env = nullptr)
       : path_(std::move(path)),
         most_records_(most_records),
-        // Files of four blocks.
-        options_{.segment_bytes = 16'384,
+        options_{.segment_bytes = kSegmentBytes,
                  .standby_segments = 1,
                  .env = env,
                  .background = BackgroundWork::stepped} {}
@@ -134,8 +134,8 @@ void limit_files(rlim_t bytes) {
 
 struct Report {
   uint64_t limits;
-  uint64_t full;        // of them, those at which an append was refused
-  uint64_t above_root;  // of them, those with room for a root, and for no segment
+  uint64_t full;           // of them, those at which an append was refused
+  uint64_t above_control;  // of them, those with room for a control page, and for no segment
   std::array<char, 400> wrong;
 };
 
@@ -156,7 +156,7 @@ int sweep_limits(const std::filesystem::path& parent, uint64_t first, uint64_t e
       std::filesystem::remove_all(path);
       ++report.limits;
       report.full += log.was_full() ? 1 : 0;
-      report.above_root += bytes >= kRootBytes ? 1 : 0;
+      report.above_control += bytes >= kControlBytes ? 1 : 0;
       if (wrong) {
         fmt::format("limit {}: {}", bytes, *wrong).copy(report.wrong.data(), 399);
         return 1;
@@ -178,8 +178,8 @@ TEST(DiskFullTest, at_every_byte_of_a_file_refuses_and_goes_on) {
                                    std::max<uint64_t>(step, 251), nullptr, *report);
   EXPECT_EQ(in_memory, 0) << report->wrong.data();
   EXPECT_EQ(on_disk, 0) << report->wrong.data();
-  EXPECT_GT(report->above_root, 10U);
-  EXPECT_EQ(report->full, report->above_root);
+  EXPECT_GT(report->above_control, 10U);
+  EXPECT_EQ(report->full, report->above_control);
   print_count(part::kKernel, "limits of bytes", report->limits);
   print_count(part::kKernel, "of them refused an append", report->full);
   print_count(part::kKernel, "violations", (in_memory != 0 ? 1 : 0) + (on_disk != 0 ? 1 : 0));
@@ -188,7 +188,7 @@ TEST(DiskFullTest, at_every_byte_of_a_file_refuses_and_goes_on) {
 TEST(DiskFullTest, control_that_does_not_hear_of_it_loses_records) {
   const auto liar = make_lying_env(Env::posix(), Lie::failed_write_succeeds);
   const SharedMemory<Report> report;
-  const int end = sweep_limits(ScratchDirectory::memory(), 9000, 9001, 1, liar.get(), *report);
+  const int end = sweep_limits(ScratchDirectory::memory(), 21'000, 21'001, 1, liar.get(), *report);
   const bool is_found = end != 0;
   print_control(is_found);
   EXPECT_TRUE(is_found);
