@@ -94,14 +94,16 @@ def plot_latency(results, path):
 
 
 def plot_threads(results, path):
-    drawing, axes = figure("Durable appends of 64 bytes by threads that wait for each", "threads",
+    drawing, axes = figure("Durable appends of 64 bytes by writers that wait for each", "writers",
                            "records a second")
-    for system in results.systems():
-        points = [(writers, results.figure(f"threads_{writers}", system, RATE)) for writers in THREADS]
+    lines = [(named(results, system), system, "threads", {}) for system in results.systems()]
+    lines.insert(1, (f"{named(results, OURS)}, coroutines", OURS, "tasks", {"linestyle": "--"}))
+    for label, system, kind, more in lines:
+        points = [(writers, results.figure(f"{kind}_{writers}", system, RATE)) for writers in THREADS]
         points = [(writers, found.median) for writers, found in points if found]
         if points:
-            axes.plot(*zip(*points), marker="o", markersize=3, label=named(results, system),
-                      **style(results, system))
+            axes.plot(*zip(*points), marker="o", markersize=3, label=label,
+                      **{**style(results, system), **more})
     axes.set_xscale("log", base=2)
     axes.set_xticks(THREADS, [str(writers) for writers in THREADS])
     scale_by_powers(axes)

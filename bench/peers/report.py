@@ -89,6 +89,17 @@ def floor_row(results, scenario, columns):
              *(number(found and found.median) for found in others)]]
 
 
+def tasks_row(results, scenario, columns):
+    """Ours once more, with coroutines instead of threads."""
+    name = scenario.replace("threads_", "tasks_")
+    first, *others = [results.figure(name, OURS, column) for column in columns]
+    ours = results.figure(scenario, OURS, columns[0])
+    if not scenario.startswith("threads_") or not first or not ours:
+        return []
+    return [[f"**{named(results, OURS)}**, a coroutine a writer (`{name}`)", with_range(first),
+             number(first.median / ours.median), *(number(found and found.median) for found in others)]]
+
+
 def comparison(results, scenario):
     """The table of a scenario: ours, the floor, and the peers from the best on."""
     columns = figures(scenario)
@@ -100,7 +111,7 @@ def comparison(results, scenario):
         name = f"**{named(results, system)}**" if system == OURS else named(results, system)
         rows.append([name, with_range(first), ratio, *(number(found and found.median) for found in others)])
     rows.sort(key=lambda row: not row[0].startswith("**"))
-    rows[1:1] = floor_row(results, scenario, columns)
+    rows[1:1] = tasks_row(results, scenario, columns) + floor_row(results, scenario, columns)
     heading = ["system", columns[0].title, "x ours", *(column.title for column in columns[1:])]
     return f"\n### {title(scenario)} (`{scenario}`)\n\n" + table(heading, rows)
 

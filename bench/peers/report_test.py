@@ -93,6 +93,14 @@ class Targets(unittest.TestCase):
         self.assertAlmostEqual(target.value.median, 100 / 60)
         self.assertFalse(target.is_met)
 
+    def test_coroutines_are_compared_with_the_best_of_the_writers(self):
+        results = results_of(rate_run(OURS, "threads_8", 100), rate_run(OURS, "tasks_8", 300),
+                             rate_run("a", "threads_8", 100))
+        threads, tasks = compared_targets(results)
+        self.assertEqual((threads.value.median, tasks.value.median), (1, 3))
+        self.assertIn("in `threads_8` (a)", tasks.name)
+        self.assertIn("a coroutine a writer", report.comparison(results, "threads_8"))
+
     def test_rates_are_compared_round_by_round(self):
         results = results_of(rate_run(OURS, "threads_8", 100, 0), rate_run(OURS, "threads_8", 10, 1),
                              rate_run("a", "threads_8", 5, 1))

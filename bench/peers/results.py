@@ -10,9 +10,10 @@ from systems import OURS
 # Of the crate that has our name.
 CRATE = "writeahead"
 THREADS = (1, 8, 64, 256, 1024)
+TASKS = THREADS[1:]
 PEER_SCENARIOS = ("append_64", "append_1k", "append_8k", "rotate_4", *(f"threads_{n}" for n in THREADS),
                   "in_flight", "batch_1000", "large_1m", "point_reads", "replay_64", "replay_1k")
-OWN_SCENARIOS = ("follow_1", "follow_10", "follow_100", "open_10k", "standby", "idle", "rotate_timeline", "in_flight_fresh", "large_in_flight")
+OWN_SCENARIOS = (*(f"tasks_{n}" for n in TASKS), "follow_1", "follow_10", "follow_100", "open_10k", "standby", "idle", "rotate_timeline", "in_flight_fresh", "large_in_flight")
 SCENARIOS = PEER_SCENARIOS + OWN_SCENARIOS
 
 
@@ -183,23 +184,26 @@ def own_targets(results):
             for (scenario, name, limit, is_at_most), targets in found.items()]
 
 
-# (scenario, how many times the rate, of the best peer or of a named one). With one writer there is
-# nobody to share a barrier with: threads_1 is no such target.
-COMPARED = (*((f"threads_{n}", 2, None) for n in THREADS if n > 1), ("in_flight", 10, None),
-            ("point_reads", 10, CRATE), ("replay_64", 3, CRATE))
+# (scenario, how many times the rate, of the best peer or of a named one, in which of its
+# scenarios). With one writer there is nobody to share a barrier with: threads_1 is no such target.
+# Our writers are threads there, and coroutines in `tasks_*`; a peer's are what it is faster with.
+COMPARED = (*((f"threads_{n}", 2, None, f"threads_{n}") for n in TASKS),
+            *((f"tasks_{n}", 2, None, f"threads_{n}") for n in TASKS), ("in_flight", 10, None, "in_flight"),
+            ("point_reads", 10, CRATE, "point_reads"), ("replay_64", 3, CRATE, "replay_64"))
 
 
 def compared_targets(results):
     return [compared(results, *target) for target in COMPARED if target[0] in results.scenarios()]
 
 
-def compared(results, scenario, limit, peer):
+def compared(results, scenario, limit, peer, theirs_is):
     named = f"the Rust crate {peer}'s" if peer else "the best peer's"
-    pair = (peer, results.figure(scenario, peer, RATE)) if peer else results.best_peer(scenario)
+    pair = (peer, results.figure(theirs_is, peer, RATE)) if peer else results.best_peer(theirs_is)
     value = None
     if pair and pair[1]:
+        named += "" if scenario == theirs_is else f" in `{theirs_is}`"
         named += "" if peer else f" ({pair[0]})"
         # Round by round, as both were disturbed by the same.
-        ours, theirs = (results.by_round(scenario, system) for system in (OURS, pair[0]))
+        ours, theirs = results.by_round(scenario, OURS), results.by_round(theirs_is, pair[0])
         value = spread(rate(ours[number]) / rate(theirs[number]) for number in ours if number in theirs)
     return Target(scenario, f"rate to {named}", value, limit, is_at_most=False)

@@ -1,6 +1,12 @@
-// Many threads, each of which waits for its own record.
+// Many writers, each of which waits for its own record: a thread each, or a coroutine.
 #include <algorithm>
-#include <array>
+#include <coroutine>
+#include <exception>
+#include <latch>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "bench/device_floor.h"
 #include "bench/filled_log.h"
@@ -12,6 +18,7 @@
 
 namespace wal::bench {
 
+using writeahead::Error;
 using writeahead::Log;
 using writeahead::Stats;
 
@@ -20,20 +27,19 @@ namespace {
 constexpr uint64_t kGroupedBytes = 64;
 constexpr uint64_t kFloorWrites = 300;
 
-class Threads final : public Scenario {
+class Writers : public Scenario {
  public:
-  Threads(const Place& place, size_t writers)
+  Writers(const Place& place, size_t writers)
       : writers_(writers),
         appends_each_(place.scaled(std::max<uint64_t>(20, 2000 / writers))),
         payload_(payload_of(kGroupedBytes)),
         floor_(place.directory, 256 << 10),
         floor_writes_(place.scaled(kFloorWrites)),
-        log_(take(Log::open(place.directory + "/log", {.segment_bytes = 64 << 20}))) {
-    Sample unused;
-    (void)append_all(2, unused);
-  }
+        log_(take(Log::open(place.directory + "/log", {.segment_bytes = 64 << 20}))) {}
 
   Measurement run() override {
+    Sample warm_up;
+    (void)append_all(2, warm_up);
     Measurement result;
     await_standbys(log_);
     const Stats before = log_.stats();
@@ -65,16 +71,17 @@ class Threads final : public Scenario {
     return result;
   }
 
+ protected:
+  /// Has each writer append so often, and adds how long that took to its sample.
+  virtual Elapsed append_all(uint64_t appends_each, std::vector<Sample>& samples) = 0;
+
+  [[nodiscard]] Log& log() { return log_; }
+  [[nodiscard]] const std::string& payload() const { return payload_; }
+
  private:
   Elapsed append_all(uint64_t appends_each, Sample& all) {
     std::vector<Sample> samples(writers_);
-    const Elapsed elapsed = run_together(writers_, [&](size_t writer) {
-      for (uint64_t i = 0; i < appends_each; ++i) {
-        const Clock time;
-        take(log_.append(payload_));
-        samples[writer].add(time.us());
-      }
-    });
+    const Elapsed elapsed = append_all(appends_each, samples);
     for (const Sample& sample : samples) {
       all.add(sample);
     }
@@ -88,6 +95,87 @@ class Threads final : public Scenario {
   const uint64_t floor_writes_;
   Log log_;
 };
+
+class Threads final : public Writers {
+ public:
+  using Writers::Writers;
+
+ private:
+  Elapsed append_all(uint64_t appends_each, std::vector<Sample>& samples) override {
+    return run_together(samples.size(), [&](size_t writer) {
+      for (uint64_t i = 0; i < appends_each; ++i) {
+        const Clock time;
+        take(log().append(payload()));
+        samples[writer].add(time.us());
+      }
+    });
+  }
+};
+
+/// A coroutine that begins at once, and that nobody waits for.
+struct Detached {
+  // NOLINTBEGIN(readability-identifier-naming): the names that the language asks for.
+  struct promise_type {
+    Detached get_return_object() { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { std::terminate(); }
+  };
+  // NOLINTEND(readability-identifier-naming)
+};
+
+/// Coroutines at work, and the first error of all.
+struct Running {
+  explicit Running(size_t count) : left(static_cast<std::ptrdiff_t>(count)) {}
+  std::latch left;
+  std::mutex mutex;
+  std::optional<Error> error;
+};
+
+class Tasks final : public Writers {
+ public:
+  using Writers::Writers;
+
+ private:
+  Elapsed append_all(uint64_t appends_each, std::vector<Sample>& samples) override {
+    Running running(samples.size());
+    const Stopwatch time;
+    for (Sample& sample : samples) {
+      write(running, appends_each, sample);
+    }
+    running.left.wait();
+    const Elapsed elapsed = time.elapsed();
+    if (running.error) {
+      take(writeahead::Result<void>(std::unexpected(*running.error)));
+    }
+    return elapsed;
+  }
+
+  /// On the log's background thread from the first record on.
+  Detached write(Running& running, uint64_t appends_each, Sample& sample) {
+    for (uint64_t i = 0; i < appends_each; ++i) {
+      const Clock time;
+      const auto lsn = co_await log().append_async(payload());
+      sample.add(time.us());
+      if (!lsn) {
+        const std::lock_guard lock(running.mutex);
+        running.error = lsn.error();
+        break;
+      }
+    }
+    running.left.count_down();
+  }
+};
+
+ScenarioKind tasks(size_t writers, std::string_view name, std::string_view what,
+                   std::vector<Target> targets) {
+  return {
+      .name = name,
+      .what = what,
+      .targets = std::move(targets),
+      .make = [writers](const Place& place) { return std::make_unique<Tasks>(place, writers); }};
+}
 
 ScenarioKind threads(size_t writers, std::string_view name, std::string_view what,
                      std::vector<Target> targets) {
@@ -109,6 +197,10 @@ std::vector<ScenarioKind> group_scenarios() {
       threads(64, "threads_64", "64 threads, durable, 64 bytes", {group}),
       threads(256, "threads_256", "256 threads, durable, 64 bytes", {}),
       threads(1024, "threads_1024", "1,024 threads, durable, 64 bytes", {cpu}),
+      tasks(8, "tasks_8", "8 coroutines, durable, 64 bytes", {group}),
+      tasks(64, "tasks_64", "64 coroutines, durable, 64 bytes", {group}),
+      tasks(256, "tasks_256", "256 coroutines, durable, 64 bytes", {}),
+      tasks(1024, "tasks_1024", "1,024 coroutines, durable, 64 bytes", {cpu}),
   };
 }
 
