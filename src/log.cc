@@ -129,9 +129,9 @@ Result<void> Log::wait_durable(Lsn lsn, std::optional<std::chrono::nanoseconds> 
   return state_->wait_durable(lsn, timeout, stop);
 }
 
-Result<RecordView> Log::read(Lsn lsn) const {
+Result<RecordView> Log::read(Lsn lsn, ReadOptions options) const {
   if (auto refusal = state_->read_refusal()) return std::unexpected(*refusal);
-  return state_->view().read(lsn);
+  return state_->view().read(lsn, options);
 }
 
 Reader Log::reader(Lsn from, ReaderOptions options) const {
@@ -161,6 +161,9 @@ Lsn Log::end_lsn() const { return state_->committer().end_lsn(); }
 Lsn Log::durable_lsn() const { return state_->committer().durable_lsn(); }
 bool Log::is_empty() const { return !state_->is_owner() || state_->view().records() == 0; }
 uint64_t Log::epoch() const { return state_->view().epoch(); }
+LogIdentity Log::identity() const { return state_->identity(); }
+const std::string& Log::path() const { return state_->path(); }
+Env& Log::env() const { return state_->env(); }
 Stats Log::stats() const { return state_->stats(); }
 const RecoveryReport& Log::recovery_report() const { return state_->report(); }
 std::vector<SegmentInfo> Log::segments() const {

@@ -325,6 +325,12 @@ Result<void> LogState::finish() {
   return {};
 }
 
+LogIdentity LogState::identity() const {
+  if (!is_owner()) return {};
+  MutexLock lock(mutex_);
+  return {.log_id = root_.log_id, .truncations = root_.truncation_count};
+}
+
 Stats LogState::stats() const {
   if (!is_owner()) return {};
   Stats stats = committer_->stats();

@@ -30,6 +30,7 @@
 #include "retention/truncation.h"
 #include "segment/segment_store.h"
 #include "writeahead/hold.h"
+#include "writeahead/log_identity.h"
 #include "writeahead/options.h"
 #include "writeahead/recovery_report.h"
 #include "writeahead/result.h"
@@ -82,6 +83,9 @@ class LogState : public std::enable_shared_from_this<LogState> {
   [[nodiscard]] Committer& committer() { return *committer_; }
   [[nodiscard]] const RecoveryReport& report() const { return report_; }
   [[nodiscard]] Stats stats() const WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] LogIdentity identity() const WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] const std::string& path() const { return store_->path(); }
+  [[nodiscard]] Env& env() const { return env_; }
   /// Whether this is the process that opened the log, and not a child that it forked.
   [[nodiscard]] bool is_owner() const { return env_.process_id() == owner_; }
 

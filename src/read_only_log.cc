@@ -84,7 +84,9 @@ ReadOnlyLog::ReadOnlyLog(ReadOnlyLog&&) noexcept = default;
 ReadOnlyLog& ReadOnlyLog::operator=(ReadOnlyLog&&) noexcept = default;
 ReadOnlyLog::~ReadOnlyLog() = default;
 
-Result<RecordView> ReadOnlyLog::read(Lsn lsn) const { return view_->read(lsn); }
+Result<RecordView> ReadOnlyLog::read(Lsn lsn, ReadOptions options) const {
+  return view_->read(lsn, options);
+}
 Reader ReadOnlyLog::reader(Lsn from) const { return view_->reader(from); }
 Result<Lsn> ReadOnlyLog::find_ordinal(uint64_t ordinal) const {
   return view_->find_ordinal(ordinal);

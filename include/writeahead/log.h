@@ -19,8 +19,10 @@
 #include "writeahead/append_async.h"
 #include "writeahead/batch.h"
 #include "writeahead/durability.h"
+#include "writeahead/env.h"
 #include "writeahead/export.h"
 #include "writeahead/hold.h"
+#include "writeahead/log_identity.h"
 #include "writeahead/lsn.h"
 #include "writeahead/options.h"
 #include "writeahead/payload.h"
@@ -51,8 +53,8 @@ class WRITEAHEAD_EXPORT Log {
   /// Codes: `not_found` (no log, and create_if_missing is off), `locked` (another owner, named in
   /// the message), `corruption` (acknowledged bytes are damaged; nothing was changed),
   /// `unsupported_format`, `no_space` (none for the root, or to save a torn tail, or the process
-  /// may not write files of 8 KiB), `io`, `invalid_argument` (of an option, or every user may write
-  /// to the directory). Cost: a directory listing, one header a segment, one read of the last
+  /// may not write files of 20 KiB), `io`, `invalid_argument` (of an option, or every user may
+  /// write to the directory). Cost: a directory listing, one header a segment, one read of the last
   /// segment, and a few syncs. A crash inside leaves a log that opens just as well.
   [[nodiscard]] static Result<Log> open(const std::string& path, const Options& options = {});
 
@@ -127,8 +129,8 @@ class WRITEAHEAD_EXPORT Log {
 
   /// The record at `lsn`, verified. Codes: `not_found` (no record begins there, or none is durable
   /// there yet), `trimmed`, `corruption`, `io`. The first read in a closed segment reads it whole
-  /// once, to check it against what its successor says of it.
-  [[nodiscard]] Result<RecordView> read(Lsn lsn) const;
+  /// once, to check it against what its successor says of it, unless `options` say otherwise.
+  [[nodiscard]] Result<RecordView> read(Lsn lsn, ReadOptions options = {}) const;
 
   /// A cursor from `from` on: a record's address, the position behind one, or first_lsn(). A
   /// position that is none of these shows as the range's first element, an error. It shows what is
@@ -155,6 +157,13 @@ class WRITEAHEAD_EXPORT Log {
   [[nodiscard]] bool is_empty() const;
   /// The number of this opening; grows at each, and at each truncation.
   [[nodiscard]] uint64_t epoch() const;
+  /// What tells this log, and the course that it took, from others: for what is derived of it and
+  /// kept elsewhere.
+  [[nodiscard]] LogIdentity identity() const;
+  /// The directory, as open() was given it.
+  [[nodiscard]] const std::string& path() const;
+  /// The system that it was opened with.
+  [[nodiscard]] Env& env() const;
 
   /// Gives up what lies below the smallest of `lsn` and all holds, in whole segments, and their
   /// space, but for what Options::standby_segments keeps to be used again. `lsn` need not be a

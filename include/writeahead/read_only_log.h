@@ -55,7 +55,7 @@ class WRITEAHEAD_EXPORT ReadOnlyLog {
   [[nodiscard]] Result<void> refresh();
 
   /// These are as in Log; durable means durable when it was looked at last.
-  [[nodiscard]] Result<RecordView> read(Lsn lsn) const;
+  [[nodiscard]] Result<RecordView> read(Lsn lsn, ReadOptions options = {}) const;
   /// Its next() ends at what is known to be durable. Its wait_next() goes on from there, woken by
   /// the writer, and never ends with `closed` or `failed`: another writer may come. A stop ends it
   /// at once, or within 50 ms if the log's files may not be written.

@@ -25,11 +25,23 @@ class Cursor;
 /// kept as long as wanted and outlives reader and log. Copying it is cheap.
 struct RecordView {
   Lsn lsn;               ///< The record's address.
-  uint64_t ordinal = 0;  ///< Its number; the first record of the log has 0.
+  uint64_t ordinal = 0;  ///< Its number; the first record of the log has 0. See ReadOptions.
   uint64_t time_ns = 0;  ///< When its frame was issued, in ns since 1970; never falls.
   uint16_t type = 0;     ///< RecordOptions::type of its append.
   std::span<const std::byte> payload;  ///< Its bytes, verified against the checksum.
   std::shared_ptr<const void> pin;     ///< Keeps `payload` in place.
+};
+
+/// What a point read looks at.
+struct ReadOptions {
+  /// The address is one that an append of this log returned, or a reader: look at the record alone,
+  /// which is one read of one page or two, where nobody has read its segment yet. A plain read
+  /// would read all of that segment then, to check it as a whole and to know where its records
+  /// begin. The record is verified by its checksum, which counts in its address, all the same; but
+  /// bytes within a payload that somebody made to look like a record of this very place would pass
+  /// for one. RecordView::ordinal and time_ns may be 0, for they belong to the frame. Default
+  /// false.
+  bool record_alone = false;
 };
 
 /// What a reader of one's own log shows.

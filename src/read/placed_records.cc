@@ -3,41 +3,13 @@
 #include "read/placed_records.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
-#include "format/record.h"
 #include "format/seal.h"
+#include "read/single_record.h"
 #include "segment/frame_source.h"
 
 namespace writeahead::internal {
-namespace {
-
-/// The bytes of a record, and what keeps them.
-struct Loaded {
-  std::shared_ptr<std::byte[]> memory;
-  std::span<const std::byte> bytes;
-};
-
-std::optional<Loaded> load(SegmentReader& reader, uint64_t offset, uint64_t count) {
-  Loaded loaded{.memory = std::make_shared_for_overwrite<std::byte[]>(count), .bytes = {}};
-  if (!reader.read(offset, {loaded.memory.get(), count}, ReadSource::any)) return std::nullopt;
-  loaded.bytes = {loaded.memory.get(), count};
-  return loaded;
-}
-
-/// So many bytes first, which most small records do not exceed; a longer one is read again, whole.
-std::optional<Loaded> load_record(SegmentReader& reader, uint64_t offset, uint64_t most) {
-  constexpr uint64_t kFirstBytes = 512;
-  auto loaded = load(reader, offset, std::min(kFirstBytes, most));
-  if (!loaded || loaded->bytes.size() < kRecordHeaderBytes) return std::nullopt;
-  const uint64_t encoded = encoded_record_bytes(decode_record_header(loaded->bytes).length);
-  if (encoded <= loaded->bytes.size()) return loaded;
-  // No length is believed that leads behind what is durable.
-  return encoded <= most ? load(reader, offset, encoded) : std::nullopt;
-}
-
-}  // namespace
 
 std::shared_ptr<const PlacedRecords::Places> PlacedRecords::places() const {
   if (!has_places_.load(std::memory_order_relaxed)) return nullptr;
@@ -56,16 +28,14 @@ std::optional<RecordView> PlacedRecords::read(Lsn lsn, uint64_t truncations) {
   // Fails if the segment left the log.
   const auto reader = table_.reader(store_, segment.header.number);
   if (!reader) return std::nullopt;
-  auto loaded = load_record(**reader, segment_offset(base, lsn), segment.end_lsn - lsn);
-  if (!loaded) return std::nullopt;
-  const VerifiedRecord record = verify_record(loaded->bytes, lsn, segment.binding.segment_seed);
-  if (record.encoded_bytes == 0) return std::nullopt;
+  auto single = read_single_record(**reader, segment, lsn);
+  if (!single) return std::nullopt;
   return RecordView{.lsn = lsn,
                     .ordinal = segment.header.base_ordinal + place->records_before,
                     .time_ns = place->time_ns,
-                    .type = record.header.type,
-                    .payload = record.payload,
-                    .pin = std::move(loaded->memory)};
+                    .type = single->record.header.type,
+                    .payload = single->record.payload,
+                    .pin = std::move(single->memory)};
 }
 
 /// Whether searches have cost as much as finding all that is not known yet, and as copying what is.

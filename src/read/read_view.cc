@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "read/seal_lookup.h"
+#include "read/single_record.h"
 #include "segment/closed_segment.h"
 #include "segment/mapped_segment.h"
 
@@ -74,6 +75,22 @@ std::optional<RecordView> ReadView::read_placed(Lsn lsn) {
   return record;
 }
 
+/// Nothing of the segment but the record. The caller vouches for its address.
+std::optional<RecordView> ReadView::read_alone(Lsn lsn) {
+  const uint64_t truncations = table_->truncations();
+  const auto segment = table_->find(lsn);
+  if (!segment || lsn >= segment->end_lsn) return std::nullopt;
+  const auto reader = table_->reader(*store_, segment->header.number);
+  if (!reader) return std::nullopt;
+  auto single = read_single_record(**reader, *segment, lsn);
+  if (!single || (!is_own_ && !progress_->is_current())) return std::nullopt;
+  if (table_->truncations() != truncations) return std::nullopt;
+  return RecordView{.lsn = lsn,
+                    .type = single->record.header.type,
+                    .payload = single->record.payload,
+                    .pin = std::move(single->memory)};
+}
+
 /// A segment that was searched often enough earns a map of its records: it takes as long to make
 /// as all of these searches took.
 void ReadView::count_search(Lsn lsn) {
@@ -102,9 +119,12 @@ auto ReadView::read_beside_writer(const Read& read) -> decltype(read()) {
   return read();
 }
 
-Result<RecordView> ReadView::read(Lsn lsn) {
+Result<RecordView> ReadView::read(Lsn lsn, ReadOptions options) {
   if (auto record = read_at_once(lsn)) return std::move(*record);
   if (auto record = read_placed(lsn)) return std::move(*record);
+  if (options.record_alone) {
+    if (auto record = read_alone(lsn)) return std::move(*record);
+  }
   Cursor cursor(shared_from_this(), lsn);
   auto record = cursor.next();
   if (record && !*record) return std::unexpected(record->error());

@@ -37,7 +37,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
         placed_(*store_, *table_),
         epoch_(root.epoch) {}
 
-  [[nodiscard]] Result<RecordView> read(Lsn lsn);
+  [[nodiscard]] Result<RecordView> read(Lsn lsn, ReadOptions options = {});
   [[nodiscard]] Reader reader(Lsn from, ReaderOptions options = {});
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal);
   [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns);
@@ -72,6 +72,7 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   [[nodiscard]] Result<Lsn> search_time(uint64_t time_ns);
   [[nodiscard]] std::optional<RecordView> read_at_once(Lsn lsn);
   [[nodiscard]] std::optional<RecordView> read_placed(Lsn lsn);
+  [[nodiscard]] std::optional<RecordView> read_alone(Lsn lsn);
   void count_search(Lsn lsn);
   [[nodiscard]] std::shared_ptr<MappedSegment> map(const SegmentView& segment);
   std::shared_ptr<MappedSegment> keep(const std::shared_ptr<MappedSegment>& mapped);
