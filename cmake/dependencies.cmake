@@ -20,6 +20,10 @@ if(NOT TARGET fmt::fmt)  # a project that embeds this one may have brought its o
   writeahead_require(fmt libfmt-dev)
 endif()
 
+if(WRITEAHEAD_INDEX AND NOT TARGET absl::flat_hash_map)
+  writeahead_require(absl libabsl-dev)
+endif()
+
 include(${CMAKE_CURRENT_LIST_DIR}/Findxxhash.cmake)
 if(NOT xxhash_FOUND)
   writeahead_missing(xxhash libxxhash-dev)

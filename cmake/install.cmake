@@ -1,6 +1,7 @@
 # What `cmake --install` puts where. Components, so that packages can be split:
 #   writeahead_runtime      the shared library; nothing of a static one
 #   writeahead_development  headers, the static library, the CMake package, writeahead.pc, documents
+#   writeahead_index        WriteAhead::index, with its headers
 #   writeahead_testing      WriteAhead::testing, with its headers
 #   writeahead_command      wal
 # All paths are relative to the prefix: the installation may be moved.
@@ -18,6 +19,17 @@ install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   COMPONENT writeahead_development FILES_MATCHING PATTERN *.h)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT writeahead_development)
 
+if(TARGET writeahead_index)
+  install(TARGETS writeahead_index EXPORT WriteAheadIndexTargets
+    ARCHIVE COMPONENT writeahead_index
+    LIBRARY COMPONENT writeahead_index
+    INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(DIRECTORY index/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    COMPONENT writeahead_index FILES_MATCHING PATTERN *.h)
+  install(EXPORT WriteAheadIndexTargets NAMESPACE WriteAhead:: DESTINATION ${package_dir}
+    COMPONENT writeahead_index)
+endif()
+
 install(TARGETS writeahead_testing EXPORT WriteAheadTestingTargets
   ARCHIVE COMPONENT writeahead_testing
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -31,7 +43,7 @@ if(TARGET wal)
   install(TARGETS wal RUNTIME COMPONENT writeahead_command)
 endif()
 
-# The CMake package. The testing library has a file of its own, which may be missing.
+# The CMake package. The index and the testing library have a file each, which may be missing.
 install(EXPORT WriteAheadTargets NAMESPACE WriteAhead:: DESTINATION ${package_dir}
   COMPONENT writeahead_development)
 install(EXPORT WriteAheadTestingTargets NAMESPACE WriteAhead:: DESTINATION ${package_dir}

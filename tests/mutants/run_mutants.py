@@ -7,7 +7,7 @@ An entry of the .toml files beside this one is
 
   [[mutant]]
   name = "what_the_bug_does"
-  file = "commit/committer.cc"            below src/
+  file = "commit/committer.cc"            below src/, or from the root on if it begins with "index/"
   old = '''lines that occur once in it'''
   new = '''what stands there instead'''
   killed_by = "unit_tests GroupCommitTest.name_of_one_test"
@@ -38,8 +38,9 @@ import time
 import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
-SOURCES = HERE.parents[1] / "src"
-LIBRARY = "src/libwriteahead.a"
+ROOT = HERE.parents[1]
+SOURCES = ROOT / "src"
+LIBRARIES = ("index/libwriteahead_index.a", "src/libwriteahead.a")
 CORES = 2
 HANGS_S = 20  # longer than any of the tests takes on a busy machine
 SLOW_S = 10  # a test takes 2 s where nothing else runs
@@ -104,7 +105,7 @@ class Build:
                 self.links[program] = shlex.split(re.fullmatch(r": && (.*) && :\s*", printed)[1])
         command = list(self.links[program])
         command[command.index("-o") + 1] = str(to)
-        at = command.index(LIBRARY)
+        at = min(command.index(library) for library in LIBRARIES if library in command)
         command[at:at] = map(str, objects)
         output_of([*command, "-Wl,--strip-debug"], self.directory)
 
@@ -158,7 +159,7 @@ def run(program, test, directory):
 
 def changed(change):
     """(the source file, its text with the bug)."""
-    source = SOURCES / change["file"]
+    source = (ROOT if change["file"].startswith("index/") else SOURCES) / change["file"]
     text = source.read_text(encoding="utf-8")
     if text.count(change["old"]) != 1:
         raise Unfit(f"what it replaces occurs {text.count(change['old'])} times in {change['file']}")

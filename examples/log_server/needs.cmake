@@ -1,0 +1,17 @@
+# Debian's cpp-httplib, with what it was compiled with. No sanitizer knows what it does.
+if(WRITEAHEAD_QUICK_BUILD)
+  set(is_left_out TRUE)
+  return()
+endif()
+find_library(WRITEAHEAD_HTTPLIB_LIBRARY cpp-httplib)
+mark_as_advanced(WRITEAHEAD_HTTPLIB_LIBRARY)
+if(NOT WRITEAHEAD_HTTPLIB_LIBRARY)
+  writeahead_missing(cpp-httplib libcpp-httplib-dev)
+endif()
+if(NOT TARGET example_httplib)
+  add_library(example_httplib INTERFACE)
+  target_link_libraries(example_httplib INTERFACE ${WRITEAHEAD_HTTPLIB_LIBRARY})
+  target_compile_definitions(example_httplib INTERFACE
+    CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_ZLIB_SUPPORT CPPHTTPLIB_BROTLI_SUPPORT)
+endif()
+set(needs WriteAhead::index example_httplib)

@@ -1,0 +1,10 @@
+# Debian's RocksDB; the shared library, which brings what it needs itself. No sanitizer knows what it does.
+if(WRITEAHEAD_QUICK_BUILD)
+  set(is_left_out TRUE)
+  return()
+endif()
+find_package(RocksDB CONFIG QUIET)
+if(NOT TARGET RocksDB::rocksdb-shared)
+  writeahead_missing(RocksDB librocksdb-dev)
+endif()
+set(needs RocksDB::rocksdb-shared)

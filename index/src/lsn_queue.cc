@@ -1,0 +1,166 @@
+// Packing Lsns, and walking through them.
+// A difference is written in groups of seven bits, the low ones first; all but the last have a
+// mark.
+#include "lsn_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace writeahead::index::internal {
+namespace {
+
+constexpr uint32_t kBlockEntries = 512;
+constexpr std::byte kMore{0x80};
+
+uint64_t take_difference(std::span<const std::byte>& bytes) {
+  uint64_t difference = 0;
+  for (int shift = 0; !bytes.empty(); shift += 7) {
+    const std::byte group = bytes.front();
+    bytes = bytes.subspan(1);
+    difference |= static_cast<uint64_t>(group & ~kMore) << shift;
+    if ((group & kMore) == std::byte{0}) break;
+  }
+  return difference;
+}
+
+}  // namespace
+
+void LsnQueue::add_bytes(Block& block, uint64_t difference) {
+  const size_t before = block.differences.capacity();
+  for (; difference >= 0x80; difference >>= 7) {
+    block.differences.push_back(static_cast<std::byte>(difference) | kMore);
+  }
+  block.differences.push_back(static_cast<std::byte>(difference));
+  heap_bytes_ += block.differences.capacity() - before;
+}
+
+void LsnQueue::push(Lsn lsn) {
+  if (!is_empty() && lsn <= back()) return;
+  if (is_empty() || blocks_.back().count == kBlockEntries || blocks_.back().spilled.bytes != 0) {
+    if (!is_empty()) {
+      Block& full = blocks_.back();
+      heap_bytes_ -= full.differences.capacity();
+      full.differences.shrink_to_fit();
+      heap_bytes_ += full.differences.capacity();
+    }
+    blocks_.push_back({.first = lsn, .last = lsn, .differences = {}, .spilled = {}});
+    heap_bytes_ += sizeof(Block);
+    if (is_empty()) front_ = lsn;
+  } else {
+    Block& block = blocks_.back();
+    add_bytes(block, lsn - block.last);
+    block.last = lsn;
+    ++block.count;
+  }
+  ++count_;
+}
+
+template <class Visit>
+Result<void> LsnQueue::each(const Block& block, const SpillFile* spill, const Visit& visit) {
+  std::vector<std::byte> loaded;
+  std::span<const std::byte> bytes = block.differences;
+  if (block.spilled.bytes != 0) {
+    if (auto read = spill->read(block.spilled, loaded); !read) return read;
+    bytes = loaded;
+  }
+  Lsn lsn = block.first;
+  for (uint32_t i = 0; i < block.count; ++i) {
+    if (i != 0) lsn = lsn + take_difference(bytes);
+    if (!visit(lsn)) break;
+  }
+  return {};
+}
+
+Result<void> LsnQueue::drop_below(Lsn lsn, const SpillFile* spill) {
+  if (is_empty() || lsn <= front_) return {};
+  const auto left = blocks();
+  const auto border =
+      std::ranges::find_if(left, [&](const Block& block) { return block.last >= lsn; });
+  // How much of that block goes, before anything is changed.
+  uint32_t skipped = 0;
+  Lsn front;
+  if (border != left.end()) {
+    auto walked = each(*border, spill, [&](Lsn at) {
+      skipped += at < lsn ? 1 : 0;
+      front = at;
+      return at < lsn;
+    });
+    if (!walked) return walked;
+  }
+  count_ += skipped_;
+  for (auto whole = border - left.begin(); whole > 0; --whole) drop_block();
+  count_ -= skipped;
+  skipped_ = skipped;
+  front_ = front;
+  return {};
+}
+
+void LsnQueue::drop_block() {
+  Block& block = blocks_[head_];
+  count_ -= block.count;
+  heap_bytes_ -= sizeof(Block) + block.differences.capacity();
+  block.differences = {};
+  ++head_;
+  if (head_ * 2 < blocks_.size()) return;
+  blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(head_));
+  head_ = 0;
+}
+
+/// Rare: what is left of a block is put in anew.
+Result<void> LsnQueue::drop_from(Lsn lsn, const SpillFile* spill) {
+  if (is_empty() || back() < lsn) return {};
+  const auto left = blocks();
+  const auto border =
+      std::ranges::find_if(left, [&](const Block& block) { return block.last >= lsn; });
+  std::vector<Lsn> kept;
+  auto walked = each(*border, spill, [&](Lsn at) {
+    if (at >= front_ && at < lsn) kept.push_back(at);
+    return at < lsn;
+  });
+  if (!walked) return walked;
+  if (border == left.begin()) skipped_ = 0;
+  const auto first_gone =
+      blocks_.begin() + static_cast<std::ptrdiff_t>(head_) + (border - left.begin());
+  for (auto block = first_gone; block != blocks_.end(); ++block) {
+    heap_bytes_ -= sizeof(Block) + block->differences.capacity();
+  }
+  blocks_.erase(first_gone, blocks_.end());
+  count_ = 0;
+  for (const Block& block : blocks()) count_ += block.count;
+  count_ -= skipped_;
+  for (const Lsn at : kept) push(at);
+  return {};
+}
+
+Result<void> LsnQueue::copy_from(Lsn from, size_t most, const SpillFile* spill,
+                                 std::vector<Lsn>& out) const {
+  if (is_empty()) return {};
+  const auto left = blocks();
+  const Lsn begin = std::max(from, front_);
+  auto block = std::ranges::find_if(left, [&](const Block& b) { return b.last >= begin; });
+  for (; block != left.end() && most != 0; ++block) {
+    auto walked = each(*block, spill, [&](Lsn at) {
+      if (at < begin) return true;
+      out.push_back(at);
+      return --most != 0;
+    });
+    if (!walked) return walked;
+  }
+  return {};
+}
+
+Result<uint64_t> LsnQueue::spill(SpillFile& file) {
+  const uint64_t before = heap_bytes_;
+  for (size_t i = head_; i + 1 < blocks_.size(); ++i) {
+    Block& block = blocks_[i];
+    if (block.differences.empty()) continue;
+    auto spilled = file.append(block.differences);
+    if (!spilled) return std::unexpected(spilled.error());
+    heap_bytes_ -= block.differences.capacity();
+    block.spilled = *spilled;
+    block.differences = {};
+  }
+  return before - heap_bytes_;
+}
+
+}  // namespace writeahead::index::internal

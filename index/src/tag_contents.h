@@ -1,0 +1,106 @@
+// TagContents: where the records of each tag are, up to which it was popped, and who waits for it.
+#pragma once
+
+#include <absl/container/btree_set.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "lsn_queue.h"
+#include "spill_file.h"
+#include "tag_record.h"
+#include "version_book.h"
+#include "writeahead/index/detail/index_contents.h"
+#include "writeahead/lsn.h"
+#include "writeahead/result.h"
+
+namespace writeahead::index::internal {
+
+/// What is known of one tag.
+struct TagState {
+  LsnQueue records;
+  Lsn popped;
+};
+
+/// Readers may call what is below "For consumers" beside the one thread that takes records in.
+class TagContents final : public IndexContents {
+ public:
+  using MakeSpill = std::function<Result<std::unique_ptr<SpillFile>>()>;
+
+  /// Records are kept in memory up to `most_bytes`, the others in what `make_spill` makes.
+  TagContents(Tag tags, uint64_t most_bytes, MakeSpill make_spill)
+      : tags_(tags), most_bytes_(most_bytes), make_spill_(std::move(make_spill)) {}
+
+  [[nodiscard]] ContentsFormat format() const override;
+  [[nodiscard]] uint64_t entries() const override;
+  [[nodiscard]] uint64_t hash_seed() const override { return 0; }
+  void apply(std::span<const RecordView> records) override;
+  void clear(uint64_t hash_seed) override;
+  void sweep_some(Lsn first) override;
+  void begin_dump() override;
+  [[nodiscard]] Result<bool> dump_next(Lsn first, ContentsPart& part) override;
+  [[nodiscard]] bool load_next(std::span<const std::byte> bytes, uint64_t entries,
+                               Lsn position) override;
+
+  // For consumers.
+
+  /// Adds up to `most` of the tag's records from `from` on to `out`.
+  [[nodiscard]] Result<void> copy_from(Tag tag, Lsn from, size_t most, std::vector<Lsn>& out) const;
+  [[nodiscard]] Lsn popped(Tag tag) const;
+  [[nodiscard]] uint64_t records(Tag tag) const;
+  /// The first record that some tag needs; nothing if none does.
+  [[nodiscard]] std::optional<Lsn> first_needed() const;
+  [[nodiscard]] ChainState chain() const;
+  /// As the functions of VersionBook.
+  [[nodiscard]] std::optional<Lsn> chain_said_from() const;
+  [[nodiscard]] std::optional<Lsn> find_version(uint64_t version) const;
+  [[nodiscard]] std::optional<Lsn> first_version_from(uint64_t version) const;
+  /// What went wrong while records were taken in, since calls that do that cannot say so.
+  [[nodiscard]] std::optional<Error> failure() const;
+
+ private:
+  struct LoadedPart {
+    Tag end;  // of its tags
+    Lsn position;
+  };
+
+  [[nodiscard]] TagState& state_of(Tag tag);
+  [[nodiscard]] bool has_taken_in(Tag tag, Lsn lsn) const;
+  void take_in(const RecordView& record);
+  void cut(Lsn from, Lsn lsn);
+  [[nodiscard]] bool load_tags(std::span<const std::byte> bytes, Tag end);
+  void push(Tag tag, Lsn lsn);
+  void pop(Tag tag, Lsn up_to);
+  void move_front(Tag tag, std::optional<Lsn> before);
+  void spill_some();
+  void note(const Error& error);
+
+  const Tag tags_;
+  const uint64_t most_bytes_;
+  const MakeSpill make_spill_;
+  mutable std::mutex mutex_;
+  std::vector<TagState> states_;  // by tag, up to the greatest one that was seen
+  absl::btree_set<std::pair<Lsn, Tag>> fronts_;
+  uint64_t entries_ = 0;
+  uint64_t heap_bytes_ = 0;
+  std::unique_ptr<SpillFile> spill_;
+  Tag next_to_spill_ = 0;
+  uint64_t spill_above_ = 0;
+  std::optional<Error> failure_;
+  VersionBook versions_;
+  Lsn versions_loaded_;  // what they had taken in when they were dumped
+  TagRecord record_;     // the one at hand; kept for its memory
+  std::vector<LoadedPart> loaded_;
+  Lsn loaded_end_;
+  Tag dumped_ = 0;
+  bool are_versions_dumped_ = false;
+  bool is_dumped_ = false;
+};
+
+}  // namespace writeahead::index::internal

@@ -1,0 +1,212 @@
+// TagLogState: tags. What is appended, who is shown it, and what is trimmed.
+#include "tag_log_state.h"
+
+#include <algorithm>
+#include <string>
+
+#include "index_error.h"
+
+namespace writeahead::index::internal {
+namespace {
+
+// Places are looked up so many at a time.
+constexpr size_t kPlacesAtOnce = 256;
+
+}  // namespace
+
+Result<void> TagLogState::begin() {
+  auto core = IndexCore::open(log_, contents_,
+                              {.name = "tags",
+                               .snapshot_bytes = options_.snapshot_bytes,
+                               .background = options_.log.background});
+  if (!core) return std::unexpected(core.error());
+  core_ = std::move(*core);
+  if (auto advanced = advance(); !advanced) return advanced;
+  chain_.begin(contents_.chain());
+  return {};
+}
+
+Result<void> TagLogState::check(Tag tag) const {
+  if (tag < options_.tags) return {};
+  return std::unexpected(make_error(ErrorCode::invalid_argument, "use tag " + std::to_string(tag),
+                                    "tags are below " + std::to_string(options_.tags),
+                                    log_.path()));
+}
+
+Result<void> TagLogState::advance() {
+  if (auto advanced = core_->advance(); !advanced) return advanced;
+  if (const auto failure = contents_.failure()) return std::unexpected(*failure);
+  return {};
+}
+
+Result<void> TagLogState::check_tags(std::span<const Tag> tags, size_t least) const {
+  if (tags.size() < least || tags.size() > kMostTagsOfARecord) {
+    return std::unexpected(make_error(ErrorCode::invalid_argument, "append tagged record",
+                                      tags.empty() ? "it has no tag" : "it has too many tags",
+                                      log_.path()));
+  }
+  for (const Tag tag : tags) {
+    if (auto checked = check(tag); !checked) return checked;
+  }
+  return {};
+}
+
+Result<Lsn> TagLogState::append(std::span<const std::byte> payload, std::span<const Tag> tags,
+                                AppendOptions options) {
+  if (auto checked = check_tags(tags, 1); !checked) return std::unexpected(checked.error());
+  const ChainState chain = chain_.hold([](const ChainState& state) { return state; });
+  if (chain.version != 0 || chain.generation != 0) {
+    return std::unexpected(make_error(ErrorCode::invalid_argument, "append tagged record",
+                                      "the records of this log have versions", log_.path()));
+  }
+  return log_.append(encode_tagged(tags, payload), options);
+}
+
+/// `view` keeps the bytes that the record lies in.
+Result<TagRecord> TagLogState::read_record(Lsn lsn, RecordView& view) const {
+  auto found = log_.read(lsn, {.record_alone = true});
+  if (!found) return std::unexpected(found.error());
+  view = std::move(*found);
+  TagRecord record;
+  if (decode_tag_record(view.payload, record)) return record;
+  return std::unexpected(make_error(ErrorCode::unsupported_format, "read tags",
+                                    "a record was not appended by a TagLog", log_.path()));
+}
+
+Result<TaggedRecord> TagLogState::read(Lsn lsn) const {
+  RecordView view;
+  auto record = read_record(lsn, view);
+  if (!record) return std::unexpected(record.error());
+  return TaggedRecord{.lsn = lsn,
+                      .type = view.type,
+                      .version = record->link.version,
+                      .payload = record->payload,
+                      .pin = std::move(view.pin)};
+}
+
+Result<std::vector<TaggedRecord>> TagLogState::peek(Tag tag, Lsn from, uint64_t max_bytes) {
+  if (auto advanced = advance(); !advanced) return std::unexpected(advanced.error());
+  std::vector<TaggedRecord> records;
+  std::vector<Lsn> places;
+  uint64_t bytes = 0;
+  for (;;) {
+    places.clear();
+    auto copied = contents_.copy_from(tag, from, kPlacesAtOnce, places);
+    if (!copied) return std::unexpected(copied.error());
+    for (const Lsn lsn : places) {
+      auto record = read(lsn);
+      // Popped meanwhile, and trimmed: the consumer needs it no more.
+      if (!record && record.error().code() == ErrorCode::trimmed) continue;
+      if (!record) return std::unexpected(record.error());
+      bytes += record->payload.size();
+      if (bytes > max_bytes && !records.empty()) return records;
+      records.push_back(std::move(*record));
+    }
+    if (places.size() < kPlacesAtOnce) return records;
+    from = places.back() + 1;
+  }
+}
+
+Result<bool> TagLogState::has_record(Tag tag, Lsn from) const {
+  std::vector<Lsn> places;
+  auto copied = contents_.copy_from(tag, from, 1, places);
+  if (!copied) return std::unexpected(copied.error());
+  return !places.empty();
+}
+
+/// One of those who wait looks at the log, and takes in for all what comes.
+Result<void> TagLogState::lead(const std::stop_token& stop, Deadline deadline) {
+  std::optional<std::chrono::nanoseconds> left;
+  if (deadline) left = std::max(std::chrono::nanoseconds(0), *deadline - Clock::now());
+  auto record = log_.reader(core_->position()).wait_next(stop, left);
+  if (!record) return {};
+  const bool is_gone = !*record && (record->error().code() == ErrorCode::trimmed ||
+                                    record->error().code() == ErrorCode::truncated);
+  if (!*record && !is_gone) return std::unexpected(record->error());
+  return advance();
+}
+
+Result<bool> TagLogState::wait(Tag tag, Lsn from, const std::stop_token& stop, Deadline deadline) {
+  for (;;) {
+    const uint64_t seen = rounds_.load();
+    auto advanced = advance();
+    if (!advanced) return std::unexpected(advanced.error());
+    auto found = has_record(tag, from);
+    if (!found || *found) return found;
+    if (stop.stop_requested() || (deadline && Clock::now() >= *deadline)) return false;
+    {
+      std::unique_lock lock(waiting_mutex_);
+      if (has_leader_) {
+        // Each time that the leader has taken something in, all look whether it is theirs.
+        const auto is_over = [&] { return rounds_.load() != seen; };
+        if (deadline) {
+          round_ends_.wait_until(lock, stop, *deadline, is_over);
+        } else {
+          round_ends_.wait(lock, stop, is_over);
+        }
+        continue;
+      }
+      has_leader_ = true;
+    }
+    auto led = lead(stop, deadline);
+    {
+      const std::lock_guard lock(waiting_mutex_);
+      has_leader_ = false;
+      rounds_.fetch_add(1);
+    }
+    round_ends_.notify_all();
+    if (!led) return std::unexpected(led.error());
+  }
+}
+
+Result<void> TagLogState::pop(Tag tag, Lsn up_to) {
+  if (up_to > log_.durable_lsn()) {
+    return std::unexpected(make_error(
+        ErrorCode::invalid_argument, "pop tag " + std::to_string(tag),
+        "lsn " + std::to_string(up_to.value()) + " lies beyond the end of the log", log_.path()));
+  }
+  if (up_to <= contents_.popped(tag)) return {};
+  const Pop pop{.tag = tag, .up_to = up_to};
+  const auto lsn = log_.append(encode_pops(std::span(&pop, 1)));
+  if (!lsn) return std::unexpected(lsn.error());
+  if (auto advanced = core_->advance_to(*lsn); !advanced) return advanced;
+  if (const auto failure = contents_.failure()) return std::unexpected(*failure);
+  return trim();
+}
+
+/// What lies below the first record that a tag needs. The pop of anything above lies above, too,
+/// so that no record that was popped comes back. What is known of the chain has to be said above.
+Result<void> TagLogState::trim() {
+  // Everything below is in the queues, whatever is taken in meanwhile.
+  const Lsn position = core_->position();
+  const auto needed = contents_.first_needed();
+  const Lsn limit = needed ? std::min(*needed, position) : position;
+  auto said = contents_.chain_said_from();
+  if (said && limit > *said && limit - *said >= options_.log.segment_bytes) {
+    const auto restated = restate();
+    if (!restated) return std::unexpected(restated.error());
+    said = contents_.chain_said_from();
+  }
+  return log_.trim_before(said ? std::min(*said, limit) : limit);
+}
+
+TagInfo TagLogState::info(Tag tag) const {
+  std::vector<Lsn> first;
+  // What cannot be read is told by peek().
+  [[maybe_unused]] const auto copied = contents_.copy_from(tag, Lsn(), 1, first);
+  return {.records = contents_.records(tag),
+          .popped = contents_.popped(tag),
+          .first = first.empty() ? Lsn() : first.front()};
+}
+
+bool TagLogState::step_background() {
+  const bool has_stepped = core_->step_background();
+  return log_.step_background() || has_stepped;
+}
+
+Result<void> TagLogState::close() {
+  if (auto closed = core_->close(); !closed) return closed;
+  return log_.close();
+}
+
+}  // namespace writeahead::index::internal

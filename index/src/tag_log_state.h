@@ -1,0 +1,89 @@
+// TagLogState: an open TagLog: its log, what its records say, and who waits.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include "spill_file.h"
+#include "tag_contents.h"
+#include "tag_record.h"
+#include "version_chain.h"
+#include "writeahead/index/detail/index_core.h"
+#include "writeahead/index/tag_log.h"
+#include "writeahead/index/version_link.h"
+#include "writeahead/log.h"
+#include "writeahead/lsn.h"
+#include "writeahead/result.h"
+
+namespace writeahead::index::internal {
+
+using Clock = std::chrono::steady_clock;
+using Deadline = std::optional<Clock::time_point>;
+
+class TagLogState {
+ public:
+  TagLogState(Log log, const TagLogOptions& options)
+      : log_(std::move(log)),
+        options_(options),
+        contents_(options.tags, options.index_bytes,
+                  [this] { return SpillFile::create(log_.env(), log_.path(), "tags"); }) {}
+
+  [[nodiscard]] Result<void> begin();
+  [[nodiscard]] Result<void> check(Tag tag) const;
+  [[nodiscard]] Result<Lsn> append(std::span<const std::byte> payload, std::span<const Tag> tags,
+                                   AppendOptions options);
+  [[nodiscard]] Result<std::vector<TaggedRecord>> peek(Tag tag, Lsn from, uint64_t max_bytes);
+  [[nodiscard]] Result<bool> wait(Tag tag, Lsn from, const std::stop_token& stop,
+                                  Deadline deadline);
+  [[nodiscard]] Result<void> pop(Tag tag, Lsn up_to);
+  [[nodiscard]] Result<void> close();
+  bool step_background();
+  [[nodiscard]] TagInfo info(Tag tag) const;
+
+  // Of the chain of versions.
+
+  [[nodiscard]] Result<VersionAppended> append(const VersionLink& link,
+                                               std::span<const std::byte> payload,
+                                               std::span<const Tag> tags);
+  [[nodiscard]] Result<ChainState> durable_chain();
+  [[nodiscard]] Result<LockedLog> lock(uint64_t generation);
+  [[nodiscard]] Result<void> truncate_from_version(uint64_t version);
+
+  [[nodiscard]] Log& log() { return log_; }
+  [[nodiscard]] const IndexCore& core() const { return *core_; }
+
+ private:
+  [[nodiscard]] Result<void> advance();
+  [[nodiscard]] Result<bool> has_record(Tag tag, Lsn from) const;
+  [[nodiscard]] Result<TaggedRecord> read(Lsn lsn) const;
+  [[nodiscard]] Result<void> lead(const std::stop_token& stop, Deadline deadline);
+  [[nodiscard]] Result<void> trim();
+  [[nodiscard]] Result<void> check_tags(std::span<const Tag> tags, size_t least) const;
+  [[nodiscard]] Result<VersionAppended> repeat(const VersionLink& link,
+                                               std::span<const std::byte> payload,
+                                               std::span<const Tag> tags);
+  [[nodiscard]] Result<TagRecord> read_record(Lsn lsn, RecordView& view) const;
+  [[nodiscard]] Result<Lsn> restate();
+  [[nodiscard]] Result<Lsn> append_cut(ChainState& state, uint64_t version);
+
+  Log log_;
+  const TagLogOptions options_;
+  TagContents contents_;
+  VersionChain chain_;
+  std::unique_ptr<IndexCore> core_;
+  std::mutex waiting_mutex_;
+  std::condition_variable_any round_ends_;
+  bool has_leader_ = false;           // with waiting_mutex_
+  std::atomic<uint64_t> rounds_ = 0;  // of leaders that came back
+};
+
+}  // namespace writeahead::index::internal

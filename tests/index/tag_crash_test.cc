@@ -1,0 +1,166 @@
+// Goal: whenever the machine stops, a TagLog opens, and each tag's consumer gets every record that
+// was acknowledged and that it has not popped, in order, and none that it has. Method: a course of
+// appends, pops and snapshots on simulated storage, with little memory for the places, so that they
+// spill; each call of it in turn, by power cut; each disk that the sampler makes of it.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/counts.h"
+#include "support/log_path.h"
+#include "support/sanitizers.h"
+#include "writeahead/index/tag_log.h"
+#include "writeahead/testing/crash_sampler.h"
+#include "writeahead/testing/sim_env.h"
+
+namespace writeahead::index::test {
+namespace {
+
+using writeahead::test::kIsSanitized;
+using writeahead::testing::CrashPlan;
+using writeahead::testing::CrashSampler;
+using writeahead::testing::kLogPath;
+using writeahead::testing::LostBytes;
+using writeahead::testing::SimDisk;
+using writeahead::testing::SimEnv;
+
+constexpr std::string_view kPart = "index crashes";
+constexpr Tag kTags = 4;
+
+Result<std::unique_ptr<TagLog>> open(SimEnv& env) {
+  return TagLog::open(kLogPath, {.log = {.segment_bytes = 4608,
+                                         .standby_segments = 0,
+                                         .env = &env,
+                                         .background = BackgroundWork::stepped},
+                                 .tags = kTags,
+                                 .index_bytes = 600,
+                                 .snapshot_bytes = 3000});
+}
+
+/// What was acknowledged, and what is on its way: one append or one pop.
+struct Model {
+  struct Record {
+    Lsn lsn;
+    std::string text;
+  };
+  std::map<Tag, std::vector<Record>> records;
+  std::map<Tag, Lsn> popped;
+  std::optional<std::pair<std::vector<Tag>, std::string>> append;
+  std::optional<std::pair<Tag, Lsn>> pop;
+
+  /// What `tag` has to show; with what is on its way, if it happened.
+  [[nodiscard]] std::vector<std::string> expected(Tag tag, bool has_happened) const {
+    const auto up_to = popped.find(tag);
+    Lsn from = up_to == popped.end() ? Lsn() : up_to->second;
+    if (has_happened && pop && pop->first == tag) from = std::max(from, pop->second);
+    std::vector<std::string> texts;
+    if (const auto found = records.find(tag); found != records.end()) {
+      for (const Record& record : found->second) {
+        if (record.lsn >= from) texts.push_back(record.text);
+      }
+    }
+    if (has_happened && append && std::ranges::find(append->first, tag) != append->first.end()) {
+      texts.push_back(append->second);
+    }
+    return texts;
+  }
+};
+
+/// Goes on as long as the machine does.
+void run_course(SimEnv& env, Model& model) {
+  for (int opening = 0; opening < 3; ++opening) {
+    auto log = open(env);
+    if (!log) return;
+    for (int i = 0; i < 40; ++i) {
+      const std::vector<Tag> tags =
+          i % 5 == 0 ? std::vector<Tag>{0, 2} : std::vector<Tag>{static_cast<Tag>(i % 3)};
+      model.append = {tags, fmt::format("{} {} {}", opening, i, std::string(60, '.'))};
+      const auto lsn = (*log)->append(model.append->second, tags);
+      if (!lsn) return;
+      for (const Tag tag : tags) model.records[tag].push_back({*lsn, model.append->second});
+      model.append.reset();
+      if (i % 8 == 7) {
+        const Tag tag = static_cast<Tag>((i / 8) % 3);
+        const auto& records = model.records[tag];
+        model.pop = {tag, records[records.size() - 1 - (records.size() - 1) / 3].lsn};
+        if (!(*log)->pop(tag, model.pop->second)) return;
+        model.popped[tag] = std::max(model.popped[tag], model.pop->second);
+        model.pop.reset();
+      }
+      (*log)->step_background();
+    }
+    if (opening != 1 && !(*log)->close()) return;
+  }
+}
+
+/// What is wrong with the tags on `disk`.
+std::optional<std::string> judge(const SimDisk& disk, const Model& model) {
+  SimEnv env(disk);
+  for (int opening = 0; opening < 2; ++opening) {
+    auto log = open(env);
+    if (!log) return fmt::format("it does not open: {}", log.error().message());
+    bool may_be_old = true;
+    bool may_be_new = true;
+    for (Tag tag = 0; tag < kTags; ++tag) {
+      const auto records = (*log)->peek(tag, Lsn(), UINT64_MAX);
+      if (!records) return fmt::format("tag {}: {}", tag, records.error().message());
+      std::vector<std::string> texts;
+      for (const TaggedRecord& record : *records) {
+        texts.emplace_back(reinterpret_cast<const char*>(record.payload.data()),
+                           record.payload.size());
+      }
+      may_be_old = may_be_old && texts == model.expected(tag, false);
+      may_be_new = may_be_new && texts == model.expected(tag, true);
+    }
+    if (!may_be_old && !may_be_new) return "a tag has other records";
+    // The next opening is by what this one left.
+    if (!(*log)->close()) return "it does not close";
+  }
+  return std::nullopt;
+}
+
+TEST(TagCrashTest, power_cut_at_any_call_leaves_each_tag_what_it_has_not_popped) {
+  SimEnv env{SimDisk{}};
+  Model model;
+  uint64_t states = 0;
+  uint64_t violations = 0;
+  const CrashSampler sampler({.exhaustive_items = kIsSanitized ? 2U : 6U,
+                              .random_subsets = kIsSanitized ? 2U : 16U,
+                              .single_items = kIsSanitized ? 1U : 8U,
+                              .lost = {LostBytes::old, LostBytes::zero, LostBytes::garbage},
+                              .seed = 1});
+  env.watch_crashes([&](uint64_t call, const SimDisk& crashed) {
+    if (violations != 0 || (kIsSanitized && call % 8 != 0)) return;
+    sampler.each(crashed, [&](const SimDisk& disk, const CrashPlan& plan) {
+      ++states;
+      const auto wrong = judge(disk, model);
+      violations += wrong ? 1 : 0;
+      EXPECT_FALSE(wrong) << "call " << call << ", " << to_string(plan) << ": " << *wrong;
+      return !wrong;
+    });
+  });
+  run_course(env, model);
+  EXPECT_GT(states, kIsSanitized ? 100U : 10'000U);
+  writeahead::test::print_count(kPart, "states", states);
+  writeahead::test::print_count(kPart, "violations", violations);
+}
+
+TEST(TagCrashTest, control_whose_pops_are_forgotten_is_found) {
+  SimEnv env{SimDisk{}};
+  Model model;
+  run_course(env, model);
+  // As if the log had never heard of a pop that was acknowledged.
+  model.popped[1] = model.records[1].back().lsn + 1;
+  env.crash_now();
+  const bool is_found = judge(env.crashed_disk().crash({}), model).has_value();
+  writeahead::test::print_control(is_found);
+  EXPECT_TRUE(is_found);
+}
+
+}  // namespace
+}  // namespace writeahead::index::test

@@ -1,0 +1,239 @@
+// TagLog: what each tag's consumer gets, in which order, after which pops, trims and reopenings.
+#include "writeahead/index/tag_log.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/scratch_directory.h"
+#include "support/test_seed.h"
+
+namespace writeahead::index::test {
+namespace {
+
+using writeahead::test::ScratchDirectory;
+
+class TagLogTest : public ::testing::Test {
+ protected:
+  static TagLogOptions options() {
+    return {.log = {.segment_bytes = 16 << 10, .background = BackgroundWork::stepped},
+            .tags = 1000};
+  }
+  std::unique_ptr<TagLog> open(const TagLogOptions& options = TagLogTest::options()) {
+    auto log = TagLog::open(path_, options);
+    EXPECT_TRUE(log) << log.error().message();
+    return std::move(*log);
+  }
+  static std::vector<std::string> texts(const std::vector<TaggedRecord>& records) {
+    std::vector<std::string> texts;
+    for (const TaggedRecord& record : records) {
+      texts.emplace_back(reinterpret_cast<const char*>(record.payload.data()),
+                         record.payload.size());
+    }
+    return texts;
+  }
+  static std::vector<std::string> all_of(TagLog& log, Tag tag, Lsn from = Lsn()) {
+    auto records = log.peek(tag, from, UINT64_MAX);
+    EXPECT_TRUE(records) << records.error().message();
+    return texts(*records);
+  }
+
+  const ScratchDirectory scratch_;
+  const std::string path_ = scratch_.path("log");
+};
+
+using Texts = std::vector<std::string>;
+
+TEST_F(TagLogTest, peek_shows_each_tag_its_records_in_order) {
+  auto log = open();
+  ASSERT_TRUE(log->append("a", {1}));
+  ASSERT_TRUE(log->append("b", {1, 2}));
+  const Lsn third = log->append("c", {2}, {.type = 7}).value();
+  ASSERT_TRUE(log->append("d", {1, 1}));  // Twice the same tag is once.
+  EXPECT_EQ(all_of(*log, 1), (Texts{"a", "b", "d"}));
+  EXPECT_EQ(all_of(*log, 2), (Texts{"b", "c"}));
+  EXPECT_EQ(all_of(*log, 2, third), Texts{"c"});
+  EXPECT_EQ(all_of(*log, 2, third + 1), Texts{});
+  EXPECT_EQ(all_of(*log, 3), Texts{});
+  EXPECT_EQ(log->peek(2, third, 1)->at(0).type, 7);
+  EXPECT_EQ(log->peek(2, third, 1)->at(0).lsn, third);
+  EXPECT_EQ(log->info(1)->records, 3U);
+}
+
+TEST_F(TagLogTest, peek_ends_at_so_many_bytes_and_shows_one_at_least) {
+  auto log = open();
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(log->append(std::string(100, 'x'), {5}));
+  EXPECT_EQ(log->peek(5, Lsn(), 0)->size(), 1U);
+  EXPECT_EQ(log->peek(5, Lsn(), 299)->size(), 2U);
+  EXPECT_EQ(log->peek(5, Lsn(), 300)->size(), 3U);
+  EXPECT_EQ(log->peek(5, Lsn(), 1 << 20)->size(), 10U);
+}
+
+TEST_F(TagLogTest, pop_is_kept_over_a_reopening_and_gives_space_back) {
+  auto log = open();
+  std::vector<Lsn> lsns;
+  for (int i = 0; i < 200; ++i) {
+    lsns.push_back(log->append(std::string(500, 'x'), {static_cast<Tag>(i % 2)}).value());
+  }
+  ASSERT_TRUE(log->pop(0, lsns[100]));
+  EXPECT_EQ(log->info(0)->records, 50U);
+  EXPECT_EQ(log->info(1)->records, 100U);
+  EXPECT_EQ(log->info(1)->first, lsns[1]);
+  EXPECT_EQ(log->log().first_lsn(), Lsn(log->log().segments()[0].base_lsn));
+  const Lsn first = log->log().first_lsn();
+  log.reset();
+  log = open();
+  EXPECT_EQ(log->info(0)->records, 50U);
+  EXPECT_EQ(log->info(0)->popped, lsns[100]);
+  EXPECT_EQ(all_of(*log, 0).size(), 50U);
+  ASSERT_TRUE(log->pop(1, lsns[150]));
+  EXPECT_GT(log->log().first_lsn(), first);
+  EXPECT_LE(log->log().first_lsn(), lsns[100]);
+  ASSERT_TRUE(log->pop(0, lsns[100]));  // Again; nothing happens.
+  ASSERT_TRUE(log->pop(0, lsns[50]));
+  EXPECT_EQ(log->info(0)->popped, lsns[100]);
+  EXPECT_EQ(all_of(*log, 1).size(), 25U);
+}
+
+TEST_F(TagLogTest, snapshot_knows_what_was_popped) {
+  auto log = open();
+  std::vector<Lsn> lsns;
+  for (int i = 0; i < 10; ++i) lsns.push_back(log->append("x", {1}).value());
+  ASSERT_TRUE(log->pop(1, lsns[4]));
+  ASSERT_TRUE(log->close());
+  log.reset();
+  log = open();
+  EXPECT_EQ(log->stats().records, 0U);
+  EXPECT_EQ(log->info(1)->popped, lsns[4]);
+  EXPECT_EQ(all_of(*log, 1).size(), 6U);
+  ASSERT_TRUE(log->pop(1, lsns[2]));
+  EXPECT_EQ(all_of(*log, 1).size(), 6U);
+}
+
+TEST_F(TagLogTest, log_is_trimmed_to_nothing_once_all_is_popped) {
+  auto log = open();
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(log->append(std::string(500, 'x'), {1, 2}));
+  const Lsn end = log->log().durable_lsn();
+  ASSERT_TRUE(log->pop(1, end));
+  EXPECT_GT(log->log().segments().size(), 5U);
+  ASSERT_TRUE(log->pop(2, end));
+  EXPECT_LE(log->log().segments().size(), 1U);
+  ASSERT_TRUE(log->append("next", {2}));
+  log.reset();
+  log = open();
+  EXPECT_EQ(all_of(*log, 2), Texts{"next"});
+  EXPECT_EQ(all_of(*log, 1), Texts{});
+}
+
+TEST_F(TagLogTest, refuses_what_makes_no_sense) {
+  auto log = open();
+  const auto code = [](const auto& result) { return result.error().code(); };
+  EXPECT_EQ(code(log->append("x", {1000})), ErrorCode::invalid_argument);
+  EXPECT_EQ(code(log->append("x", std::span<const Tag>())), ErrorCode::invalid_argument);
+  EXPECT_EQ(code(log->peek(1000, Lsn(), 1)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code(log->wait_peek(1000, Lsn(), 1)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code(log->pop(1000, Lsn())), ErrorCode::invalid_argument);
+  EXPECT_EQ(code(log->info(1000)), ErrorCode::invalid_argument);
+  ASSERT_TRUE(log->append("x", {1}));
+  EXPECT_EQ(code(log->pop(1, log->log().end_lsn() + 1)), ErrorCode::invalid_argument);
+  EXPECT_EQ(all_of(*log, 1), Texts{"x"});
+  TagLogOptions none = options();
+  none.tags = 0;
+  EXPECT_EQ(code(TagLog::open(scratch_.path("other"), none)), ErrorCode::invalid_argument);
+}
+
+TEST_F(TagLogTest, refuses_a_log_of_other_records) {
+  {
+    auto log = Log::open(path_).value();
+    ASSERT_TRUE(log.append("of somebody else"));
+  }
+  const auto refused = TagLog::open(path_, options());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::unsupported_format);
+}
+
+TEST_F(TagLogTest, waiting_peek_gets_what_is_appended_later_or_nothing_in_time) {
+  TagLogOptions threaded = options();
+  threaded.log.background = BackgroundWork::thread;
+  auto log = open(threaded);
+  EXPECT_TRUE(log->wait_peek(3, Lsn(), 100, {}, std::chrono::milliseconds(1))->empty());
+  std::vector<std::jthread> consumers;
+  std::atomic<int> right = 0;
+  for (Tag tag = 0; tag < 8; ++tag) {
+    consumers.emplace_back([&, tag] {
+      Lsn from;
+      for (int i = 0; i < 50; ++i) {
+        const auto records = log->wait_peek(tag, from, 0);
+        if (!records || records->size() != 1) return;
+        right += texts(*records).front() == fmt::format("{} {}", tag, i) ? 1 : 0;
+        from = records->front().lsn + 1;
+      }
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    for (Tag tag = 0; tag < 8; ++tag) ASSERT_TRUE(log->append(fmt::format("{} {}", tag, i), {tag}));
+  }
+  consumers.clear();
+  EXPECT_EQ(right, 400);
+  std::jthread stopped([&](const std::stop_token& stop) {
+    EXPECT_TRUE(log->wait_peek(9, Lsn(), 100, stop)->empty());
+  });
+}
+
+/// Against what each tag should have, with pops, snapshots, spilling and reopenings in between.
+TEST_F(TagLogTest, shows_what_was_appended_and_not_popped_whatever_comes_in_between) {
+  SCOPED_TRACE(writeahead::test::replay_command());
+  std::mt19937_64 random(writeahead::test::test_seed());
+  TagLogOptions tight = options();
+  tight.index_bytes = 4 << 10;
+  tight.snapshot_bytes = 64 << 10;
+  auto log = open(tight);
+  constexpr Tag kTags = 20;
+  std::map<Tag, std::map<Lsn, std::string>> model;
+  for (int i = 0; i < 20'000; ++i) {
+    const Tag tag = static_cast<Tag>(random() % kTags);
+    switch (random() % 200) {
+      case 0: {
+        auto& records = model[tag];
+        if (records.empty()) break;
+        const auto at =
+            std::next(records.begin(), static_cast<std::ptrdiff_t>(random() % records.size()));
+        ASSERT_TRUE(log->log().sync());
+        ASSERT_TRUE(log->pop(tag, at->first));
+        records.erase(records.begin(), at);
+        break;
+      }
+      case 1:
+        if (random() % 20 != 0) break;
+        ASSERT_TRUE(log->log().sync());
+        if (random() % 2 == 0) {
+          ASSERT_TRUE(log->close());
+        }
+        log.reset();
+        log = open(tight);
+        break;
+      case 2: {
+        ASSERT_TRUE(log->log().sync());
+        Texts expected;
+        for (const auto& [lsn, text] : model[tag]) expected.push_back(text);
+        ASSERT_EQ(all_of(*log, tag), expected) << i;
+        break;
+      }
+      default: {
+        const std::vector<Tag> tags{tag, static_cast<Tag>(random() % kTags)};
+        const std::string text = fmt::format("{} {}", i, std::string(random() % 50, '.'));
+        const Lsn lsn = log->append(text, tags, {.durability = Durability::buffered}).value();
+        for (const Tag each : tags) model[each][lsn] = text;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace writeahead::index::test

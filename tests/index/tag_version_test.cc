@@ -1,0 +1,332 @@
+// Chains of versions in a TagLog: turns, repeats, locks and cuts, over reopenings and trims.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/counts.h"
+#include "support/log_path.h"
+#include "support/sanitizers.h"
+#include "support/scratch_directory.h"
+#include "writeahead/index/tag_log.h"
+#include "writeahead/testing/crash_sampler.h"
+#include "writeahead/testing/sim_env.h"
+
+namespace writeahead::index::test {
+namespace {
+
+using writeahead::test::ScratchDirectory;
+
+ErrorCode code(const auto& result) { return result.error().code(); }
+
+class TagVersionTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<TagLog> open(BackgroundWork background = BackgroundWork::stepped) {
+    auto log = TagLog::open(path_, {.log = {.segment_bytes = 16 << 10, .background = background},
+                                    .tags = 100,
+                                    .version_wait_ms = wait_ms_});
+    EXPECT_TRUE(log) << log.error().message();
+    return std::move(*log);
+  }
+  static std::vector<uint64_t> versions_of(TagLog& log, Tag tag) {
+    std::vector<uint64_t> versions;
+    const auto records = log.peek(tag, Lsn(), UINT64_MAX);
+    for (const TaggedRecord& record : records.value()) {
+      versions.push_back(record.version);
+    }
+    return versions;
+  }
+
+  const ScratchDirectory scratch_;
+  const std::string path_ = scratch_.path("log");
+  uint32_t wait_ms_ = 10;
+};
+
+using Versions = std::vector<uint64_t>;
+
+TEST_F(TagVersionTest, chain_goes_on_and_is_known_after_a_reopening) {
+  auto log = open();
+  ASSERT_TRUE(log->append_version({.version = 10}, "a", {1}));
+  ASSERT_TRUE(log->append_version(
+      {.version = 25, .previous_version = 10, .known_committed_version = 10}, "b", {1, 2}));
+  ASSERT_TRUE(log->append_version({.version = 30, .previous_version = 25}, "", {}));
+  for (int opening = 0; opening < 3; ++opening) {
+    EXPECT_EQ(log->durable_version().value(), 30U);
+    EXPECT_EQ(log->known_committed_version().value(), 10U);
+    EXPECT_EQ(versions_of(*log, 1), (Versions{10, 25}));
+    EXPECT_EQ(versions_of(*log, 2), Versions{25});
+    if (opening == 1) {
+      ASSERT_TRUE(log->close());
+    }
+    log.reset();
+    log = open();
+  }
+  EXPECT_TRUE(log->append_version({.version = 31, .previous_version = 30}, "c", {1}));
+}
+
+TEST_F(TagVersionTest, refuses_what_is_out_of_the_chain_and_writes_nothing) {
+  auto log = open();
+  ASSERT_TRUE(log->append_version({.version = 10}, "a", {1}));
+  const Lsn end = log->log().end_lsn();
+  EXPECT_EQ(code(log->append_version({.version = 10, .previous_version = 10}, "", {1})),
+            ErrorCode::invalid_argument);
+  EXPECT_EQ(code(log->append_version({.version = 20, .previous_version = 5}, "", {1})),
+            ErrorCode::invalid_argument);
+  const auto gap = log->append_version({.version = 30, .previous_version = 20}, "", {1});
+  EXPECT_EQ(code(gap), ErrorCode::would_block);
+  EXPECT_NE(gap.error().message().find("version 20, which it is to follow, did not come"),
+            std::string::npos)
+      << gap.error().message();
+  EXPECT_EQ(code(log->append("plain", {1})), ErrorCode::invalid_argument);
+  EXPECT_EQ(log->log().end_lsn(), end);
+}
+
+TEST_F(TagVersionTest, repeat_is_answered_again_and_another_record_is_refused) {
+  auto log = open();
+  const auto first = log->append_version({.version = 10}, "a", {1, 2}).value();
+  EXPECT_FALSE(first.was_there);
+  ASSERT_TRUE(log->append_version({.version = 20, .previous_version = 10}, "b", {1}));
+  const Lsn end = log->log().end_lsn();
+  for (int opening = 0; opening < 2; ++opening) {
+    const auto again =
+        log->append_version({.version = 10, .known_committed_version = 5}, "a", {1, 2}).value();
+    EXPECT_TRUE(again.was_there);
+    EXPECT_EQ(again.lsn, first.lsn);
+    EXPECT_EQ(code(log->append_version({.version = 10}, "A", {1, 2})), ErrorCode::invalid_argument);
+    EXPECT_EQ(code(log->append_version({.version = 10}, "a", {1})), ErrorCode::invalid_argument);
+    EXPECT_EQ(code(log->append_version({.version = 15, .previous_version = 10}, "a", {1})),
+              ErrorCode::invalid_argument);
+    EXPECT_EQ(log->log().end_lsn(), end);
+    log.reset();
+    log = open();
+  }
+}
+
+TEST_F(TagVersionTest, versions_that_come_in_any_order_form_one_chain) {
+  wait_ms_ = 60'000;
+  auto log = open(BackgroundWork::thread);
+  constexpr uint64_t kVersions = 300;
+  constexpr size_t kThreads = 6;
+  std::vector<std::jthread> threads;
+  std::atomic<uint64_t> appended = 0;
+  for (size_t thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (uint64_t i = thread; i < kVersions; i += kThreads) {
+        const auto done = log->append_version({.version = 10 * (i + 1), .previous_version = 10 * i},
+                                              "x", {static_cast<Tag>(i % 3)});
+        appended += done && !done->was_there ? 1 : 0;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(appended, kVersions);
+  Versions expected;
+  for (uint64_t i = 0; i < kVersions; i += 3) expected.push_back(10 * (i + 1));
+  EXPECT_EQ(versions_of(*log, 0), expected);
+}
+
+TEST_F(TagVersionTest, lock_ends_lesser_generations_for_ever) {
+  auto log = open();
+  ASSERT_TRUE(log->append_version({.version = 10, .known_committed_version = 7}, "a", {1}));
+  for (int opening = 0; opening < 3; ++opening) {
+    const auto locked = log->lock(5).value();
+    EXPECT_EQ(locked.end_version, 10U);
+    EXPECT_EQ(locked.known_committed_version, 7U);
+    EXPECT_EQ(code(log->lock(4)), ErrorCode::fenced);
+    EXPECT_EQ(code(log->append_version({.version = 20, .previous_version = 10, .generation = 4}, "",
+                                       {1})),
+              ErrorCode::fenced);
+    // Early ones of a fenced generation do not wait.
+    EXPECT_EQ(code(log->append_version({.version = 90, .previous_version = 80, .generation = 4}, "",
+                                       {1})),
+              ErrorCode::fenced);
+    log.reset();
+    log = open();
+  }
+  EXPECT_TRUE(
+      log->append_version({.version = 20, .previous_version = 10, .generation = 5}, "b", {1}));
+}
+
+TEST_F(TagVersionTest, cut_versions_are_shown_to_nobody_and_may_come_again) {
+  auto log = open();
+  for (uint64_t i = 1; i <= 9; ++i) {
+    ASSERT_TRUE(log->append_version({.version = 10 * i,
+                                     .previous_version = 10 * (i - 1),
+                                     .known_committed_version = i > 3 ? 30U : 0U},
+                                    fmt::format("old {}", i), {static_cast<Tag>(i % 2)}));
+  }
+  EXPECT_EQ(code(log->truncate_from_version(30)), ErrorCode::invalid_argument);
+  ASSERT_TRUE(log->truncate_from_version(95));  // Nothing is there.
+  EXPECT_EQ(log->durable_version().value(), 90U);
+  ASSERT_TRUE(log->truncate_from_version(55));
+  EXPECT_EQ(log->durable_version().value(), 50U);
+  ASSERT_TRUE(log->append_version({.version = 60, .previous_version = 50}, "new", {0, 1}));
+  for (int opening = 0; opening < 3; ++opening) {
+    EXPECT_EQ(versions_of(*log, 0), (Versions{20, 40, 60}));
+    EXPECT_EQ(versions_of(*log, 1), (Versions{10, 30, 50, 60}));
+    EXPECT_EQ(log->durable_version().value(), 60U);
+    const auto again = log->append_version({.version = 60, .previous_version = 50}, "new", {0, 1});
+    EXPECT_TRUE(again.value().was_there);
+    if (opening == 1) {
+      ASSERT_TRUE(log->close());
+    }
+    log.reset();
+    log = open();
+  }
+}
+
+TEST_F(TagVersionTest, state_of_the_chain_outlives_the_records_that_said_it) {
+  auto log = open();
+  ASSERT_TRUE(log->lock(3));
+  uint64_t version = 0;
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(log->append_version({.version = version + 10,
+                                     .previous_version = version,
+                                     .known_committed_version = version,
+                                     .generation = 3},
+                                    std::string(500, 'x'), {1}));
+    version += 10;
+    if (i % 20 == 0) {
+      ASSERT_TRUE(log->pop(1, log->log().durable_lsn())) << i;
+    }
+  }
+  ASSERT_TRUE(log->pop(1, log->log().durable_lsn()));
+  EXPECT_LE(log->log().segments().size(), 3U);
+  log.reset();
+  log = open();
+  EXPECT_EQ(log->durable_version().value(), version);
+  EXPECT_EQ(log->known_committed_version().value(), version - 10);
+  EXPECT_EQ(code(log->lock(2)), ErrorCode::fenced);
+  const auto again = log->append_version({.version = 10, .generation = 3}, "x", {1});
+  EXPECT_TRUE(again.value().was_there);
+  EXPECT_EQ(again.value().lsn, Lsn());
+}
+
+// Under power cuts.
+
+using writeahead::test::kIsSanitized;
+using writeahead::testing::CrashPlan;
+using writeahead::testing::CrashSampler;
+using writeahead::testing::kLogPath;
+using writeahead::testing::LostBytes;
+using writeahead::testing::SimDisk;
+using writeahead::testing::SimEnv;
+
+Result<std::unique_ptr<TagLog>> open_simulated(SimEnv& env) {
+  return TagLog::open(kLogPath, {.log = {.segment_bytes = 4608,
+                                         .standby_segments = 0,
+                                         .env = &env,
+                                         .background = BackgroundWork::stepped},
+                                 .tags = 4,
+                                 .index_bytes = 600,
+                                 .snapshot_bytes = 3000,
+                                 .version_wait_ms = 0});
+}
+
+/// What a chain is; of one step that is on its way, as it was before and will be after it.
+struct Chain {
+  std::vector<uint64_t> versions;
+  uint64_t generation = 0;
+  friend bool operator==(const Chain&, const Chain&) = default;
+};
+
+/// Goes on as long as the machine does. All is pushed with tag 1 and never popped, so that peek
+/// shows the chain.
+void run_course(SimEnv& env, Chain& before, Chain& after) {
+  for (int opening = 0; opening < 3; ++opening) {
+    auto log = open_simulated(env);
+    if (!log) return;
+    for (int i = 0; i < 20; ++i) {
+      const uint64_t last = before.versions.empty() ? 0 : before.versions.back();
+      if (i % 7 == 3) {
+        ++after.generation;
+        if (!(*log)->lock(after.generation)) return;
+      } else if (i % 7 == 5 && before.versions.size() > 3) {
+        const uint64_t from = before.versions[before.versions.size() - 2];
+        std::erase_if(after.versions, [&](uint64_t version) { return version >= from; });
+        if (!(*log)->truncate_from_version(from)) return;
+      } else {
+        after.versions.push_back(last + 1 + static_cast<uint64_t>(i % 3));
+        const VersionLink link{.version = after.versions.back(),
+                               .previous_version = last,
+                               .generation = after.generation};
+        if (!(*log)->append_version(link, std::string(80, 'x'), {1, 2})) return;
+      }
+      before = after;
+      (*log)->step_background();
+      if (i % 6 == 0 && !(*log)->pop(2, (*log)->log().durable_lsn())) return;
+    }
+    if (opening != 1 && !(*log)->close()) return;
+  }
+}
+
+/// What is wrong with the chain on `disk`.
+std::optional<std::string> judge(const SimDisk& disk, const Chain& before, const Chain& after) {
+  SimEnv env(disk);
+  for (int opening = 0; opening < 2; ++opening) {
+    auto log = open_simulated(env);
+    if (!log) return fmt::format("it does not open: {}", log.error().message());
+    const auto records = (*log)->peek(1, Lsn(), UINT64_MAX);
+    if (!records) return std::string(records.error().message());
+    Chain found;
+    for (const TaggedRecord& record : *records) found.versions.push_back(record.version);
+    // By asking: the generation is what a lesser one is fenced by.
+    if (before.generation != 0 && (*log)->lock(before.generation - 1)) return "a lock is forgotten";
+    found.generation = after.generation;
+    if (after.generation != 0 && (*log)->lock(after.generation - 1)) --found.generation;
+    if (found != before && found != after) return "the chain is another one";
+    const uint64_t last = found.versions.empty() ? 0 : found.versions.back();
+    if ((*log)->durable_version().value() != last) return "its end is another one";
+    if (!(*log)->close()) return "it does not close";
+  }
+  return std::nullopt;
+}
+
+TEST(TagVersionCrashTest, power_cut_at_any_call_leaves_a_chain_that_was_acknowledged) {
+  SimEnv env{SimDisk{}};
+  Chain before;
+  Chain after;
+  uint64_t states = 0;
+  uint64_t violations = 0;
+  const CrashSampler sampler({.exhaustive_items = kIsSanitized ? 2U : 6U,
+                              .random_subsets = kIsSanitized ? 2U : 16U,
+                              .single_items = kIsSanitized ? 1U : 8U,
+                              .lost = {LostBytes::old, LostBytes::zero, LostBytes::garbage},
+                              .seed = 1});
+  env.watch_crashes([&](uint64_t call, const SimDisk& crashed) {
+    if (violations != 0 || (kIsSanitized && call % 8 != 0)) return;
+    sampler.each(crashed, [&](const SimDisk& disk, const CrashPlan& plan) {
+      ++states;
+      const auto wrong = judge(disk, before, after);
+      violations += wrong ? 1 : 0;
+      EXPECT_FALSE(wrong) << "call " << call << ", " << to_string(plan) << ": " << *wrong;
+      return !wrong;
+    });
+  });
+  run_course(env, before, after);
+  EXPECT_FALSE(env.crashed());
+  EXPECT_EQ(before, after);
+  EXPECT_GT(states, kIsSanitized ? 100U : 3000U);
+  writeahead::test::print_count("index crashes", "states", states);
+  writeahead::test::print_count("index crashes", "violations", violations);
+}
+
+TEST(TagVersionCrashTest, control_whose_last_version_is_forgotten_is_found) {
+  SimEnv env{SimDisk{}};
+  Chain before;
+  Chain after;
+  run_course(env, before, after);
+  before.versions.push_back(UINT64_MAX);
+  after = before;
+  env.crash_now();
+  const bool is_found = judge(env.crashed_disk().crash({}), before, after).has_value();
+  writeahead::test::print_control(is_found);
+  EXPECT_TRUE(is_found);
+}
+
+}  // namespace
+}  // namespace writeahead::index::test
