@@ -56,10 +56,11 @@ void extract(const RecordView& record, writeahead::index::IdEdits<std::string>& 
 
 Result<std::unique_ptr<KvStore>> KvStore::open(const std::string& directory,
                                                const StoreOptions& options) {
-  auto log = Log::open(directory, {.segment_bytes = options.segment_bytes});
+  auto log = Log::open(directory, options.log);
   if (!log) return std::unexpected(log.error());
   std::unique_ptr<KvStore> store(new KvStore(std::move(*log), options));
-  auto index = Index::open(store->log_, extract, {.name = "keys"});
+  auto index =
+      Index::open(store->log_, extract, {.name = "keys", .background = options.log.background});
   if (!index) return std::unexpected(index.error());
   store->index_ = std::move(*index);
   return store;

@@ -24,7 +24,7 @@ using writeahead::Result;
 
 /// How a store is opened.
 struct StoreOptions {
-  uint64_t segment_bytes = 16 << 20;
+  writeahead::Options log = {.segment_bytes = 16 << 20};
   /// Compaction begins above so many segments, and twice as many records as there are keys.
   size_t least_segments = 4;
 };

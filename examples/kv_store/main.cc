@@ -36,7 +36,7 @@ Result<void> fill(KvStore& store, int count) {
 /// 0 if the store has each key's newest value, and few segments.
 Result<int> show() {
   constexpr int kCount = 5000;
-  const kv_store::StoreOptions options{.segment_bytes = 256 << 10};
+  const kv_store::StoreOptions options{.log = {.segment_bytes = 256 << 10}};
   auto store = KvStore::open("kv_store.log", options);
   if (!store) return std::unexpected(store.error());
   if (auto filled = fill(**store, kCount); !filled) return std::unexpected(filled.error());

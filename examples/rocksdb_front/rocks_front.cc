@@ -103,7 +103,12 @@ Result<void> RocksFront::write(rocksdb::WriteBatch& batch) {
     lsn = *appended;
     pending_.push_back({.batch = &batch, .lsn = lsn});
   }
-  if (auto synced = log_.sync(); !synced) return synced;
+  if (auto synced = log_.sync(); !synced) {
+    // Nobody puts the batch in any more, which is the caller's again from here on.
+    const std::lock_guard applying(apply_mutex_);
+    failure_ = synced.error();
+    return synced;
+  }
   // All in front are durable, too: whoever comes first puts them in for the others.
   return apply_up_to(lsn);
 }

@@ -70,7 +70,7 @@ class RocksFront {
   std::mutex order_mutex_;  // of appending, so that pending_ has the order of the log
   std::deque<Pending> pending_;
   std::mutex apply_mutex_;                    // before the other one
-  std::optional<writeahead::Error> failure_;  // of RocksDB; nothing is acknowledged after it
+  std::optional<writeahead::Error> failure_;  // of either; nothing is acknowledged after it
   uint64_t replayed_ = 0;
 };
 

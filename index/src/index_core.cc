@@ -30,11 +30,11 @@ Result<std::unique_ptr<IndexCore>> IndexCore::open(Log& log, IndexContents& cont
   auto directory = SnapshotDirectory::open(log.env(), log.path(), options.name);
   if (!directory) return std::unexpected(directory.error());
   std::unique_ptr<IndexCore> core(new IndexCore(log, contents, options, std::move(*directory)));
-  if (auto recovered = core->recover(); !recovered) return std::unexpected(recovered.error());
-  const bool is_rebuilt = core->opening_.loaded_entries == 0;
-  if (is_rebuilt) contents.begin_bulk();
+  const auto is_loaded = core->recover();
+  if (!is_loaded) return std::unexpected(is_loaded.error());
+  if (!*is_loaded) contents.begin_bulk();
   if (auto advanced = core->advance(); !advanced) return std::unexpected(advanced.error());
-  if (is_rebuilt) contents.end_bulk();
+  if (!*is_loaded) contents.end_bulk();
   core->opening_.replayed_records = core->records_;
   if (options.background == BackgroundWork::thread) {
     core->background_ =

@@ -11,8 +11,8 @@
 
 namespace writeahead::index::internal {
 
-/// The newest snapshot that may be used, or the log's beginning.
-Result<void> IndexCore::recover() {
+/// Whether there is a snapshot that may be used; else the index stands at the log's beginning.
+Result<bool> IndexCore::recover() {
   truncations_ = log_.identity().truncations;
   auto numbers = directory_->list();
   if (!numbers) return std::unexpected(numbers.error());
@@ -20,7 +20,7 @@ Result<void> IndexCore::recover() {
   for (const uint64_t number : *numbers) {
     auto loaded = load(number);
     if (!loaded) return std::unexpected(loaded.error());
-    if (*loaded) return {};
+    if (*loaded) return true;
   }
   uint64_t seed = 0;
   if (auto filled = log_.env().random(std::as_writable_bytes(std::span(&seed, 1))); !filled) {
@@ -28,7 +28,7 @@ Result<void> IndexCore::recover() {
   }
   contents_.clear(seed);
   begin_at(log_.first_lsn());
-  return {};
+  return false;
 }
 
 /// False, and a line in opening_, if that one cannot be used: then nothing was lost but time.
@@ -126,12 +126,13 @@ Result<void> IndexCore::write_snapshot_once() {
   }
   // Nothing was ever taken in, or all of it is gone: then an opening has nothing to gain.
   if (last < log_.first_lsn()) return {};
-  auto mark = mark_of(last);
-  if (!mark) return std::unexpected(mark.error());
+  // One that comes later than this is found by the next opening.
   if (log_.identity().truncations != identity.truncations) {
     return std::unexpected(make_error(ErrorCode::truncated, "write snapshot",
                                       "the log was truncated meanwhile", log_.path()));
   }
+  auto mark = mark_of(last);
+  if (!mark) return std::unexpected(mark.error());
   auto bytes = writer->publish(*mark, identity.truncations);
   if (!bytes) return std::unexpected(bytes.error());
   snapshot_begin_ = writer->trailer().begin;

@@ -23,6 +23,9 @@ uint64_t take_difference(std::span<const std::byte>& bytes) {
   return difference;
 }
 
+/// Gives its memory back, which `= {}` would keep.
+void release(std::vector<std::byte>& bytes) { bytes = std::vector<std::byte>(); }
+
 }  // namespace
 
 void LsnQueue::add_bytes(Block& block, uint64_t difference) {
@@ -99,7 +102,7 @@ void LsnQueue::drop_block() {
   Block& block = blocks_[head_];
   count_ -= block.count;
   heap_bytes_ -= sizeof(Block) + block.differences.capacity();
-  block.differences = {};
+  release(block.differences);
   ++head_;
   if (head_ * 2 < blocks_.size()) return;
   blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(head_));
@@ -158,7 +161,7 @@ Result<uint64_t> LsnQueue::spill(SpillFile& file) {
     if (!spilled) return std::unexpected(spilled.error());
     heap_bytes_ -= block.differences.capacity();
     block.spilled = *spilled;
-    block.differences = {};
+    release(block.differences);
   }
   return before - heap_bytes_;
 }

@@ -61,12 +61,16 @@ Result<std::unique_ptr<SnapshotDirectory>> SnapshotDirectory::open(Env& env,
   const std::string path = fmt::format("{}/{}", log_path, kDirectoryName);
   auto parent = env.open_directory(log_path, false, 0);
   if (!parent) return std::unexpected(system_failure("open index", parent.error(), log_path));
-  auto directory = (*parent)->open_directory(kDirectoryName, true, 0700);
-  if (!directory) return std::unexpected(system_failure("open index", directory.error(), path));
-  // CRASH: without its name the directory takes its snapshots along, which costs a rebuild.
-  if (auto synced = (*parent)->sync(); !synced) {
-    return std::unexpected(system_failure("sync log directory", synced.error(), log_path));
+  auto directory = (*parent)->open_directory(kDirectoryName, false, 0);
+  if (!directory && directory.error().number == ENOENT) {
+    directory = (*parent)->open_directory(kDirectoryName, true, 0700);
+    // CRASH: without its name the directory takes its snapshots along, which costs a rebuild.
+    const auto synced = directory ? (*parent)->sync() : SystemResult<void>();
+    if (!synced) {
+      return std::unexpected(system_failure("sync log directory", synced.error(), log_path));
+    }
   }
+  if (!directory) return std::unexpected(system_failure("open index", directory.error(), path));
   std::unique_ptr<SnapshotDirectory> made(new SnapshotDirectory(std::move(*directory), path, name));
   if (auto locked = made->lock(); !locked) return std::unexpected(locked.error());
   return made;

@@ -58,10 +58,10 @@ void TagContents::take_in(const RecordView& record) {
                            "a record was not appended by a TagLog",
                            "lsn " + std::to_string(record.lsn.value())));
   }
-  const bool is_of_chain =
-      record_.kind != TagRecordKind::tagged && record_.kind != TagRecordKind::popped;
   if (record_.kind == TagRecordKind::cut) cut(record_.void_from, record.lsn);
-  if (is_of_chain && record.lsn >= versions_loaded_) versions_.take_in(record_, record.lsn);
+  if (record_.kind != TagRecordKind::popped && record.lsn >= versions_loaded_) {
+    versions_.take_in(record_, record.lsn);
+  }
   for (const Tag tag : record_.tags) {
     if (tag < tags_ && !has_taken_in(tag, record.lsn)) push(tag, record.lsn);
   }
@@ -71,58 +71,51 @@ void TagContents::take_in(const RecordView& record) {
   spill_some();
 }
 
-/// The queue's front may have changed: what is needed first goes by it.
-void TagContents::move_front(Tag tag, std::optional<Lsn> before) {
-  const LsnQueue& queue = states_[tag].records;
-  const auto now = queue.is_empty() ? std::nullopt : std::optional(queue.front());
-  if (now == before) return;
-  if (now) fronts_.emplace(*now, tag);
-  if (before) fronts_.erase({*before, tag});
+/// Has `change` change the queue of a tag, and everything that is counted of all of them. What
+/// cannot be changed is still taken for needed: too much is kept, and nothing lost.
+template <class Change>
+bool TagContents::change(Tag tag, const Change& change) {
+  LsnQueue& queue = state_of(tag).records;
+  const auto front = [&] { return queue.is_empty() ? std::nullopt : std::optional(queue.front()); };
+  const auto front_before = front();
+  const uint64_t bytes_before = queue.heap_bytes();
+  const uint64_t size_before = queue.size();
+  if (Result<void> changed = change(queue); !changed) {
+    note(changed.error());
+    return false;
+  }
+  heap_bytes_ += queue.heap_bytes() - bytes_before;
+  entries_ += queue.size() - size_before;
+  if (front() == front_before) return true;
+  if (front()) fronts_.emplace(*front(), tag);
+  if (front_before) fronts_.erase({*front_before, tag});
+  return true;
 }
 
 void TagContents::push(Tag tag, Lsn lsn) {
-  TagState& state = state_of(tag);
-  LsnQueue& queue = state.records;
-  if (lsn < state.popped || (!queue.is_empty() && lsn <= queue.back())) return;
-  const auto before = queue.is_empty() ? std::nullopt : std::optional(queue.front());
-  const uint64_t bytes = queue.heap_bytes();
-  queue.push(lsn);
-  heap_bytes_ += queue.heap_bytes() - bytes;
-  ++entries_;
-  move_front(tag, before);
+  if (lsn < state_of(tag).popped) return;
+  change(tag, [&](LsnQueue& queue) -> Result<void> {
+    queue.push(lsn);
+    return {};
+  });
 }
 
 void TagContents::pop(Tag tag, Lsn up_to) {
   TagState& state = state_of(tag);
-  LsnQueue& queue = state.records;
   if (up_to <= state.popped) return;
-  const auto before = queue.is_empty() ? std::nullopt : std::optional(queue.front());
-  const uint64_t bytes = queue.heap_bytes();
-  const uint64_t size = queue.size();
-  // What cannot be taken out now is still taken for needed: too much is kept, and nothing lost.
-  if (auto dropped = queue.drop_below(up_to, spill_.get()); !dropped) return note(dropped.error());
-  state.popped = up_to;
-  heap_bytes_ += queue.heap_bytes() - bytes;
-  entries_ -= size - queue.size();
-  move_front(tag, before);
+  const auto drop = [&](LsnQueue& queue) { return queue.drop_below(up_to, spill_.get()); };
+  if (change(tag, drop)) state.popped = up_to;
 }
 
-/// One tag after the other, so that the same ones do not pay each time.
 /// Records from `from` on are void, as the one at `lsn` says.
 void TagContents::cut(Lsn from, Lsn lsn) {
   for (Tag tag = 0; tag < states_.size(); ++tag) {
     if (has_taken_in(tag, lsn)) continue;
-    LsnQueue& queue = states_[tag].records;
-    const auto before = queue.is_empty() ? std::nullopt : std::optional(queue.front());
-    const uint64_t bytes = queue.heap_bytes();
-    const uint64_t size = queue.size();
-    if (auto dropped = queue.drop_from(from, spill_.get()); !dropped) return note(dropped.error());
-    heap_bytes_ += queue.heap_bytes() - bytes;
-    entries_ -= size - queue.size();
-    move_front(tag, before);
+    change(tag, [&](LsnQueue& queue) { return queue.drop_from(from, spill_.get()); });
   }
 }
 
+/// One tag after the other, so that the same ones do not pay each time.
 void TagContents::spill_some() {
   if (heap_bytes_ <= std::max(most_bytes_, spill_above_)) return;
   if (spill_ == nullptr) {
@@ -158,15 +151,8 @@ void TagContents::sweep_some(Lsn first) {
   const std::lock_guard lock(mutex_);
   versions_.drop_below(first);
   while (!fronts_.empty() && fronts_.begin()->first < first) {
-    const auto [front, tag] = *fronts_.begin();
-    TagState& state = states_[tag];
-    const uint64_t bytes = state.records.heap_bytes();
-    const uint64_t size = state.records.size();
-    auto dropped = state.records.drop_below(first, spill_.get());
-    if (!dropped) return note(dropped.error());
-    heap_bytes_ += state.records.heap_bytes() - bytes;
-    entries_ -= size - state.records.size();
-    move_front(tag, front);
+    const auto drop = [&](LsnQueue& queue) { return queue.drop_below(first, spill_.get()); };
+    if (!change(fronts_.begin()->second, drop)) return;
   }
 }
 
@@ -180,6 +166,8 @@ void TagContents::begin_dump() {
 /// something its number, up to where it was popped, and its records.
 Result<bool> TagContents::dump_next(Lsn first, ContentsPart& part) {
   const std::lock_guard lock(mutex_);
+  // A pop or a cut that was not made must not look as if there had been none.
+  if (failure_) return std::unexpected(*failure_);
   if (is_dumped_) return false;
   if (!are_versions_dumped_) {
     are_versions_dumped_ = true;

@@ -61,7 +61,8 @@ class TagContents final : public IndexContents {
   [[nodiscard]] std::optional<Lsn> chain_said_from() const;
   [[nodiscard]] std::optional<Lsn> find_version(uint64_t version) const;
   [[nodiscard]] std::optional<Lsn> first_version_from(uint64_t version) const;
-  /// What went wrong while records were taken in, since calls that do that cannot say so.
+  /// What went wrong while records were taken in, since calls that do that cannot say so. From
+  /// then on these contents are not right, and no snapshot is made of them.
   [[nodiscard]] std::optional<Error> failure() const;
 
  private:
@@ -77,7 +78,8 @@ class TagContents final : public IndexContents {
   [[nodiscard]] bool load_tags(std::span<const std::byte> bytes, Tag end);
   void push(Tag tag, Lsn lsn);
   void pop(Tag tag, Lsn up_to);
-  void move_front(Tag tag, std::optional<Lsn> before);
+  template <class Change>
+  bool change(Tag tag, const Change& change);
   void spill_some();
   void note(const Error& error);
 

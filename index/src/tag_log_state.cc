@@ -54,11 +54,7 @@ Result<void> TagLogState::check_tags(std::span<const Tag> tags, size_t least) co
 Result<Lsn> TagLogState::append(std::span<const std::byte> payload, std::span<const Tag> tags,
                                 AppendOptions options) {
   if (auto checked = check_tags(tags, 1); !checked) return std::unexpected(checked.error());
-  const ChainState chain = chain_.hold([](const ChainState& state) { return state; });
-  if (chain.version != 0 || chain.generation != 0) {
-    return std::unexpected(make_error(ErrorCode::invalid_argument, "append tagged record",
-                                      "the records of this log have versions", log_.path()));
-  }
+  if (auto admitted = chain_.admit_plain(); !admitted) return std::unexpected(admitted.error());
   return log_.append(encode_tagged(tags, payload), options);
 }
 
@@ -205,8 +201,10 @@ bool TagLogState::step_background() {
 }
 
 Result<void> TagLogState::close() {
-  if (auto closed = core_->close(); !closed) return closed;
-  return log_.close();
+  // Without a snapshot the next opening takes longer, and that is all.
+  const auto core_closed = core_->close();
+  const auto log_closed = log_.close();
+  return core_closed ? log_closed : core_closed;
 }
 
 }  // namespace writeahead::index::internal

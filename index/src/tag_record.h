@@ -21,12 +21,11 @@
 #include <span>
 #include <vector>
 
+#include "writeahead/index/tag_log.h"
 #include "writeahead/index/version_link.h"
 #include "writeahead/lsn.h"
 
 namespace writeahead::index::internal {
-
-using Tag = uint32_t;
 
 struct Pop {
   Tag tag = 0;

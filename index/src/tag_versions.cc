@@ -44,14 +44,18 @@ Result<VersionAppended> TagLogState::repeat(const VersionLink& link,
   if (auto synced = log_.sync(); !synced) return std::unexpected(synced.error());
   if (auto advanced = advance(); !advanced) return std::unexpected(advanced.error());
   const auto lsn = contents_.find_version(link.version);
-  if (!lsn) {
-    const auto first = contents_.first_version_from(0);
-    const auto next = contents_.first_version_from(link.version);
-    // All versions below the first that is known were trimmed.
-    if (!first || first == next) return VersionAppended{.lsn = Lsn(), .was_there = true};
-    return refuse("the chain has no such version");
-  }
   RecordView view;
+  if (!lsn) {
+    const auto next = contents_.first_version_from(link.version);
+    const auto behind = next ? read_record(*next, view) : Result<TagRecord>(TagRecord());
+    // The chain led past it; else it is one of those that were trimmed.
+    if (behind && next && behind->link.previous_version < link.version) {
+      return refuse("the chain has no such version");
+    }
+    const bool is_unknown = !behind && behind.error().code() != ErrorCode::trimmed;
+    if (is_unknown) return std::unexpected(behind.error());
+    return VersionAppended{.lsn = Lsn(), .was_there = true};
+  }
   const auto record = read_record(*lsn, view);
   if (!record && record.error().code() == ErrorCode::trimmed) {
     return VersionAppended{.lsn = Lsn(), .was_there = true};
@@ -85,6 +89,10 @@ Result<Lsn> TagLogState::restate() {
 Result<LockedLog> TagLogState::lock(uint64_t generation) {
   LockedLog locked;
   const auto allowed = chain_.hold([&](ChainState& state) -> Result<void> {
+    if (state.is_plain) {
+      return std::unexpected(make_error(ErrorCode::invalid_argument, "lock",
+                                        "the records of this log have no versions", log_.path()));
+    }
     if (generation < state.generation) {
       return std::unexpected(make_error(ErrorCode::fenced, "lock",
                                         "generation " + std::to_string(generation) +

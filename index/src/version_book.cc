@@ -8,6 +8,10 @@
 namespace writeahead::index::internal {
 
 void VersionBook::take_in(const TagRecord& record, Lsn lsn) {
+  if (record.kind == TagRecordKind::tagged) {
+    state_.is_plain = true;
+    return;
+  }
   const VersionLink& link = record.link;
   state_.known_committed_version =
       std::max(state_.known_committed_version, link.known_committed_version);
@@ -47,8 +51,9 @@ std::optional<Lsn> VersionBook::first_from(uint64_t version) const {
 }
 
 void VersionBook::dump(std::vector<std::byte>& out) const {
-  for (const uint64_t word : {state_.version, state_.known_committed_version, state_.generation,
-                              version_said_.value(), generation_said_.value()}) {
+  for (const uint64_t word :
+       {state_.version, state_.known_committed_version, state_.generation,
+        uint64_t{state_.is_plain}, version_said_.value(), generation_said_.value()}) {
     IdCodec<uint64_t>::append(word, out);
   }
   for (const auto& [version, lsn] : records_) {
@@ -58,15 +63,18 @@ void VersionBook::dump(std::vector<std::byte>& out) const {
 }
 
 bool VersionBook::load(std::span<const std::byte> bytes) {
-  std::array<uint64_t, 5> words{};
+  std::array<uint64_t, 6> words{};
   for (uint64_t& word : words) {
     const auto taken = IdCodec<uint64_t>::take(bytes);
     if (!taken) return false;
     word = *taken;
   }
-  state_ = {.version = words[0], .known_committed_version = words[1], .generation = words[2]};
-  version_said_ = Lsn(words[3]);
-  generation_said_ = Lsn(words[4]);
+  state_ = {.version = words[0],
+            .known_committed_version = words[1],
+            .generation = words[2],
+            .is_plain = words[3] != 0};
+  version_said_ = Lsn(words[4]);
+  generation_said_ = Lsn(words[5]);
   while (!bytes.empty()) {
     const auto version = IdCodec<uint64_t>::take(bytes);
     const auto lsn = IdCodec<uint64_t>::take(bytes);

@@ -3,6 +3,7 @@
 
 #include <absl/container/btree_map.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,12 +20,13 @@ struct ChainState {
   uint64_t version = 0;  ///< The last one.
   uint64_t known_committed_version = 0;
   uint64_t generation = 0;
+  bool is_plain = false;  ///< There are records without versions, and so none with them.
 };
 
 /// One thread at a time.
 class VersionBook {
  public:
-  /// A record of kind `versioned`, `stated` or `cut`. Again changes nothing.
+  /// A record of any kind but `popped`. Again changes nothing.
   void take_in(const TagRecord& record, Lsn lsn);
   /// Records below `lsn` are trimmed.
   void drop_below(Lsn lsn);

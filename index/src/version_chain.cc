@@ -19,6 +19,16 @@ void VersionChain::begin(const ChainState& state) {
   state_ = state;
 }
 
+Result<void> VersionChain::admit_plain() {
+  const std::lock_guard lock(mutex_);
+  if (state_.version != 0 || state_.generation != 0) {
+    return std::unexpected(Error(ErrorCode::invalid_argument,
+                                 "append tagged record: the records of this log have versions"));
+  }
+  state_.is_plain = true;
+  return {};
+}
+
 /// False for a version that was admitted before.
 Result<bool> VersionChain::wait_for_turn(std::unique_lock<std::mutex>& lock,
                                          const VersionLink& link, std::chrono::nanoseconds limit) {
@@ -26,6 +36,10 @@ Result<bool> VersionChain::wait_for_turn(std::unique_lock<std::mutex>& lock,
     return std::unexpected(
         refusal(ErrorCode::invalid_argument, link,
                 fmt::format("it is not above {}, which it is to follow", link.previous_version)));
+  }
+  if (state_.is_plain) {
+    return std::unexpected(
+        refusal(ErrorCode::invalid_argument, link, "the records of this log have no versions"));
   }
   const auto deadline = std::chrono::steady_clock::now() + limit;
   const auto is_early = [&] {

@@ -26,8 +26,8 @@ class VersionChain {
   /// Runs `append` for `link` when it is its turn, for `limit` at most after it was asked for: with
   /// the chain held, so that the order of the records is that of the versions. If it succeeds
   /// the chain goes on behind it. Nothing if the version was admitted before. Codes: `fenced`,
-  /// `invalid_argument` (the chain leads past it), `would_block` (its predecessor did not come),
-  /// and those of `append`.
+  /// `invalid_argument` (the chain leads past it, or there is none), `would_block` (its predecessor
+  /// did not come), and those of `append`.
   template <class Append>
   [[nodiscard]] Result<std::optional<Lsn>> admit(const VersionLink& link,
                                                  std::chrono::nanoseconds limit,
@@ -45,6 +45,10 @@ class VersionChain {
     changed_.notify_all();
     return *lsn;
   }
+  /// Says that there are records without versions from now on. `invalid_argument` if there are
+  /// versions, or a generation.
+  [[nodiscard]] Result<void> admit_plain();
+
   /// Runs `change` with the state, while nobody is admitted; it may change the state.
   template <class Change>
   [[nodiscard]] auto hold(const Change& change) {

@@ -1,95 +1,26 @@
-// IdIndex of every kind: what it finds, how it follows its log, and what it makes of snapshots that
-// are damaged, missing, or of another log.
+// IdIndex of every kind: what it finds, and how it follows its log.
 #include "writeahead/index/id_index.h"
 
 #include <gtest/gtest.h>
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
+#include <new>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "index/changes.h"
-#include "support/scratch_directory.h"
+#include "index/id_index_kinds.h"
 #include "support/test_seed.h"
 #include "writeahead/testing/sim_env.h"
 
 namespace writeahead::index::test {
 namespace {
 
-using writeahead::test::ScratchDirectory;
-
-template <class IdType, IndexOrder kTheOrder, IndexValues kTheValues>
-struct Kind {
-  using Id = IdType;
-  using Index = IdIndex<IdType, kTheOrder, kTheValues>;
-  static constexpr IndexValues kValues = kTheValues;
-};
-
 template <class KindType>
-class IdIndexTest : public ::testing::Test {
- protected:
-  using Id = typename KindType::Id;
-  using Index = typename KindType::Index;
-
-  Log open_log(uint64_t segment_bytes = 64 << 10) {
-    return Log::open(path_, {.segment_bytes = segment_bytes, .background = BackgroundWork::stepped})
-        .value();
-  }
-  static IndexOptions options() { return {.background = BackgroundWork::stepped}; }
-  static std::unique_ptr<Index> open_index(Log& log,
-                                           const IndexOptions& options = IdIndexTest::options()) {
-    auto index = Index::open(log, changes_extractor<Id>(), options);
-    EXPECT_TRUE(index) << index.error().message();
-    return std::move(*index);
-  }
-  static Id id(uint64_t number) { return make_id<Id>(number); }
-  /// A snapshot of a log with some records, and what is left when both are closed.
-  void make_snapshot() {
-    Log log = open_log();
-    for (int i = 0; i < 200; ++i) ASSERT_TRUE(log.append(fmt::format("p{} e{}", i, i / 2)));
-    auto index = open_index(log);
-    ASSERT_TRUE(index->close());
-  }
-  std::vector<std::filesystem::path> snapshots() const {
-    std::vector<std::filesystem::path> found;
-    for (const auto& entry : std::filesystem::directory_iterator(path_ + "/index")) {
-      if (entry.path().extension() == ".snapshot") found.push_back(entry.path());
-    }
-    return found;
-  }
-  /// Opens log and index; the index has to be right, and to have refused a snapshot that way.
-  void expect_rebuild(std::string_view refusal,
-                      const IndexOptions& options = IdIndexTest::options()) {
-    Log log = open_log();
-    const auto index = open_index(log, options);
-    EXPECT_EQ(difference(*index, log), std::nullopt);
-    ASSERT_EQ(index->opening().refused_snapshots.size(), 1U);
-    EXPECT_NE(index->opening().refused_snapshots[0].find(refusal), std::string::npos)
-        << index->opening().refused_snapshots[0];
-    EXPECT_EQ(index->opening().loaded_entries, 0U);
-  }
-
-  const ScratchDirectory scratch_;
-  const std::string path_ = scratch_.path("log");
-};
-
-using Kinds = ::testing::Types<Kind<uint64_t, IndexOrder::hashed, IndexValues::last>,
-                               Kind<uint64_t, IndexOrder::hashed, IndexValues::all>,
-                               Kind<uint64_t, IndexOrder::ordered, IndexValues::last>,
-                               Kind<uint64_t, IndexOrder::ordered, IndexValues::all>,
-                               Kind<std::string, IndexOrder::hashed, IndexValues::last>,
-                               Kind<std::string, IndexOrder::ordered, IndexValues::all>>;
-struct KindNames {
-  template <class KindType>
-  static std::string GetName(int i) {
-    static constexpr std::array kNames = {"hashed_last", "hashed_all",     "ordered_last",
-                                          "ordered_all", "strings_hashed", "strings_ordered"};
-    return kNames[static_cast<size_t>(i)];
-  }
-};
+using IdIndexTest = IdIndexFixture<KindType>;
 TYPED_TEST_SUITE(IdIndexTest, Kinds, KindNames);
 
 TYPED_TEST(IdIndexTest, finds_what_was_put_and_not_what_was_erased) {
@@ -138,132 +69,6 @@ TYPED_TEST(IdIndexTest, finds_many_at_once_as_one_by_one) {
   }
 }
 
-TYPED_TEST(IdIndexTest, opens_from_its_snapshot_and_the_records_behind_it) {
-  this->make_snapshot();
-  Log log = this->open_log();
-  for (int i = 0; i < 50; ++i) ASSERT_TRUE(log.append(fmt::format("p{} e{}", i, 100 + i)));
-  const auto index = this->open_index(log);
-  EXPECT_EQ(difference(*index, log), std::nullopt);
-  EXPECT_GT(index->opening().loaded_entries, 0U);
-  EXPECT_EQ(index->opening().replayed_records, 50U);
-  EXPECT_TRUE(index->opening().refused_snapshots.empty());
-}
-
-TYPED_TEST(IdIndexTest, keeps_one_snapshot_and_none_without_need) {
-  this->make_snapshot();
-  Log log = this->open_log();
-  auto index = this->open_index(log);
-  ASSERT_TRUE(index->close());
-  EXPECT_EQ(index->stats().snapshots, 0U);
-  ASSERT_TRUE(log.append("p1"));
-  ASSERT_TRUE(index->write_snapshot());
-  ASSERT_TRUE(log.append("p2"));
-  ASSERT_TRUE(index->write_snapshot());
-  EXPECT_EQ(index->stats().snapshots, 2U);
-  EXPECT_EQ(this->snapshots().size(), 1U);
-}
-
-TYPED_TEST(IdIndexTest, every_damaged_byte_of_a_snapshot_costs_a_rebuild) {
-  this->make_snapshot();
-  const auto file = this->snapshots().at(0);
-  std::string bytes;
-  {
-    std::ifstream in(file, std::ios::binary);
-    bytes = {std::istreambuf_iterator<char>(in), {}};
-  }
-  Log log = this->open_log();
-  const auto write = [&](std::string_view text) {
-    std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
-  };
-  const auto judge = [&](size_t where) {
-    const auto index = this->open_index(log);
-    EXPECT_EQ(difference(*index, log), std::nullopt) << where;
-    EXPECT_EQ(index->opening().refused_snapshots.size(), 1U) << where;
-  };
-  for (size_t i = 0; i < bytes.size(); i += i < 300 ? 1 : 37) {
-    std::string damaged = bytes;
-    damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
-    write(damaged);
-    judge(i);
-    if (this->HasFailure()) return;
-  }
-  for (const size_t length : {size_t{0}, size_t{79}, size_t{100}, bytes.size() - 1}) {
-    write(bytes.substr(0, length));
-    judge(length);
-  }
-  write(bytes + "more");
-  judge(bytes.size() + 4);
-}
-
-TYPED_TEST(IdIndexTest, missing_snapshot_costs_a_rebuild) {
-  this->make_snapshot();
-  std::filesystem::remove_all(this->path_ + "/index");
-  Log log = this->open_log();
-  const auto index = this->open_index(log);
-  EXPECT_EQ(difference(*index, log), std::nullopt);
-  EXPECT_EQ(index->opening().replayed_records, 200U);
-}
-
-TYPED_TEST(IdIndexTest, snapshot_of_another_log_is_refused) {
-  this->make_snapshot();
-  std::filesystem::rename(this->path_ + "/index", this->scratch_.path("index"));
-  std::filesystem::remove_all(this->path_);
-  {
-    Log log = this->open_log();
-    for (int i = 0; i < 300; ++i) ASSERT_TRUE(log.append(fmt::format("p{}", 7 * i)));
-  }
-  std::filesystem::rename(this->scratch_.path("index"), this->path_ + "/index");
-  this->expect_rebuild("it is of another log");
-}
-
-TYPED_TEST(IdIndexTest, snapshot_newer_than_a_restored_log_is_refused) {
-  {
-    Log log = this->open_log();
-    ASSERT_TRUE(log.append("p1"));
-  }
-  const std::string backup = this->scratch_.path("backup");
-  std::filesystem::copy(this->path_, backup, std::filesystem::copy_options::recursive);
-  this->make_snapshot();
-  std::filesystem::rename(this->path_ + "/index", backup + "/index");
-  std::filesystem::remove_all(this->path_);
-  std::filesystem::rename(backup, this->path_);
-  this->expect_rebuild("the log ends before it");
-  // And when it has grown beyond the snapshot again, by other records.
-  {
-    Log log = this->open_log();
-    for (int i = 0; i < 400; ++i) ASSERT_TRUE(log.append(fmt::format("p{}", 3 * i)));
-  }
-  this->expect_rebuild("the log has another record");
-}
-
-TYPED_TEST(IdIndexTest, snapshot_of_before_a_truncation_is_refused) {
-  this->make_snapshot();
-  {
-    Log log = this->open_log();
-    ASSERT_TRUE(log.truncate_from(log.find_ordinal(100).value()));
-    for (int i = 0; i < 300; ++i) ASSERT_TRUE(log.append(fmt::format("p{}", 5 * i)));
-  }
-  this->expect_rebuild("the log was truncated since");
-}
-
-TYPED_TEST(IdIndexTest, snapshot_of_another_extractor_is_refused) {
-  this->make_snapshot();
-  IndexOptions options = this->options();
-  options.extractor_version = 1;
-  this->expect_rebuild("of another extractor", options);
-}
-
-TYPED_TEST(IdIndexTest, snapshot_whose_records_are_all_trimmed_is_refused) {
-  this->make_snapshot();
-  {
-    Log log = this->open_log();
-    ASSERT_TRUE(log.append("p1"));
-    ASSERT_TRUE(log.trim_before(log.end_lsn()));
-    ASSERT_TRUE(log.append("p3"));
-  }
-  this->expect_rebuild("all of its records were trimmed");
-}
-
 TYPED_TEST(IdIndexTest, truncation_brings_back_what_was_replaced) {
   Log log = this->open_log();
   auto index = this->open_index(log);
@@ -306,6 +111,26 @@ TYPED_TEST(IdIndexTest, truncation_behind_a_failed_read_is_seen) {
   ASSERT_TRUE(index->advance());
   EXPECT_EQ(difference(*index, log), std::nullopt);
   EXPECT_EQ(index->stats().rebuilds, 1U);
+}
+
+TYPED_TEST(IdIndexTest, records_whose_taking_in_ran_out_of_memory_are_taken_in_again) {
+  for (const int fails_at : {0, 1, 9, 10, 19}) {
+    Log log = this->open_log();
+    int until_failure = -1;
+    const auto extract = [&](const RecordView& record, IdEdits<typename TypeParam::Id>& edits) {
+      if (until_failure-- == 0) throw std::bad_alloc();
+      changes_extractor<typename TypeParam::Id>()(record, edits);
+    };
+    auto index = TypeParam::Index::open(log, extract, this->options()).value();
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(log.append(fmt::format("p{} e{}", i % 7, i % 3)));
+    until_failure = fails_at;
+    EXPECT_THROW(static_cast<void>(index->advance()), std::bad_alloc);
+    ASSERT_TRUE(index->advance());
+    EXPECT_EQ(difference(*index, log), std::nullopt) << fails_at;
+    index.reset();
+    ASSERT_TRUE(log.close());
+    std::filesystem::remove_all(this->path_);
+  }
 }
 
 TYPED_TEST(IdIndexTest, entries_of_trimmed_records_leave_in_time) {

@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "support/allocated_bytes.h"
 #include "support/test_seed.h"
 #include "writeahead/testing/sim_env.h"
 
@@ -83,6 +84,18 @@ TEST(LsnQueueTest, takes_few_bytes_for_each) {
   EXPECT_LT(queue.heap_bytes(), 100'000U * 5 / 2);
   ASSERT_TRUE(queue.drop_below(Lsn(UINT64_MAX), nullptr));
   EXPECT_EQ(queue.heap_bytes(), 0U);
+}
+
+TEST(LsnQueueTest, spilling_gives_back_the_memory_that_it_says) {
+  SimEnv env{SimDisk{}};
+  const auto file = make_spill(env);
+  LsnQueue queue;
+  for (uint64_t i = 1; i <= 1'000'000; ++i) queue.push(Lsn(i * 8000));
+  ASSERT_GT(queue.spill(*file).value(), 1'900'000U);
+  // What the simulated file takes is not the queue's; what the queue's end gives back was.
+  const uint64_t before = testing::allocated_bytes();
+  queue = LsnQueue();
+  EXPECT_LT(before - testing::allocated_bytes(), 512U << 10);
 }
 
 TEST(LsnQueueTest, spilled_bytes_that_changed_are_told_and_nothing_is_dropped) {

@@ -12,12 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "support/counts.h"
-#include "support/log_path.h"
-#include "support/sanitizers.h"
+#include "index/power_cuts.h"
+#include "support/error_of.h"
 #include "support/test_seed.h"
-#include "writeahead/testing/crash_sampler.h"
-#include "writeahead/testing/sim_env.h"
 
 namespace writeahead::index::test {
 namespace {
@@ -27,19 +24,9 @@ using raft_storage::HardState;
 using raft_storage::RaftStorage;
 using raft_storage::Snapshot;
 using raft_storage::Step;
-using writeahead::test::kIsSanitized;
-using writeahead::testing::CrashPlan;
-using writeahead::testing::CrashSampler;
-using writeahead::testing::kLogPath;
-using writeahead::testing::LostBytes;
-using writeahead::testing::SimDisk;
-using writeahead::testing::SimEnv;
 
 Result<std::unique_ptr<RaftStorage>> open(SimEnv& env) {
-  return RaftStorage::open(kLogPath, {.segment_bytes = 4608,
-                                      .standby_segments = 0,
-                                      .env = &env,
-                                      .background = BackgroundWork::stepped});
+  return RaftStorage::open(kLogPath, simulated(env));
 }
 
 /// What a node holds.
@@ -116,7 +103,7 @@ TEST_F(RaftStorageTest, step_is_kept_whole) {
           .snapshot = {},
           .entries = {{1, 2, "a"}, {2, 3, "b"}}});
   EXPECT_EQ(storage_->entries(2, 3).value(), (std::vector<Entry>{{2, 3, "b"}}));
-  EXPECT_EQ(storage_->entries(2, 4).error().code(), ErrorCode::not_found);
+  EXPECT_EQ(testing::code_of(storage_->entries(2, 4)), ErrorCode::not_found);
 }
 
 TEST_F(RaftStorageTest, conflicting_entry_takes_all_behind_it_away) {
@@ -144,10 +131,10 @@ TEST_F(RaftStorageTest, refuses_gaps_and_what_goes_back_and_keeps_nothing_of_the
   for (const Step& wrong :
        {entries({{4, 1, ""}}), entries({{3, 1, ""}, {5, 1, ""}}), entries({{1, 2, ""}}),
         Step{.hard_state = {}, .entries = {}, .snapshot = {{.index = 0, .term = 0, .data = ""}}}}) {
-    EXPECT_EQ(storage_->save(wrong).error().code(), ErrorCode::invalid_argument);
+    EXPECT_EQ(testing::code_of(storage_->save(wrong)), ErrorCode::invalid_argument);
   }
-  EXPECT_EQ(storage_->compact(1, "").error().code(), ErrorCode::invalid_argument);
-  EXPECT_EQ(storage_->compact(3, "").error().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(testing::code_of(storage_->compact(1, "")), ErrorCode::invalid_argument);
+  EXPECT_EQ(testing::code_of(storage_->compact(3, "")), ErrorCode::invalid_argument);
   expect(before);
 }
 
@@ -257,38 +244,25 @@ TEST(RaftStorageCourseTest, any_course_is_what_the_model_says_over_reopenings) {
 }
 
 TEST(RaftStorageCourseTest, power_cut_at_any_call_leaves_whole_steps) {
-  SimEnv env{SimDisk{}};
   Model before;
   Model after;
-  uint64_t states = 0;
-  uint64_t violations = 0;
-  const CrashSampler sampler({.exhaustive_items = kIsSanitized ? 2U : 6U,
-                              .random_subsets = kIsSanitized ? 2U : 16U,
-                              .single_items = kIsSanitized ? 1U : 8U,
-                              .lost = {LostBytes::old, LostBytes::zero, LostBytes::garbage},
-                              .seed = 1});
-  env.watch_crashes([&](uint64_t call, const SimDisk& crashed) {
-    if (violations != 0 || (kIsSanitized && call % 8 != 0)) return;
-    sampler.each(crashed, [&](const SimDisk& disk, const CrashPlan& plan) {
-      ++states;
-      SimEnv next(disk);
-      auto storage = open(next);
-      const Model found =
-          storage ? model_of(**storage)
-                  : Model{.hard_state = {}, .snapshot = {}, .entries = {{9, 9, "none"}}};
-      const bool is_right = found == before || found == after;
-      violations += is_right ? 0 : 1;
-      EXPECT_TRUE(is_right) << "call " << call << ", " << to_string(plan);
-      return is_right;
-    });
-  });
-  run_course(env, 1, 15, [&](const Model& is, const Model& will_be) {
-    before = is;
-    after = will_be;
-  });
-  EXPECT_GT(states, kIsSanitized ? 100U : 3000U);
-  writeahead::test::print_count("index crashes", "states", states);
-  writeahead::test::print_count("index crashes", "violations", violations);
+  const auto judge = [&](const SimDisk& disk) -> std::optional<std::string> {
+    SimEnv env(disk);
+    const auto storage = open(env);
+    if (!storage) return fmt::format("it does not open: {}", storage.error().message());
+    const Model found = model_of(**storage);
+    if (found == before || found == after) return std::nullopt;
+    return "it holds something else";
+  };
+  judge_every_power_cut(
+      3000,
+      [&](SimEnv& env) {
+        run_course(env, 1, 15, [&](const Model& is, const Model& will_be) {
+          before = is;
+          after = will_be;
+        });
+      },
+      judge);
 }
 
 }  // namespace

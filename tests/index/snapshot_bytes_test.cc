@@ -8,7 +8,10 @@
 #include "snapshot_directory.h"
 #include "snapshot_file.h"
 #include "snapshot_format.h"
+#include "support/forwarding_env.h"
 #include "writeahead/index/id_codec.h"
+#include "writeahead/index/id_index.h"
+#include "writeahead/log.h"
 #include "writeahead/testing/sim_env.h"
 
 namespace writeahead::index::internal {
@@ -114,6 +117,90 @@ TEST(SnapshotBytesTest, bytes_that_belong_to_no_part_are_damage) {
   const auto parts = parts_in(*directory, 1);
   ASSERT_FALSE(parts);
   EXPECT_EQ(parts.error().code(), ErrorCode::corruption);
+}
+
+/// The part's bytes are what was written, and still no entries.
+TEST(SnapshotBytesTest, part_that_holds_no_entries_is_refused_by_the_index) {
+  using Index = IdIndex<uint64_t>;
+  SimEnv env{SimDisk{}};
+  auto log = Log::open(kLog, {.env = &env, .background = BackgroundWork::stepped}).value();
+  const Lsn lsn = log.append("payload").value();
+  const auto extract = [](const RecordView& record, IdEdits<uint64_t>& edits) {
+    edits.put(record.ordinal);
+  };
+  const IndexOptions options{.background = BackgroundWork::stepped};
+  const RecordView record = log.read(lsn).value();
+  const RecordMark mark{.lsn = lsn,
+                        .ordinal = record.ordinal,
+                        .time_ns = record.time_ns,
+                        .payload_checksum = hash_bytes(record.payload, 0)};
+  {
+    auto index = Index::open(log, extract, options).value();
+  }
+  {
+    const auto directory = open(env);
+    auto writer = SnapshotWriter::begin(
+                      *directory, 1,
+                      {.log_id = log.identity().log_id, .format = {.id_format = sizeof(uint64_t)}})
+                      .value();
+    ASSERT_TRUE(writer.add(part_of("no entries"), log.durable_lsn()));
+    ASSERT_TRUE(writer.publish(mark, 0));
+  }
+  const auto index = Index::open(log, extract, options).value();
+  ASSERT_EQ(index->opening().refused_snapshots.size(), 1U);
+  EXPECT_NE(index->opening().refused_snapshots[0].find("other entries than it says"),
+            std::string::npos)
+      << index->opening().refused_snapshots[0];
+  EXPECT_EQ(index->find(0), lsn);
+}
+
+/// A file that loses its end between two looks at it: by a system that says that it has more.
+class LongerFile final : public testing::ForwardingFile {
+ public:
+  using ForwardingFile::ForwardingFile;
+  SystemResult<FileInfo> info() override {
+    auto info = ForwardingFile::info();
+    if (info) info->bytes += 10;
+    return info;
+  }
+};
+
+class LongerFiles final : public testing::ForwardingDirectory {
+ public:
+  using ForwardingDirectory::ForwardingDirectory;
+
+ private:
+  std::unique_ptr<File> wrap(std::unique_ptr<File> file, std::string_view) override {
+    return std::make_unique<LongerFile>(std::move(file));
+  }
+  std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
+    return std::make_unique<LongerFiles>(std::move(directory));
+  }
+};
+
+class LongerFilesEnv final : public testing::ForwardingEnv {
+ public:
+  using ForwardingEnv::ForwardingEnv;
+
+ private:
+  std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
+    return std::make_unique<LongerFiles>(std::move(directory));
+  }
+};
+
+TEST(SnapshotBytesTest, file_that_ends_early_is_damage) {
+  SimEnv env{SimDisk{}};
+  {
+    const auto directory = open(env);
+    auto writer = SnapshotWriter::begin(*directory, 1, kHeader).value();
+    ASSERT_TRUE(writer.publish({}, 0));
+  }
+  LongerFilesEnv longer(env);
+  const auto directory = std::move(SnapshotDirectory::open(longer, kLog, "ids").value());
+  const auto parts = parts_in(*directory, 1);
+  ASSERT_FALSE(parts);
+  EXPECT_EQ(parts.error().code(), ErrorCode::corruption);
+  EXPECT_NE(parts.error().message().find("it ends early"), std::string_view::npos);
 }
 
 TEST(SnapshotBytesTest, other_files_are_left_alone) {

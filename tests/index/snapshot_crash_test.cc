@@ -7,35 +7,20 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "index/changes.h"
-#include "support/counts.h"
-#include "support/log_path.h"
-#include "support/sanitizers.h"
-#include "writeahead/testing/crash_sampler.h"
-#include "writeahead/testing/sim_env.h"
+#include "index/power_cuts.h"
+#include "support/hooked_env.h"
 
 namespace writeahead::index::test {
 namespace {
 
-using writeahead::test::kIsSanitized;
-using writeahead::testing::CrashPlan;
-using writeahead::testing::CrashSampler;
-using writeahead::testing::kLogPath;
-using writeahead::testing::LostBytes;
-using writeahead::testing::SimDisk;
-using writeahead::testing::SimEnv;
-
-constexpr std::string_view kPart = "index crashes";
-
-Result<Log> open_log(SimEnv& env) {
-  return Log::open(kLogPath, {.segment_bytes = 4608,
-                              .standby_segments = 0,
-                              .env = &env,
-                              .background = BackgroundWork::stepped});
-}
+Result<Log> open_log(SimEnv& env) { return Log::open(kLogPath, simulated(env)); }
 IndexOptions options() { return {.snapshot_bytes = 2048, .background = BackgroundWork::stepped}; }
 
 template <class Index>
@@ -90,60 +75,128 @@ std::optional<std::string> judge(const SimDisk& disk) {
   return difference(**index, *log);
 }
 
-CrashSampler sampler() {
-  return CrashSampler({.exhaustive_items = kIsSanitized ? 2U : 6U,
-                       .random_subsets = kIsSanitized ? 2U : 16U,
-                       .single_items = kIsSanitized ? 1U : 8U,
-                       .lost = {LostBytes::old, LostBytes::zero, LostBytes::garbage},
-                       .seed = 1});
-}
-
 template <class Index>
-class SnapshotCrashTest : public ::testing::Test {
- protected:
-  void visit(const SimDisk& disk, const std::string& what) {
-    ++states_;
-    if (const auto wrong = judge<Index>(disk)) {
-      ++violations_;
-      ADD_FAILURE() << what << ": " << *wrong;
-    }
-  }
-  ~SnapshotCrashTest() override {
-    writeahead::test::print_count(kPart, "states", states_);
-    writeahead::test::print_count(kPart, "violations", violations_);
-  }
-
-  uint64_t states_ = 0;
-  uint64_t violations_ = 0;
-};
-
+class SnapshotCrashTest : public ::testing::Test {};
 using Kinds = ::testing::Types<IdIndex<uint64_t, IndexOrder::hashed, IndexValues::last>,
                                IdIndex<uint64_t, IndexOrder::ordered, IndexValues::all>>;
 TYPED_TEST_SUITE(SnapshotCrashTest, Kinds);
 
 TYPED_TEST(SnapshotCrashTest, power_cut_at_any_call_leaves_an_index_that_is_right) {
-  SimEnv env{SimDisk{}};
-  env.watch_crashes([&](uint64_t call, const SimDisk& crashed) {
-    if (this->HasFailure() || (kIsSanitized && call % 8 != 0)) return;
-    sampler().each(crashed, [&](const SimDisk& disk, const CrashPlan& plan) {
-      this->visit(disk, fmt::format("call {}, {}", call, to_string(plan)));
-      return !this->HasFailure();
-    });
-  });
-  run_course<TypeParam>(env);
-  EXPECT_GT(this->states_, kIsSanitized ? 100U : 10'000U);
+  judge_every_power_cut(10'000, run_course<TypeParam>, judge<TypeParam>);
 }
 
 TYPED_TEST(SnapshotCrashTest, kill_at_any_call_leaves_an_index_that_is_right) {
-  for (uint64_t k = 1; !this->HasFailure(); k += kIsSanitized ? 16 : 1) {
+  JudgedStates states(judge<TypeParam>);
+  for (uint64_t k = 1; states.are_right(); k += kIsSanitized ? 16 : 1) {
     SimEnv env{SimDisk{}};
     env.crash_at(k);
     run_course<TypeParam>(env);
     if (!env.crashed()) break;
     for (const size_t bytes : {size_t{0}, size_t{100}, SIZE_MAX}) {
-      this->visit(env.killed_disk(bytes), fmt::format("call {}, {} bytes", k, bytes));
+      states.visit(env.killed_disk(bytes), fmt::format("call {}, {} bytes", k, bytes));
     }
   }
+}
+
+TYPED_TEST(SnapshotCrashTest, failing_call_of_an_opening_is_told_and_the_next_one_is_right) {
+  SimEnv made{SimDisk{}};
+  {
+    auto log = open_log(made).value();
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(log.append(fmt::format("p{} e{}", i, i / 2)));
+    ASSERT_TRUE(open_index<TypeParam>(log).value()->close());
+    ASSERT_TRUE(log.append("p1 e3"));
+    ASSERT_TRUE(log.close());
+  }
+  uint64_t failed = 0;
+  for (const bool has_index : {true, false}) {
+    for (const int error : {EIO, ENOSPC}) {
+      for (uint64_t k = 1; !this->HasFailure(); ++k) {
+        SimEnv env(made.disk());
+        auto log = open_log(env).value();
+        // A name of its own: then the files are to be made.
+        IndexOptions named = options();
+        if (!has_index) named.name = "another";
+        const uint64_t calls = env.calls();
+        env.fail_call(calls + k, error);
+        auto index = TypeParam::open(log, changes_extractor<uint64_t>(), named);
+        const bool is_over = env.calls() < calls + k;
+        env.clear_faults();
+        if (!index) {
+          ++failed;
+          EXPECT_EQ(index.error().code(), error == EIO ? ErrorCode::io : ErrorCode::no_space) << k;
+          EXPECT_EQ(index.error().message().find('\n'), std::string_view::npos);
+          index = TypeParam::open(log, changes_extractor<uint64_t>(), named);
+        }
+        ASSERT_TRUE(index) << index.error().message();
+        EXPECT_EQ(difference(**index, log), std::nullopt) << k;
+        if (is_over) break;
+      }
+    }
+  }
+  EXPECT_GT(failed, 10U);
+}
+
+/// A log whose snapshots are written while something else happens to it.
+struct DisturbedLog {
+  SimEnv env{SimDisk{}};
+  std::function<void()> disturb;  // once, at the next write of a snapshot
+  const std::unique_ptr<Env> hooked = writeahead::testing::make_hooked_env(
+      env, [this](writeahead::testing::CallKind kind, std::string_view name) {
+        if (kind != writeahead::testing::CallKind::write || !name.ends_with(".new")) return;
+        if (const auto once = std::exchange(disturb, nullptr)) once();
+      });
+  std::optional<Log> log;
+
+  DisturbedLog() {
+    Options options{.env = hooked.get(), .background = BackgroundWork::stepped};
+    log.emplace(Log::open(kLogPath, options).value());
+  }
+  /// More than a snapshot writes at once.
+  void fill() {
+    for (int i = 0; i < 200; ++i) {
+      std::string text;
+      for (int id = 0; id < 700; ++id) text += fmt::format("p{} ", i * 700 + id);
+      ASSERT_TRUE(log->append(text));
+    }
+  }
+};
+
+TYPED_TEST(SnapshotCrashTest, snapshot_of_a_log_that_is_truncated_meanwhile_is_not_written) {
+  for (const bool cuts_what_is_in_it : {true, false}) {
+    DisturbedLog disturbed;
+    disturbed.fill();
+    Log& log = *disturbed.log;
+    auto index = open_index<TypeParam>(log).value();
+    disturbed.disturb = [&] {
+      const Lsn cut = cuts_what_is_in_it ? log.find_ordinal(5).value() : log.append("p1").value();
+      ASSERT_TRUE(log.truncate_from(cut));
+    };
+    const auto refused = index->write_snapshot();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::truncated) << refused.error().message();
+    EXPECT_EQ(index->stats().snapshot_failures, 1U);
+    ASSERT_TRUE(index->write_snapshot());
+    EXPECT_EQ(difference(*index, log), std::nullopt);
+    index.reset();
+    index = open_index<TypeParam>(log).value();
+    EXPECT_EQ(index->opening().replayed_records, 0U);
+    EXPECT_EQ(difference(*index, log), std::nullopt);
+  }
+}
+
+/// Behind the last look: then the opening sees it.
+TYPED_TEST(SnapshotCrashTest, snapshot_of_a_log_that_is_truncated_in_its_last_write_is_not_used) {
+  DisturbedLog disturbed;
+  Log& log = *disturbed.log;
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(log.append(fmt::format("p{}", i)));
+  auto index = open_index<TypeParam>(log).value();
+  disturbed.disturb = [&] { ASSERT_TRUE(log.truncate_from(log.find_ordinal(5).value())); };
+  ASSERT_TRUE(index->write_snapshot());
+  ASSERT_TRUE(log.append("p100"));
+  index.reset();
+  index = open_index<TypeParam>(log).value();
+  EXPECT_EQ(index->opening().refused_snapshots.size(), 1U);
+  EXPECT_EQ(difference(*index, log), std::nullopt);
 }
 
 TYPED_TEST(SnapshotCrashTest, failing_call_of_a_snapshot_is_told_and_the_next_one_succeeds) {
@@ -171,7 +224,6 @@ TYPED_TEST(SnapshotCrashTest, failing_call_of_a_snapshot_is_told_and_the_next_on
       index.reset();
       index = open_index<TypeParam>(log).value();
       EXPECT_EQ(index->opening().replayed_records, 0U) << k;
-      ++this->states_;
       if (is_over) break;
     }
   }

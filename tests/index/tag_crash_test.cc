@@ -9,37 +9,20 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "support/counts.h"
-#include "support/log_path.h"
-#include "support/sanitizers.h"
+#include "index/power_cuts.h"
 #include "writeahead/index/tag_log.h"
-#include "writeahead/testing/crash_sampler.h"
-#include "writeahead/testing/sim_env.h"
 
 namespace writeahead::index::test {
 namespace {
 
-using writeahead::test::kIsSanitized;
-using writeahead::testing::CrashPlan;
-using writeahead::testing::CrashSampler;
-using writeahead::testing::kLogPath;
-using writeahead::testing::LostBytes;
-using writeahead::testing::SimDisk;
-using writeahead::testing::SimEnv;
-
-constexpr std::string_view kPart = "index crashes";
 constexpr Tag kTags = 4;
 
 Result<std::unique_ptr<TagLog>> open(SimEnv& env) {
-  return TagLog::open(kLogPath, {.log = {.segment_bytes = 4608,
-                                         .standby_segments = 0,
-                                         .env = &env,
-                                         .background = BackgroundWork::stepped},
-                                 .tags = kTags,
-                                 .index_bytes = 600,
-                                 .snapshot_bytes = 3000});
+  return TagLog::open(
+      kLogPath, {.log = simulated(env), .tags = kTags, .index_bytes = 600, .snapshot_bytes = 3000});
 }
 
 /// What was acknowledged, and what is on its way: one append or one pop.
@@ -125,29 +108,10 @@ std::optional<std::string> judge(const SimDisk& disk, const Model& model) {
 }
 
 TEST(TagCrashTest, power_cut_at_any_call_leaves_each_tag_what_it_has_not_popped) {
-  SimEnv env{SimDisk{}};
   Model model;
-  uint64_t states = 0;
-  uint64_t violations = 0;
-  const CrashSampler sampler({.exhaustive_items = kIsSanitized ? 2U : 6U,
-                              .random_subsets = kIsSanitized ? 2U : 16U,
-                              .single_items = kIsSanitized ? 1U : 8U,
-                              .lost = {LostBytes::old, LostBytes::zero, LostBytes::garbage},
-                              .seed = 1});
-  env.watch_crashes([&](uint64_t call, const SimDisk& crashed) {
-    if (violations != 0 || (kIsSanitized && call % 8 != 0)) return;
-    sampler.each(crashed, [&](const SimDisk& disk, const CrashPlan& plan) {
-      ++states;
-      const auto wrong = judge(disk, model);
-      violations += wrong ? 1 : 0;
-      EXPECT_FALSE(wrong) << "call " << call << ", " << to_string(plan) << ": " << *wrong;
-      return !wrong;
-    });
-  });
-  run_course(env, model);
-  EXPECT_GT(states, kIsSanitized ? 100U : 10'000U);
-  writeahead::test::print_count(kPart, "states", states);
-  writeahead::test::print_count(kPart, "violations", violations);
+  judge_every_power_cut(
+      10'000, [&](SimEnv& env) { run_course(env, model); },
+      [&](const SimDisk& disk) { return judge(disk, model); });
 }
 
 TEST(TagCrashTest, control_whose_pops_are_forgotten_is_found) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <chrono>
 #include <map>
 #include <random>
@@ -11,12 +12,15 @@
 #include <thread>
 #include <vector>
 
+#include "support/error_of.h"
 #include "support/scratch_directory.h"
 #include "support/test_seed.h"
+#include "writeahead/testing/sim_env.h"
 
 namespace writeahead::index::test {
 namespace {
 
+using testing::code_of;
 using writeahead::test::ScratchDirectory;
 
 class TagLogTest : public ::testing::Test {
@@ -133,19 +137,20 @@ TEST_F(TagLogTest, log_is_trimmed_to_nothing_once_all_is_popped) {
 
 TEST_F(TagLogTest, refuses_what_makes_no_sense) {
   auto log = open();
-  const auto code = [](const auto& result) { return result.error().code(); };
-  EXPECT_EQ(code(log->append("x", {1000})), ErrorCode::invalid_argument);
-  EXPECT_EQ(code(log->append("x", std::span<const Tag>())), ErrorCode::invalid_argument);
-  EXPECT_EQ(code(log->peek(1000, Lsn(), 1)), ErrorCode::invalid_argument);
-  EXPECT_EQ(code(log->wait_peek(1000, Lsn(), 1)), ErrorCode::invalid_argument);
-  EXPECT_EQ(code(log->pop(1000, Lsn())), ErrorCode::invalid_argument);
-  EXPECT_EQ(code(log->info(1000)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(log->append("x", {1000})), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(log->append("x", std::span<const Tag>())), ErrorCode::invalid_argument);
+  const std::vector<Tag> too_many(1 << 24);
+  EXPECT_EQ(code_of(log->append("x", too_many)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(log->peek(1000, Lsn(), 1)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(log->wait_peek(1000, Lsn(), 1)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(log->pop(1000, Lsn())), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(log->info(1000)), ErrorCode::invalid_argument);
   ASSERT_TRUE(log->append("x", {1}));
-  EXPECT_EQ(code(log->pop(1, log->log().end_lsn() + 1)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(log->pop(1, log->log().end_lsn() + 1)), ErrorCode::invalid_argument);
   EXPECT_EQ(all_of(*log, 1), Texts{"x"});
   TagLogOptions none = options();
   none.tags = 0;
-  EXPECT_EQ(code(TagLog::open(scratch_.path("other"), none)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(TagLog::open(scratch_.path("other"), none)), ErrorCode::invalid_argument);
 }
 
 TEST_F(TagLogTest, refuses_a_log_of_other_records) {
@@ -184,6 +189,40 @@ TEST_F(TagLogTest, waiting_peek_gets_what_is_appended_later_or_nothing_in_time) 
   std::jthread stopped([&](const std::stop_token& stop) {
     EXPECT_TRUE(log->wait_peek(9, Lsn(), 100, stop)->empty());
   });
+}
+
+/// A full disk is where places go that do not fit: what they are is not known any more then, until
+/// the log is opened again, and nothing of it is kept.
+TEST(TagLogSpillTest, failing_spill_is_told_and_an_opening_makes_it_good) {
+  for (const bool fails_to_make : {true, false}) {
+    testing::SimEnv env{testing::SimDisk{}};
+    const TagLogOptions options{
+        .log = {.env = &env, .background = BackgroundWork::stepped}, .tags = 4, .index_bytes = 1};
+    auto log = TagLog::open("/log", options).value();
+    const auto append_some = [&] {
+      for (int i = 0; i < 600; ++i) {
+        ASSERT_TRUE(log->append("x", {1, 2}, {.durability = Durability::buffered}));
+      }
+      ASSERT_TRUE(log->log().sync());
+    };
+    if (!fails_to_make) {
+      append_some();
+      ASSERT_TRUE(log->peek(1, Lsn(), 1));
+    }
+    append_some();
+    const auto kind = fails_to_make ? testing::CallKind::create : testing::CallKind::write;
+    env.fail_call(env.calls(kind) + 1, ENOSPC, testing::FaultSpan::once, kind);
+    const auto refused = log->peek(1, Lsn(), 1);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::no_space) << refused.error().message();
+    EXPECT_FALSE(log->peek(2, Lsn(), 1));
+    EXPECT_FALSE(log->close()) << "a snapshot is made of what is not right";
+    log.reset();
+    log = TagLog::open("/log", options).value();
+    const size_t expected = fails_to_make ? 600 : 1200;
+    EXPECT_EQ(log->peek(1, Lsn(), UINT64_MAX)->size(), expected);
+    EXPECT_EQ(log->peek(2, Lsn(), UINT64_MAX)->size(), expected);
+  }
 }
 
 /// Against what each tag should have, with pops, snapshots, spilling and reopenings in between.

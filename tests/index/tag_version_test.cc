@@ -3,25 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "support/counts.h"
-#include "support/log_path.h"
-#include "support/sanitizers.h"
+#include "support/error_of.h"
 #include "support/scratch_directory.h"
 #include "writeahead/index/tag_log.h"
-#include "writeahead/testing/crash_sampler.h"
-#include "writeahead/testing/sim_env.h"
 
 namespace writeahead::index::test {
 namespace {
 
 using writeahead::test::ScratchDirectory;
 
-ErrorCode code(const auto& result) { return result.error().code(); }
+using testing::code_of;
 
 class TagVersionTest : public ::testing::Test {
  protected:
@@ -72,17 +67,41 @@ TEST_F(TagVersionTest, refuses_what_is_out_of_the_chain_and_writes_nothing) {
   auto log = open();
   ASSERT_TRUE(log->append_version({.version = 10}, "a", {1}));
   const Lsn end = log->log().end_lsn();
-  EXPECT_EQ(code(log->append_version({.version = 10, .previous_version = 10}, "", {1})),
+  EXPECT_EQ(code_of(log->append_version({.version = 10, .previous_version = 10}, "", {1})),
             ErrorCode::invalid_argument);
-  EXPECT_EQ(code(log->append_version({.version = 20, .previous_version = 5}, "", {1})),
+  EXPECT_EQ(code_of(log->append_version({.version = 20, .previous_version = 5}, "", {1})),
             ErrorCode::invalid_argument);
   const auto gap = log->append_version({.version = 30, .previous_version = 20}, "", {1});
-  EXPECT_EQ(code(gap), ErrorCode::would_block);
+  EXPECT_EQ(code_of(gap), ErrorCode::would_block);
   EXPECT_NE(gap.error().message().find("version 20, which it is to follow, did not come"),
             std::string::npos)
       << gap.error().message();
-  EXPECT_EQ(code(log->append("plain", {1})), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(log->append("plain", {1})), ErrorCode::invalid_argument);
   EXPECT_EQ(log->log().end_lsn(), end);
+}
+
+TEST_F(TagVersionTest, records_have_versions_all_of_them_or_none) {
+  auto log = open();
+  ASSERT_TRUE(log->append("plain", {1}));
+  for (int opening = 0; opening < 3; ++opening) {
+    EXPECT_EQ(code_of(log->append_version({.version = 10}, "x", {1})), ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(log->lock(1)), ErrorCode::invalid_argument);
+    EXPECT_EQ(log->peek(1, Lsn(), 100)->size(), 1U);
+    if (opening == 1) {
+      ASSERT_TRUE(log->close());
+    }
+    log.reset();
+    log = open();
+  }
+  EXPECT_TRUE(log->append("plain", {1}));
+}
+
+TEST_F(TagVersionTest, version_that_the_chain_began_behind_was_never_there) {
+  auto log = open();
+  ASSERT_TRUE(log->append_version({.version = 10}, "a", {1}));
+  const auto refused = log->append_version({.version = 5}, "never", {1});
+  EXPECT_EQ(code_of(refused), ErrorCode::invalid_argument);
+  EXPECT_EQ(versions_of(*log, 1), Versions{10});
 }
 
 TEST_F(TagVersionTest, repeat_is_answered_again_and_another_record_is_refused) {
@@ -96,9 +115,10 @@ TEST_F(TagVersionTest, repeat_is_answered_again_and_another_record_is_refused) {
         log->append_version({.version = 10, .known_committed_version = 5}, "a", {1, 2}).value();
     EXPECT_TRUE(again.was_there);
     EXPECT_EQ(again.lsn, first.lsn);
-    EXPECT_EQ(code(log->append_version({.version = 10}, "A", {1, 2})), ErrorCode::invalid_argument);
-    EXPECT_EQ(code(log->append_version({.version = 10}, "a", {1})), ErrorCode::invalid_argument);
-    EXPECT_EQ(code(log->append_version({.version = 15, .previous_version = 10}, "a", {1})),
+    EXPECT_EQ(code_of(log->append_version({.version = 10}, "A", {1, 2})),
+              ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(log->append_version({.version = 10}, "a", {1})), ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(log->append_version({.version = 15, .previous_version = 10}, "a", {1})),
               ErrorCode::invalid_argument);
     EXPECT_EQ(log->log().end_lsn(), end);
     log.reset();
@@ -136,13 +156,13 @@ TEST_F(TagVersionTest, lock_ends_lesser_generations_for_ever) {
     const auto locked = log->lock(5).value();
     EXPECT_EQ(locked.end_version, 10U);
     EXPECT_EQ(locked.known_committed_version, 7U);
-    EXPECT_EQ(code(log->lock(4)), ErrorCode::fenced);
-    EXPECT_EQ(code(log->append_version({.version = 20, .previous_version = 10, .generation = 4}, "",
-                                       {1})),
+    EXPECT_EQ(code_of(log->lock(4)), ErrorCode::fenced);
+    EXPECT_EQ(code_of(log->append_version({.version = 20, .previous_version = 10, .generation = 4},
+                                          "", {1})),
               ErrorCode::fenced);
     // Early ones of a fenced generation do not wait.
-    EXPECT_EQ(code(log->append_version({.version = 90, .previous_version = 80, .generation = 4}, "",
-                                       {1})),
+    EXPECT_EQ(code_of(log->append_version({.version = 90, .previous_version = 80, .generation = 4},
+                                          "", {1})),
               ErrorCode::fenced);
     log.reset();
     log = open();
@@ -159,7 +179,7 @@ TEST_F(TagVersionTest, cut_versions_are_shown_to_nobody_and_may_come_again) {
                                      .known_committed_version = i > 3 ? 30U : 0U},
                                     fmt::format("old {}", i), {static_cast<Tag>(i % 2)}));
   }
-  EXPECT_EQ(code(log->truncate_from_version(30)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(log->truncate_from_version(30)), ErrorCode::invalid_argument);
   ASSERT_TRUE(log->truncate_from_version(95));  // Nothing is there.
   EXPECT_EQ(log->durable_version().value(), 90U);
   ASSERT_TRUE(log->truncate_from_version(55));
@@ -200,132 +220,25 @@ TEST_F(TagVersionTest, state_of_the_chain_outlives_the_records_that_said_it) {
   log = open();
   EXPECT_EQ(log->durable_version().value(), version);
   EXPECT_EQ(log->known_committed_version().value(), version - 10);
-  EXPECT_EQ(code(log->lock(2)), ErrorCode::fenced);
+  EXPECT_EQ(code_of(log->lock(2)), ErrorCode::fenced);
   const auto again = log->append_version({.version = 10, .generation = 3}, "x", {1});
   EXPECT_TRUE(again.value().was_there);
   EXPECT_EQ(again.value().lsn, Lsn());
+  // The greatest known-committed version keeps cuts above it, and so above what is trimmed.
+  EXPECT_EQ(code_of(log->truncate_from_version(20)), ErrorCode::invalid_argument);
 }
 
-// Under power cuts.
-
-using writeahead::test::kIsSanitized;
-using writeahead::testing::CrashPlan;
-using writeahead::testing::CrashSampler;
-using writeahead::testing::kLogPath;
-using writeahead::testing::LostBytes;
-using writeahead::testing::SimDisk;
-using writeahead::testing::SimEnv;
-
-Result<std::unique_ptr<TagLog>> open_simulated(SimEnv& env) {
-  return TagLog::open(kLogPath, {.log = {.segment_bytes = 4608,
-                                         .standby_segments = 0,
-                                         .env = &env,
-                                         .background = BackgroundWork::stepped},
-                                 .tags = 4,
-                                 .index_bytes = 600,
-                                 .snapshot_bytes = 3000,
-                                 .version_wait_ms = 0});
-}
-
-/// What a chain is; of one step that is on its way, as it was before and will be after it.
-struct Chain {
-  std::vector<uint64_t> versions;
-  uint64_t generation = 0;
-  friend bool operator==(const Chain&, const Chain&) = default;
-};
-
-/// Goes on as long as the machine does. All is pushed with tag 1 and never popped, so that peek
-/// shows the chain.
-void run_course(SimEnv& env, Chain& before, Chain& after) {
-  for (int opening = 0; opening < 3; ++opening) {
-    auto log = open_simulated(env);
-    if (!log) return;
-    for (int i = 0; i < 20; ++i) {
-      const uint64_t last = before.versions.empty() ? 0 : before.versions.back();
-      if (i % 7 == 3) {
-        ++after.generation;
-        if (!(*log)->lock(after.generation)) return;
-      } else if (i % 7 == 5 && before.versions.size() > 3) {
-        const uint64_t from = before.versions[before.versions.size() - 2];
-        std::erase_if(after.versions, [&](uint64_t version) { return version >= from; });
-        if (!(*log)->truncate_from_version(from)) return;
-      } else {
-        after.versions.push_back(last + 1 + static_cast<uint64_t>(i % 3));
-        const VersionLink link{.version = after.versions.back(),
-                               .previous_version = last,
-                               .generation = after.generation};
-        if (!(*log)->append_version(link, std::string(80, 'x'), {1, 2})) return;
-      }
-      before = after;
-      (*log)->step_background();
-      if (i % 6 == 0 && !(*log)->pop(2, (*log)->log().durable_lsn())) return;
-    }
-    if (opening != 1 && !(*log)->close()) return;
+TEST_F(TagVersionTest, cut_of_what_is_trimmed_is_refused) {
+  auto log = open();
+  for (uint64_t version = 1; version <= 100; ++version) {
+    ASSERT_TRUE(log->append_version({.version = version, .previous_version = version - 1},
+                                    std::string(500, 'x'), {1}));
   }
-}
-
-/// What is wrong with the chain on `disk`.
-std::optional<std::string> judge(const SimDisk& disk, const Chain& before, const Chain& after) {
-  SimEnv env(disk);
-  for (int opening = 0; opening < 2; ++opening) {
-    auto log = open_simulated(env);
-    if (!log) return fmt::format("it does not open: {}", log.error().message());
-    const auto records = (*log)->peek(1, Lsn(), UINT64_MAX);
-    if (!records) return std::string(records.error().message());
-    Chain found;
-    for (const TaggedRecord& record : *records) found.versions.push_back(record.version);
-    // By asking: the generation is what a lesser one is fenced by.
-    if (before.generation != 0 && (*log)->lock(before.generation - 1)) return "a lock is forgotten";
-    found.generation = after.generation;
-    if (after.generation != 0 && (*log)->lock(after.generation - 1)) --found.generation;
-    if (found != before && found != after) return "the chain is another one";
-    const uint64_t last = found.versions.empty() ? 0 : found.versions.back();
-    if ((*log)->durable_version().value() != last) return "its end is another one";
-    if (!(*log)->close()) return "it does not close";
-  }
-  return std::nullopt;
-}
-
-TEST(TagVersionCrashTest, power_cut_at_any_call_leaves_a_chain_that_was_acknowledged) {
-  SimEnv env{SimDisk{}};
-  Chain before;
-  Chain after;
-  uint64_t states = 0;
-  uint64_t violations = 0;
-  const CrashSampler sampler({.exhaustive_items = kIsSanitized ? 2U : 6U,
-                              .random_subsets = kIsSanitized ? 2U : 16U,
-                              .single_items = kIsSanitized ? 1U : 8U,
-                              .lost = {LostBytes::old, LostBytes::zero, LostBytes::garbage},
-                              .seed = 1});
-  env.watch_crashes([&](uint64_t call, const SimDisk& crashed) {
-    if (violations != 0 || (kIsSanitized && call % 8 != 0)) return;
-    sampler.each(crashed, [&](const SimDisk& disk, const CrashPlan& plan) {
-      ++states;
-      const auto wrong = judge(disk, before, after);
-      violations += wrong ? 1 : 0;
-      EXPECT_FALSE(wrong) << "call " << call << ", " << to_string(plan) << ": " << *wrong;
-      return !wrong;
-    });
-  });
-  run_course(env, before, after);
-  EXPECT_FALSE(env.crashed());
-  EXPECT_EQ(before, after);
-  EXPECT_GT(states, kIsSanitized ? 100U : 3000U);
-  writeahead::test::print_count("index crashes", "states", states);
-  writeahead::test::print_count("index crashes", "violations", violations);
-}
-
-TEST(TagVersionCrashTest, control_whose_last_version_is_forgotten_is_found) {
-  SimEnv env{SimDisk{}};
-  Chain before;
-  Chain after;
-  run_course(env, before, after);
-  before.versions.push_back(UINT64_MAX);
-  after = before;
-  env.crash_now();
-  const bool is_found = judge(env.crashed_disk().crash({}), before, after).has_value();
-  writeahead::test::print_control(is_found);
-  EXPECT_TRUE(is_found);
+  ASSERT_TRUE(log->pop(1, log->log().durable_lsn()));
+  log.reset();
+  log = open();
+  EXPECT_EQ(code_of(log->truncate_from_version(2)), ErrorCode::trimmed);
+  EXPECT_EQ(log->durable_version().value(), 100U);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/error_of.h"
 #include "support/log_path.h"
 #include "writeahead/log.h"
 #include "writeahead/read_only_log.h"
@@ -110,9 +111,9 @@ TEST_F(RecordAloneTest, damage_is_told_as_a_plain_read_tells_it) {
 TEST_F(RecordAloneTest, trimmed_and_truncated_records_are_gone) {
   Log log = open();
   ASSERT_TRUE(log.truncate_from(lsns_[lsns_.size() - 2]));
-  EXPECT_EQ(log.read(lsns_.back(), kAlone).error().code(), ErrorCode::not_found);
+  EXPECT_EQ(code_of(log.read(lsns_.back(), kAlone)), ErrorCode::not_found);
   ASSERT_TRUE(log.trim_before(log.segments()[1].base_lsn));
-  EXPECT_EQ(log.read(lsns_[0], kAlone).error().code(), ErrorCode::trimmed);
+  EXPECT_EQ(code_of(log.read(lsns_[0], kAlone)), ErrorCode::trimmed);
 }
 
 }  // namespace

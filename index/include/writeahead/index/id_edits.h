@@ -21,14 +21,6 @@ struct IdEdit {
   Lsn lsn;  ///< Of `erase_one`.
 };
 
-/// One that was put off, with the record that made it.
-template <class Id>
-struct DeferredEdit {
-  IdEdit<Id> edit;
-  Lsn record;
-  size_t number = 0;  ///< Grows in the order in which they are to be made.
-};
-
 /// They take effect in the order in which they are made.
 template <class Id>
 class IdEdits {

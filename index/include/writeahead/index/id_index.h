@@ -109,8 +109,9 @@ class IdIndex {
   /// return; on a crash before that the last one counts. Codes: `no_space`, `io`, `truncated` (the
   /// log was, meanwhile: call again), and what reading the log says.
   [[nodiscard]] Result<void> write_snapshot() { return core_->write_snapshot(); }
-  /// Ends the background and writes a snapshot if anything was taken in since the last one. The
-  /// destructor ends the background only.
+  /// Ends the background and writes a snapshot if anything was taken in since the last one. Lookups
+  /// go on, and nobody else may open this index before it is destroyed. The destructor ends the
+  /// background only; not in a forked child, which has no such thread.
   [[nodiscard]] Result<void> close() { return core_->close(); }
 
   /// One step of what the background does, for BackgroundWork::stepped. Whether it did anything.

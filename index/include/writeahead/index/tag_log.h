@@ -7,9 +7,8 @@
 //
 //     auto log = TagLog::open("/var/lib/store/tags");
 //     (*log)->append("for two shards", {3, 7});                      // durable
-//     auto records = (*log)->peek(7, Lsn(), 1 << 20);                // all of tag 7, up to 1 MiB
-//     (*log)->pop(7, records->back().lsn + 1);                       // and they are not needed
-//     more
+//     auto records = (*log)->peek(7, Lsn(), 1 << 20);                // of tag 7, up to 1 MiB
+//     (*log)->pop(7, records->back().lsn + 1);                       // which nobody needs now
 #pragma once
 
 #include <chrono>
@@ -45,8 +44,7 @@ struct TagLogOptions {
   /// Tags are below it. At most 2^20; default 100,000.
   Tag tags = 100'000;
   /// Memory for the places of records that were not popped, of all tags together. What is above
-  /// goes to a file, of those tags first that nobody read last; the records are where they were
-  /// anyway. Default 64 MiB.
+  /// goes to a file, in turns; the records are where they were anyway. Default 64 MiB.
   uint64_t index_bytes = 64ULL << 20;
   /// As IndexOptions.
   uint64_t snapshot_bytes = 64ULL << 20;
@@ -102,12 +100,13 @@ class WRITEAHEAD_EXPORT TagLog {
   [[nodiscard]] Result<TagInfo> info(Tag tag);
 
   // Versions, as FoundationDB's log servers have them. The records of a log have versions, all of
-  // them, or none.
+  // them, or none: as long as one of the other kind is there, an append is `invalid_argument`.
 
   /// Appends a record in its turn: behind the one that has `link.previous_version`. One that comes
   /// early waits for that, and goes into the same frame. `tags` may be empty: then it only carries
   /// the chain on. Durable on return. A version that was appended before, with the same bytes and
-  /// tags, is answered again once it is durable, and not appended again. Codes: `fenced` (a
+  /// tags, is answered again once it is durable, and not appended again; one whose record was
+  /// trimmed is taken for the same. Codes: `fenced` (a
   /// greater generation has locked the log), `would_block` (what it follows did not come within
   /// TagLogOptions::version_wait_ms), `invalid_argument` (the chain leads past it, or the version
   /// is there with other bytes; nothing was written), and of appending.
@@ -122,8 +121,9 @@ class WRITEAHEAD_EXPORT TagLog {
 
   /// From now on appends of lesser generations are `fenced`, over all reopenings. Waits for what
   /// was admitted before, and says up to where the chain goes: all of that is durable. The same
-  /// generation may lock again. Codes: `fenced` (a greater one has), and of appending; on a crash
-  /// or an error the log may be locked or not.
+  /// generation may lock again. Codes: `fenced` (a greater one has), `invalid_argument` (the
+  /// records of the log have no versions), and of appending; on a crash or an error the log may be
+  /// locked or not.
   [[nodiscard]] Result<LockedLog> lock(uint64_t generation);
   /// Makes the versions from `version` on void: nobody is shown them any more, and the chain goes
   /// on behind the last one before. For a recovery, which knows that they were not committed.

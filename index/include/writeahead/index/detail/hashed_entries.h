@@ -12,16 +12,18 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "writeahead/index/detail/index_contents.h"
+#include "writeahead/index/detail/make_edit.h"
 #include "writeahead/index/id_codec.h"
-#include "writeahead/index/id_edits.h"
 #include "writeahead/index/index_options.h"
 #include "writeahead/lsn.h"
 
@@ -72,21 +74,11 @@ class HashedEntries {
       constexpr size_t kAhead = 16;
       for (size_t i = 0; i < edits.size(); ++i) {
         if (i + kAhead < edits.size()) prefetch(edits[i + kAhead].edit.id);
-        make(edits[i].edit, edits[i].record);
+        make_edit(*this, edits[i].edit, edits[i].record);
       }
-      edits = {};
+      edits = std::vector<DeferredEdit<Id>>();  // `= {}` would keep its memory.
     }
     deferred_edits_ = 0;
-  }
-  void make(const IdEdit<Id>& edit, Lsn record) {
-    switch (edit.kind) {
-      case IdEdit<Id>::Kind::put:
-        return put(edit.id, record);
-      case IdEdit<Id>::Kind::erase:
-        return erase(edit.id);
-      case IdEdit<Id>::Kind::erase_one:
-        return erase(edit.id, edit.lsn);
-    }
   }
 
   [[nodiscard]] std::optional<Lsn> find(const Id& id) const {
@@ -145,7 +137,7 @@ class HashedEntries {
       part.map = Map(0, Hasher{hash_seed});
       part.loaded_position = Lsn();
     }
-    for (auto& edits : deferred_) edits = {};
+    for (auto& edits : deferred_) edits = std::vector<DeferredEdit<Id>>();
     deferred_edits_ = 0;
     entries_.store(0, std::memory_order_relaxed);
     loaded_parts_ = 0;
@@ -190,8 +182,8 @@ class HashedEntries {
       } else {
         addresses.push_back(Lsn(*lsn));
       }
-      count(1);
     }
+    count(static_cast<int64_t>(entries));
     return bytes.empty();
   }
 

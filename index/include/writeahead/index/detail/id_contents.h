@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -11,6 +10,7 @@
 
 #include "writeahead/index/detail/hashed_entries.h"
 #include "writeahead/index/detail/index_contents.h"
+#include "writeahead/index/detail/make_edit.h"
 #include "writeahead/index/detail/ordered_entries.h"
 #include "writeahead/index/id_codec.h"
 #include "writeahead/index/id_edits.h"
@@ -48,17 +48,10 @@ class IdContents final : public IndexContents {
       extract_(record, edits_);
       ends_.push_back(edits_.all().size());
     }
-    // What an edit will look at is fetched while others before it are made.
-    constexpr size_t kAhead = 16;
-    if (is_bulk_) return defer(records);
-    const auto edits = edits_.all();
-    for (size_t i = 0; i < std::min(kAhead, edits.size()); ++i) entries_.prefetch(edits[i].id);
-    size_t next = 0;
-    for (size_t i = 0; i < records.size(); ++i) {
-      for (; next < ends_[i]; ++next) {
-        if (next + kAhead < edits.size()) entries_.prefetch(edits[next + kAhead].id);
-        make(edits[next], records[i].lsn);
-      }
+    if (is_bulk_) {
+      defer(records);
+    } else {
+      make_all(records);
     }
   }
   void begin_bulk() override { is_bulk_ = true; }
@@ -82,18 +75,30 @@ class IdContents final : public IndexContents {
   }
 
  private:
-  void defer(std::span<const RecordView> records) {
+  /// `visit(i, lsn)` for each of the edits at hand, with the record that it is of.
+  template <class Visit>
+  void each_edit(std::span<const RecordView> records, const Visit& visit) {
     size_t next = 0;
     for (size_t i = 0; i < records.size(); ++i) {
-      for (; next < ends_[i]; ++next)
-        entries_.defer({.edit = edits_.all()[next], .record = records[i].lsn});
+      for (; next < ends_[i]; ++next) visit(next, records[i].lsn);
     }
+  }
+  void defer(std::span<const RecordView> records) {
     constexpr size_t kMostDeferred = 2 << 20;
+    each_edit(records,
+              [&](size_t i, Lsn lsn) { entries_.defer({.edit = edits_.all()[i], .record = lsn}); });
     if (entries_.deferred() >= kMostDeferred) entries_.settle();
   }
-  void make(const IdEdit<Id>& edit, Lsn lsn) {
-    if (lsn < loaded_end_ && entries_.has_taken_in(edit.id, lsn)) return;
-    entries_.make(edit, lsn);
+  /// What an edit will look at is fetched while others before it are made.
+  void make_all(std::span<const RecordView> records) {
+    constexpr size_t kAhead = 16;
+    const auto edits = edits_.all();
+    for (size_t i = 0; i < std::min(kAhead, edits.size()); ++i) entries_.prefetch(edits[i].id);
+    each_edit(records, [&](size_t i, Lsn lsn) {
+      if (i + kAhead < edits.size()) entries_.prefetch(edits[i + kAhead].id);
+      const bool is_loaded = lsn < loaded_end_ && entries_.has_taken_in(edits[i].id, lsn);
+      if (!is_loaded) make_edit(entries_, edits[i], lsn);
+    });
   }
 
   const IdExtractor<Id> extract_;

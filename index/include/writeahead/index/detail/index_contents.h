@@ -45,8 +45,8 @@ class WRITEAHEAD_EXPORT IndexContents {
   /// Takes records in, one after the other. If it threw bad_alloc it is called again with the same
   /// records, from any of those on that it had taken in.
   virtual void apply(std::span<const RecordView> records) = 0;
-  /// From here to end_bulk() nobody looks: what is taken in may be put off, and done in an order
-  /// that is quicker.
+  /// Of contents that were not loaded. From here to end_bulk() nobody looks: what is taken in may
+  /// be put off, and done in an order that is quicker.
   virtual void begin_bulk() {}
   virtual void end_bulk() {}
   /// Drops everything.

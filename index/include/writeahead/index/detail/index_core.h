@@ -54,7 +54,7 @@ class WRITEAHEAD_EXPORT IndexCore {
             std::unique_ptr<SnapshotDirectory> directory);
 
   // Opening.
-  [[nodiscard]] Result<void> recover();
+  [[nodiscard]] Result<bool> recover();
   [[nodiscard]] Result<bool> load(uint64_t number);
   [[nodiscard]] std::optional<std::string> refusal_of(const SnapshotReader& snapshot) const;
   [[nodiscard]] Result<void> load_parts(SnapshotReader& snapshot);

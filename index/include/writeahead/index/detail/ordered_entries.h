@@ -8,7 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "writeahead/index/detail/index_contents.h"
+#include "writeahead/index/detail/make_edit.h"
 #include "writeahead/index/id_codec.h"
-#include "writeahead/index/id_edits.h"
 #include "writeahead/index/index_options.h"
 #include "writeahead/lsn.h"
 
@@ -70,27 +70,17 @@ class OrderedEntries {
       return !(right.edit.id < left.edit.id) && left.number < right.number;
     });
     const bool is_new = tree_.empty();
-    for (const auto& [edit, record, _] : deferred_) {
+    for (const auto& [edit, record, number] : deferred_) {
       const bool is_above_all = tree_.empty() || tree_.rbegin()->id < edit.id;
       if (is_new && is_above_all && edit.kind == IdEdit<Id>::Kind::put) {
         const std::unique_lock lock(mutex_);
         tree_.insert(tree_.end(), Entry{edit.id, record});
       } else {
-        make(edit, record);
+        make_edit(*this, edit, record);
       }
     }
-    deferred_ = {};
+    deferred_ = std::vector<DeferredEdit<Id>>();  // `= {}` would keep its memory.
     publish_size();
-  }
-  void make(const IdEdit<Id>& edit, Lsn record) {
-    switch (edit.kind) {
-      case IdEdit<Id>::Kind::put:
-        return put(edit.id, record);
-      case IdEdit<Id>::Kind::erase:
-        return erase(edit.id);
-      case IdEdit<Id>::Kind::erase_one:
-        return erase(edit.id, edit.lsn);
-    }
   }
 
   [[nodiscard]] std::optional<Lsn> find(const Id& id) const {
@@ -138,7 +128,7 @@ class OrderedEntries {
   void clear(uint64_t) {
     const std::unique_lock lock(mutex_);
     tree_.clear();
-    deferred_ = {};
+    deferred_ = std::vector<DeferredEdit<Id>>();
     loaded_.clear();
     swept_to_.reset();
     publish_size();
