@@ -64,12 +64,21 @@ class MixedKillTest : public ::testing::TestWithParam<Place> {
 };
 
 TEST_P(MixedKillTest, log_is_what_was_done_to_it_after_kills_at_random_moments) {
-  const uint64_t kills = scaled(GetParam().kills);
-  std::cout << kills << " kills; to replay: " << replay_command() << std::endl;
+  const uint64_t least_kills = scaled(GetParam().kills);
+  std::cout << least_kills << " kills or more; to replay: " << replay_command() << std::endl;
   SCOPED_TRACE(replay_command());
   uint64_t violations = 0;
-  for (uint64_t i = 0; i < kills && violations == 0; ++i) {
-    SCOPED_TRACE(fmt::format("kill {}", i));
+  uint64_t kills = 0;
+  // The test is worth nothing if hardly anything happened: a few kills may meet no truncation.
+  const auto has_seen_all = [&] {
+    return history_->life.answered.load() > kills && history_->trims > 0 &&
+           history_->truncations > 0;
+  };
+  const auto goes_on = [&] {
+    return kills < least_kills || (!has_seen_all() && kills < 50 * least_kills);
+  };
+  for (; violations == 0 && goes_on(); ++kills) {
+    SCOPED_TRACE(fmt::format("kill {}", kills));
     ASSERT_NO_FATAL_FAILURE(kill_one());
     if (const auto wrong = log_.look_or_recover(random_)) {
       ++violations;
@@ -85,10 +94,7 @@ TEST_P(MixedKillTest, log_is_what_was_done_to_it_after_kills_at_random_moments) 
       "{} torn tails; {} kills before the log was open\n",
       history_->life.answered.load(), log_.check().lost_in_memory(), history_->trims.load(),
       history_->truncations.load(), log_.torn_tails(), killed_in_open_);
-  // The test is worth nothing if hardly anything happened.
-  EXPECT_GT(history_->life.answered.load(), kills);
-  EXPECT_GT(history_->trims, 0U);
-  EXPECT_GT(history_->truncations, 0U);
+  EXPECT_TRUE(has_seen_all());
 }
 
 /// The same with a promise that nobody gave: that buffered records survive. It has to be found out.
