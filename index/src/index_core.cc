@@ -36,11 +36,13 @@ Result<std::unique_ptr<IndexCore>> IndexCore::open(Log& log, IndexContents& cont
   if (auto advanced = core->advance(); !advanced) return std::unexpected(advanced.error());
   if (!*is_loaded) contents.end_bulk();
   core->opening_.replayed_records = core->records_;
-  if (options.background == BackgroundWork::thread) {
-    core->background_ =
-        std::jthread([self = core.get()](const std::stop_token& stop) { self->run(stop); });
-  }
   return core;
+}
+
+void IndexCore::start(std::function<Result<bool>()> work) {
+  work_ = std::move(work);
+  if (options_.background != BackgroundWork::thread) return;
+  background_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
 void IndexCore::begin_at(Lsn lsn) {
@@ -183,6 +185,11 @@ bool IndexCore::follow(const std::stop_token& stop) {
   rest(stop, std::chrono::milliseconds(options_.follow_interval_ms));
   if (stop.stop_requested()) return false;
   auto done = advance();
+  for (bool has_more = true; done && has_more && !stop.stop_requested();) {
+    const auto worked = do_work();
+    has_more = worked.value_or(false);
+    if (!worked) done = std::unexpected(worked.error());
+  }
   if (done && is_snapshot_due()) done = write_snapshot();
   if (!done) {
     note_failure(done.error());
@@ -191,11 +198,19 @@ bool IndexCore::follow(const std::stop_token& stop) {
   return true;
 }
 
+Result<bool> IndexCore::do_work() {
+  if (!work_) return false;
+  return work_();
+}
+
 bool IndexCore::step_background() {
   const Lsn before = position();
-  const auto advanced = advance();
-  if (!advanced) {
-    note_failure(advanced.error());
+  auto done = advance();
+  if (done) {
+    if (const auto worked = do_work(); !worked) done = std::unexpected(worked.error());
+  }
+  if (!done) {
+    note_failure(done.error());
     return false;
   }
   if (!is_snapshot_due()) return position() != before;

@@ -152,6 +152,52 @@ Result<void> LsnQueue::copy_from(Lsn from, size_t most, const SpillFile* spill,
   return {};
 }
 
+Result<uint64_t> LsnQueue::rank(Lsn lsn, const SpillFile* spill) const {
+  if (is_empty() || lsn <= front_) return 0;
+  const auto left = blocks();
+  uint64_t below = 0;
+  auto block = left.begin();
+  for (; block != left.end() && block->last < lsn; ++block) below += block->count;
+  if (block != left.end()) {
+    auto walked = each(*block, spill, [&](Lsn at) {
+      below += at < lsn ? 1 : 0;
+      return at < lsn;
+    });
+    if (!walked) return std::unexpected(walked.error());
+  }
+  return below - skipped_;
+}
+
+Result<void> LsnQueue::copy_range(uint64_t rank, size_t most, const SpillFile* spill,
+                                  std::vector<Lsn>& out) const {
+  rank += skipped_;
+  for (const Block& block : blocks()) {
+    if (most == 0) break;
+    if (rank >= block.count) {
+      rank -= block.count;
+      continue;
+    }
+    auto walked = each(block, spill, [&](Lsn at) {
+      if (rank != 0) {
+        --rank;
+        return true;
+      }
+      out.push_back(at);
+      return --most != 0;
+    });
+    if (!walked) return walked;
+  }
+  return {};
+}
+
+Result<void> LsnQueue::drop_first(uint64_t count, const SpillFile* spill) {
+  if (count == 0) return {};
+  if (count >= count_) return drop_below(back() + 1, spill);
+  std::vector<Lsn> border;
+  if (auto copied = copy_range(count, 1, spill, border); !copied) return copied;
+  return drop_below(border.front(), spill);
+}
+
 Result<uint64_t> LsnQueue::spill(SpillFile& file) {
   const uint64_t before = heap_bytes_;
   for (size_t i = head_; i + 1 < blocks_.size(); ++i) {

@@ -37,6 +37,13 @@ class LsnQueue {
   /// Adds to `out` up to `most` of them, from the first one that is not below `from`.
   [[nodiscard]] Result<void> copy_from(Lsn from, size_t most, const SpillFile* spill,
                                        std::vector<Lsn>& out) const;
+  /// How many are below `lsn`.
+  [[nodiscard]] Result<uint64_t> rank(Lsn lsn, const SpillFile* spill) const;
+  /// Adds to `out` up to `most` of them, from the one on with so many before it.
+  [[nodiscard]] Result<void> copy_range(uint64_t rank, size_t most, const SpillFile* spill,
+                                        std::vector<Lsn>& out) const;
+  /// Takes out the first `count` of them. An error is of the spill file; then nothing changed.
+  [[nodiscard]] Result<void> drop_first(uint64_t count, const SpillFile* spill);
   /// Moves all blocks but the last to the file. Returns how much memory that gave back.
   [[nodiscard]] Result<uint64_t> spill(SpillFile& file);
 

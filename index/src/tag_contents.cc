@@ -19,7 +19,7 @@ void append_word(uint64_t word, std::vector<std::byte>& out) {
 }  // namespace
 
 ContentsFormat TagContents::format() const {
-  return {.order = 2, .values = 0, .id_format = sizeof(Tag), .extractor_version = 0};
+  return {.order = 2, .values = 0, .id_format = sizeof(Tag), .extractor_version = 1};
 }
 
 uint64_t TagContents::entries() const {
@@ -62,56 +62,60 @@ void TagContents::take_in(const RecordView& record) {
   if (record_.kind != TagRecordKind::popped && record.lsn >= versions_loaded_) {
     versions_.take_in(record_, record.lsn);
   }
+  const auto each_new = [&](Tag tag, const auto& change_of) {
+    if (tag < tags_ && !has_taken_in(tag, record.lsn)) change(tag, change_of);
+  };
   for (const Tag tag : record_.tags) {
-    if (tag < tags_ && !has_taken_in(tag, record.lsn)) push(tag, record.lsn);
+    each_new(tag, [&](TagState& state) -> Result<void> {
+      state.push(record.lsn);
+      return {};
+    });
   }
   for (const Pop& popped : record_.pops) {
-    if (popped.tag < tags_ && !has_taken_in(popped.tag, record.lsn)) pop(popped.tag, popped.up_to);
+    each_new(popped.tag, [&](TagState& state) { return state.pop(popped.up_to, spill_.get()); });
+  }
+  if (record_.kind == TagRecordKind::moved) {
+    each_new(record_.move.tag, [&](TagState& state) {
+      return state.move(record_.move.lsn, record.lsn, spill_.get());
+    });
   }
   spill_some();
 }
 
-/// Has `change` change the queue of a tag, and everything that is counted of all of them. What
+/// Has `change` change what is known of a tag, and everything that is counted of all of them. What
 /// cannot be changed is still taken for needed: too much is kept, and nothing lost.
 template <class Change>
 bool TagContents::change(Tag tag, const Change& change) {
-  LsnQueue& queue = state_of(tag).records;
-  const auto front = [&] { return queue.is_empty() ? std::nullopt : std::optional(queue.front()); };
-  const auto front_before = front();
-  const uint64_t bytes_before = queue.heap_bytes();
-  const uint64_t size_before = queue.size();
-  if (Result<void> changed = change(queue); !changed) {
+  TagState& state = state_of(tag);
+  const auto needed_before = state.first_needed();
+  const uint64_t bytes_before = state.heap_bytes();
+  const uint64_t size_before = state.size();
+  Result<void> changed;
+  try {
+    changed = change(state);
+  } catch (...) {
+    // Trying again makes good what stopped anywhere else.
+    if (!state.is_whole()) note(make_error(ErrorCode::no_space, "read tags", "out of memory", ""));
+    throw;
+  }
+  if (!changed) {
     note(changed.error());
     return false;
   }
-  heap_bytes_ += queue.heap_bytes() - bytes_before;
-  entries_ += queue.size() - size_before;
-  if (front() == front_before) return true;
-  if (front()) fronts_.emplace(*front(), tag);
-  if (front_before) fronts_.erase({*front_before, tag});
+  heap_bytes_ += state.heap_bytes() - bytes_before;
+  entries_ += state.size() - size_before;
+  const auto needed = state.first_needed();
+  if (needed == needed_before) return true;
+  if (needed) fronts_.emplace(*needed, tag);
+  if (needed_before) fronts_.erase({*needed_before, tag});
   return true;
-}
-
-void TagContents::push(Tag tag, Lsn lsn) {
-  if (lsn < state_of(tag).popped) return;
-  change(tag, [&](LsnQueue& queue) -> Result<void> {
-    queue.push(lsn);
-    return {};
-  });
-}
-
-void TagContents::pop(Tag tag, Lsn up_to) {
-  TagState& state = state_of(tag);
-  if (up_to <= state.popped) return;
-  const auto drop = [&](LsnQueue& queue) { return queue.drop_below(up_to, spill_.get()); };
-  if (change(tag, drop)) state.popped = up_to;
 }
 
 /// Records from `from` on are void, as the one at `lsn` says.
 void TagContents::cut(Lsn from, Lsn lsn) {
   for (Tag tag = 0; tag < states_.size(); ++tag) {
     if (has_taken_in(tag, lsn)) continue;
-    change(tag, [&](LsnQueue& queue) { return queue.drop_from(from, spill_.get()); });
+    change(tag, [&](TagState& state) { return state.cut(from, spill_.get()); });
   }
 }
 
@@ -125,7 +129,7 @@ void TagContents::spill_some() {
   }
   for (size_t seen = 0; seen < states_.size() && heap_bytes_ > most_bytes_; ++seen) {
     next_to_spill_ = next_to_spill_ + 1 < states_.size() ? next_to_spill_ + 1 : 0;
-    auto spilled = states_[next_to_spill_].records.spill(*spill_);
+    auto spilled = states_[next_to_spill_].spill(*spill_);
     if (!spilled) return note(spilled.error());
     heap_bytes_ -= *spilled;
   }
@@ -151,7 +155,7 @@ void TagContents::sweep_some(Lsn first) {
   const std::lock_guard lock(mutex_);
   versions_.drop_below(first);
   while (!fronts_.empty() && fronts_.begin()->first < first) {
-    const auto drop = [&](LsnQueue& queue) { return queue.drop_below(first, spill_.get()); };
+    const auto drop = [&](TagState& state) { return state.drop_lost(first, spill_.get()); };
     if (!change(fronts_.begin()->second, drop)) return;
   }
 }
@@ -163,7 +167,7 @@ void TagContents::begin_dump() {
 }
 
 /// The first part are the versions. Any other is the end of its tags, and for each that has
-/// something its number, up to where it was popped, and its records.
+/// something its number, and what TagState::dump makes of it.
 Result<bool> TagContents::dump_next(Lsn first, ContentsPart& part) {
   const std::lock_guard lock(mutex_);
   // A pop or a cut that was not made must not look as if there had been none.
@@ -176,19 +180,15 @@ Result<bool> TagContents::dump_next(Lsn first, ContentsPart& part) {
     return true;
   }
   std::vector<std::byte> tags;
-  std::vector<Lsn> lsns;
   uint64_t entries = 0;
   for (; dumped_ < states_.size() && entries < kPartEntries; ++dumped_) {
     const TagState& state = states_[dumped_];
-    if (state.popped == Lsn() && state.records.is_empty()) continue;
-    lsns.clear();
-    auto copied = state.records.copy_from(first, SIZE_MAX, spill_.get(), lsns);
-    if (!copied) return std::unexpected(copied.error());
+    if (state.popped() == Lsn() && state.is_empty()) continue;
     append_word(dumped_, tags);
-    append_word(state.popped.value(), tags);
-    append_word(lsns.size(), tags);
-    for (const Lsn lsn : lsns) append_word(lsn.value(), tags);
-    entries += lsns.size() + 1;
+    if (auto dumped = state.dump(first, spill_.get(), tags); !dumped) {
+      return std::unexpected(dumped.error());
+    }
+    entries += state.size() + 1;
   }
   is_dumped_ = dumped_ >= states_.size();
   append_word(is_dumped_ ? tags_ : dumped_, part.bytes);
@@ -211,37 +211,42 @@ bool TagContents::load_next(std::span<const std::byte> bytes, uint64_t, Lsn posi
 }
 
 bool TagContents::load_tags(std::span<const std::byte> bytes, Tag end) {
-  const auto take = [&] { return IdCodec<uint64_t>::take(bytes); };
   while (!bytes.empty()) {
-    const auto tag = take();
-    const auto popped = take();
-    const auto count = take();
-    if (!tag || !popped || !count || *tag >= end) return false;
-    for (uint64_t i = 0; i < *count; ++i) {
-      const auto lsn = take();
-      if (!lsn) return false;
-      push(static_cast<Tag>(*tag), Lsn(*lsn));
-    }
-    state_of(static_cast<Tag>(*tag)).popped = Lsn(*popped);
+    const auto tag = IdCodec<uint64_t>::take(bytes);
+    if (!tag || *tag >= end) return false;
+    bool is_loaded = false;
+    change(static_cast<Tag>(*tag), [&](TagState& state) -> Result<void> {
+      is_loaded = state.load(bytes);
+      return {};
+    });
+    if (!is_loaded) return false;
     spill_some();
   }
   return true;
 }
 
-Result<void> TagContents::copy_from(Tag tag, Lsn from, size_t most, std::vector<Lsn>& out) const {
+Result<void> TagContents::copy_from(Tag tag, Lsn from, size_t most,
+                                    std::vector<TagPlace>& out) const {
   const std::lock_guard lock(mutex_);
   if (tag >= states_.size()) return {};
-  return states_[tag].records.copy_from(from, most, spill_.get(), out);
+  return states_[tag].copy_from(from, most, spill_.get(), out);
+}
+
+Result<void> TagContents::copy_due(Tag tag, Lsn limit, size_t most,
+                                   std::vector<TagPlace>& out) const {
+  const std::lock_guard lock(mutex_);
+  if (tag >= states_.size()) return {};
+  return states_[tag].copy_due(limit, most, spill_.get(), out);
 }
 
 Lsn TagContents::popped(Tag tag) const {
   const std::lock_guard lock(mutex_);
-  return tag < states_.size() ? states_[tag].popped : Lsn();
+  return tag < states_.size() ? states_[tag].popped() : Lsn();
 }
 
 uint64_t TagContents::records(Tag tag) const {
   const std::lock_guard lock(mutex_);
-  return tag < states_.size() ? states_[tag].records.size() : 0;
+  return tag < states_.size() ? states_[tag].size() : 0;
 }
 
 ChainState TagContents::chain() const {
@@ -264,10 +269,15 @@ std::optional<Lsn> TagContents::first_version_from(uint64_t version) const {
   return versions_.first_from(version);
 }
 
-std::optional<Lsn> TagContents::first_needed() const {
+std::optional<Lsn> TagContents::first_needed(Tag tag) const {
+  const std::lock_guard lock(mutex_);
+  return tag < states_.size() ? states_[tag].first_needed() : std::nullopt;
+}
+
+std::optional<TagPosition> TagContents::first_needed() const {
   const std::lock_guard lock(mutex_);
   if (fronts_.empty()) return std::nullopt;
-  return fronts_.begin()->first;
+  return TagPosition{.lsn = fronts_.begin()->first, .tag = fronts_.begin()->second};
 }
 
 }  // namespace writeahead::index::internal

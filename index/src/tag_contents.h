@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "lsn_queue.h"
 #include "spill_file.h"
 #include "tag_record.h"
+#include "tag_state.h"
 #include "version_book.h"
 #include "writeahead/index/detail/index_contents.h"
 #include "writeahead/lsn.h"
@@ -22,10 +22,10 @@
 
 namespace writeahead::index::internal {
 
-/// What is known of one tag.
-struct TagState {
-  LsnQueue records;
-  Lsn popped;
+/// Where the log has to be kept from, and for whom.
+struct TagPosition {
+  Lsn lsn;
+  Tag tag = 0;
 };
 
 /// Readers may call what is below "For consumers" beside the one thread that takes records in.
@@ -51,11 +51,16 @@ class TagContents final : public IndexContents {
   // For consumers.
 
   /// Adds up to `most` of the tag's records from `from` on to `out`.
-  [[nodiscard]] Result<void> copy_from(Tag tag, Lsn from, size_t most, std::vector<Lsn>& out) const;
+  [[nodiscard]] Result<void> copy_from(Tag tag, Lsn from, size_t most,
+                                       std::vector<TagPlace>& out) const;
+  /// As TagState::copy_due.
+  [[nodiscard]] Result<void> copy_due(Tag tag, Lsn limit, size_t most,
+                                      std::vector<TagPlace>& out) const;
   [[nodiscard]] Lsn popped(Tag tag) const;
   [[nodiscard]] uint64_t records(Tag tag) const;
-  /// The first record that some tag needs; nothing if none does.
-  [[nodiscard]] std::optional<Lsn> first_needed() const;
+  /// What one tag needs, or the first that any does; nothing if none does.
+  [[nodiscard]] std::optional<Lsn> first_needed(Tag tag) const;
+  [[nodiscard]] std::optional<TagPosition> first_needed() const;
   [[nodiscard]] ChainState chain() const;
   /// As the functions of VersionBook.
   [[nodiscard]] std::optional<Lsn> chain_said_from() const;
@@ -76,8 +81,6 @@ class TagContents final : public IndexContents {
   void take_in(const RecordView& record);
   void cut(Lsn from, Lsn lsn);
   [[nodiscard]] bool load_tags(std::span<const std::byte> bytes, Tag end);
-  void push(Tag tag, Lsn lsn);
-  void pop(Tag tag, Lsn up_to);
   template <class Change>
   bool change(Tag tag, const Change& change);
   void spill_some();

@@ -58,6 +58,11 @@ Result<void> TagLog::pop(Tag tag, Lsn up_to) {
   return state_->pop(tag, up_to);
 }
 
+Result<std::vector<MovedRecord>> TagLog::move_forward(Tag tag, Lsn below) {
+  if (auto checked = state_->check(tag); !checked) return std::unexpected(checked.error());
+  return state_->move_forward(tag, below);
+}
+
 Result<TagInfo> TagLog::info(Tag tag) {
   if (auto checked = state_->check(tag); !checked) return std::unexpected(checked.error());
   return state_->info(tag);

@@ -23,6 +23,8 @@ Result<void> TagLogState::begin() {
   core_ = std::move(*core);
   if (auto advanced = advance(); !advanced) return advanced;
   chain_.begin(contents_.chain());
+  moves_counted_to_ = log_.durable_lsn();
+  core_->start([this] { return move_slowest(); });
   return {};
 }
 
@@ -51,11 +53,25 @@ Result<void> TagLogState::check_tags(std::span<const Tag> tags, size_t least) co
   return {};
 }
 
+/// So that each record can be moved.
+Result<void> TagLogState::check_size(size_t bytes) const {
+  const uint64_t most = options_.log.max_record_bytes;
+  if (bytes + kMovedBytes <= most) return {};
+  return std::unexpected(make_error(ErrorCode::too_large, "append tagged record",
+                                    "its payload and tags take " + std::to_string(bytes) +
+                                        " bytes, and " + std::to_string(kMovedBytes) +
+                                        " more to move it: above max_record_bytes, " +
+                                        std::to_string(most),
+                                    log_.path()));
+}
+
 Result<Lsn> TagLogState::append(std::span<const std::byte> payload, std::span<const Tag> tags,
                                 AppendOptions options) {
   if (auto checked = check_tags(tags, 1); !checked) return std::unexpected(checked.error());
+  const auto bytes = encode_tagged(tags, payload);
+  if (auto checked = check_size(bytes.size()); !checked) return std::unexpected(checked.error());
   if (auto admitted = chain_.admit_plain(); !admitted) return std::unexpected(admitted.error());
-  return log_.append(encode_tagged(tags, payload), options);
+  return log_.append(bytes, options);
 }
 
 /// `view` keeps the bytes that the record lies in.
@@ -69,29 +85,47 @@ Result<TagRecord> TagLogState::read_record(Lsn lsn, RecordView& view) const {
                                     "a record was not appended by a TagLog", log_.path()));
 }
 
-Result<TaggedRecord> TagLogState::read(Lsn lsn) const {
+Result<TaggedRecord> TagLogState::read(const TagPlace& place) const {
   RecordView view;
-  auto record = read_record(lsn, view);
+  auto record = read_record(place.at, view);
   if (!record) return std::unexpected(record.error());
-  return TaggedRecord{.lsn = lsn,
+  return TaggedRecord{.lsn = place.lsn,
+                      .at = place.at,
                       .type = view.type,
                       .version = record->link.version,
                       .payload = record->payload,
                       .pin = std::move(view.pin)};
 }
 
+/// What lies somewhere else than it did. Of a record that is nowhere, what told that: the consumer
+/// needs it no more.
+Result<TaggedRecord> TagLogState::read_again(Tag tag, TagPlace place) {
+  for (;;) {
+    if (auto advanced = advance(); !advanced) return std::unexpected(advanced.error());
+    std::vector<TagPlace> now;
+    auto copied = contents_.copy_from(tag, place.lsn, 1, now);
+    if (!copied) return std::unexpected(copied.error());
+    const bool has_moved =
+        !now.empty() && now.front().lsn == place.lsn && now.front().at != place.at;
+    if (has_moved) place = now.front();
+    auto record = read(place);
+    if (record || record.error().code() != ErrorCode::trimmed || !has_moved) return record;
+  }
+}
+
 Result<std::vector<TaggedRecord>> TagLogState::peek(Tag tag, Lsn from, uint64_t max_bytes) {
   if (auto advanced = advance(); !advanced) return std::unexpected(advanced.error());
   std::vector<TaggedRecord> records;
-  std::vector<Lsn> places;
+  std::vector<TagPlace> places;
   uint64_t bytes = 0;
   for (;;) {
     places.clear();
     auto copied = contents_.copy_from(tag, from, kPlacesAtOnce, places);
     if (!copied) return std::unexpected(copied.error());
-    for (const Lsn lsn : places) {
-      auto record = read(lsn);
-      // Popped meanwhile, and trimmed: the consumer needs it no more.
+    for (const TagPlace& place : places) {
+      auto record = read(place);
+      // Popped meanwhile, or moved, and trimmed where it lay.
+      if (!record && record.error().code() == ErrorCode::trimmed) record = read_again(tag, place);
       if (!record && record.error().code() == ErrorCode::trimmed) continue;
       if (!record) return std::unexpected(record.error());
       bytes += record->payload.size();
@@ -99,12 +133,12 @@ Result<std::vector<TaggedRecord>> TagLogState::peek(Tag tag, Lsn from, uint64_t 
       records.push_back(std::move(*record));
     }
     if (places.size() < kPlacesAtOnce) return records;
-    from = places.back() + 1;
+    from = places.back().lsn + 1;
   }
 }
 
 Result<bool> TagLogState::has_record(Tag tag, Lsn from) const {
-  std::vector<Lsn> places;
+  std::vector<TagPlace> places;
   auto copied = contents_.copy_from(tag, from, 1, places);
   if (!copied) return std::unexpected(copied.error());
   return !places.empty();
@@ -163,8 +197,12 @@ Result<void> TagLogState::pop(Tag tag, Lsn up_to) {
   }
   if (up_to <= contents_.popped(tag)) return {};
   const Pop pop{.tag = tag, .up_to = up_to};
-  const auto lsn = log_.append(encode_pops(std::span(&pop, 1)));
+  const auto lsn = [&] {
+    const std::lock_guard lock(pops_mutex_);
+    return log_.append(encode_pops(std::span(&pop, 1)), {.durability = Durability::buffered});
+  }();
   if (!lsn) return std::unexpected(lsn.error());
+  if (auto synced = log_.sync(); !synced) return synced;
   if (auto advanced = core_->advance_to(*lsn); !advanced) return advanced;
   if (const auto failure = contents_.failure()) return std::unexpected(*failure);
   return trim();
@@ -176,7 +214,7 @@ Result<void> TagLogState::trim() {
   // Everything below is in the queues, whatever is taken in meanwhile.
   const Lsn position = core_->position();
   const auto needed = contents_.first_needed();
-  const Lsn limit = needed ? std::min(*needed, position) : position;
+  const Lsn limit = needed ? std::min(needed->lsn, position) : position;
   auto said = contents_.chain_said_from();
   if (said && limit > *said && limit - *said >= options_.log.segment_bytes) {
     const auto restated = restate();
@@ -187,12 +225,15 @@ Result<void> TagLogState::trim() {
 }
 
 TagInfo TagLogState::info(Tag tag) const {
-  std::vector<Lsn> first;
+  std::vector<TagPlace> first;
   // What cannot be read is told by peek().
   [[maybe_unused]] const auto copied = contents_.copy_from(tag, Lsn(), 1, first);
+  const auto needed = contents_.first_needed(tag);
+  const Lsn end = log_.durable_lsn();
   return {.records = contents_.records(tag),
           .popped = contents_.popped(tag),
-          .first = first.empty() ? Lsn() : first.front()};
+          .first = first.empty() ? Lsn() : first.front().lsn,
+          .kept_bytes = needed && *needed < end ? end - *needed : 0};
 }
 
 bool TagLogState::step_background() {

@@ -45,6 +45,7 @@ class TagLogState {
   [[nodiscard]] Result<bool> wait(Tag tag, Lsn from, const std::stop_token& stop,
                                   Deadline deadline);
   [[nodiscard]] Result<void> pop(Tag tag, Lsn up_to);
+  [[nodiscard]] Result<std::vector<MovedRecord>> move_forward(Tag tag, Lsn below);
   [[nodiscard]] Result<void> close();
   bool step_background();
   [[nodiscard]] TagInfo info(Tag tag) const;
@@ -64,9 +65,16 @@ class TagLogState {
  private:
   [[nodiscard]] Result<void> advance();
   [[nodiscard]] Result<bool> has_record(Tag tag, Lsn from) const;
-  [[nodiscard]] Result<TaggedRecord> read(Lsn lsn) const;
+  [[nodiscard]] Result<TaggedRecord> read(const TagPlace& place) const;
+  [[nodiscard]] Result<TaggedRecord> read_again(Tag tag, TagPlace place);
   [[nodiscard]] Result<void> lead(const std::stop_token& stop, Deadline deadline);
   [[nodiscard]] Result<void> trim();
+  [[nodiscard]] Result<std::vector<TaggedRecord>> read_due(Tag tag, Lsn limit) const;
+  [[nodiscard]] Result<void> append_again(Tag tag, std::span<const TaggedRecord> records,
+                                          std::vector<MovedRecord>& moved);
+  [[nodiscard]] Result<bool> move_some(Tag tag, Lsn limit, std::vector<MovedRecord>& moved);
+  [[nodiscard]] Result<bool> move_slowest();
+  [[nodiscard]] Result<void> check_size(size_t bytes) const;
   [[nodiscard]] Result<void> check_tags(std::span<const Tag> tags, size_t least) const;
   [[nodiscard]] Result<VersionAppended> repeat(const VersionLink& link,
                                                std::span<const std::byte> payload,
@@ -79,11 +87,15 @@ class TagLogState {
   const TagLogOptions options_;
   TagContents contents_;
   VersionChain chain_;
-  std::unique_ptr<IndexCore> core_;
+  std::mutex pops_mutex_;      // of appending pops, and what must not come behind them
+  std::mutex moving_mutex_;    // before all others
+  Lsn moves_counted_to_;       // with moving_mutex_
+  uint64_t moves_budget_ = 0;  // bytes; with moving_mutex_
   std::mutex waiting_mutex_;
   std::condition_variable_any round_ends_;
   bool has_leader_ = false;           // with waiting_mutex_
   std::atomic<uint64_t> rounds_ = 0;  // of leaders that came back
+  std::unique_ptr<IndexCore> core_;   // last, so that its thread ends first
 };
 
 }  // namespace writeahead::index::internal

@@ -38,6 +38,15 @@ bool take_tags(std::span<const std::byte>& bytes, uint32_t count, std::vector<Ta
   }
   return true;
 }
+bool take_move(std::span<const std::byte>& bytes, Move& move, uint64_t& version) {
+  const auto tag = IdCodec<uint32_t>::take(bytes);
+  const auto lsn = IdCodec<uint64_t>::take(bytes);
+  const auto taken = IdCodec<uint64_t>::take(bytes);
+  if (!tag || !lsn || !taken) return false;
+  move = {.tag = *tag, .lsn = Lsn(*lsn)};
+  version = *taken;
+  return true;
+}
 bool take_pops(std::span<const std::byte>& bytes, uint32_t count, std::vector<Pop>& pops) {
   for (uint32_t i = 0; i < count; ++i) {
     const auto tag = IdCodec<uint32_t>::take(bytes);
@@ -94,6 +103,17 @@ std::vector<std::byte> encode_cut(const VersionLink& link, Lsn void_from) {
   return bytes;
 }
 
+std::vector<std::byte> encode_moved(const Move& move, uint64_t version,
+                                    std::span<const std::byte> payload) {
+  std::vector<std::byte> bytes;
+  put_head(TagRecordKind::moved, 1, bytes);
+  IdCodec<uint32_t>::append(move.tag, bytes);
+  IdCodec<uint64_t>::append(move.lsn.value(), bytes);
+  IdCodec<uint64_t>::append(version, bytes);
+  bytes.insert(bytes.end(), payload.begin(), payload.end());
+  return bytes;
+}
+
 bool decode_tag_record(std::span<const std::byte> bytes, TagRecord& out) {
   out.tags.clear();
   out.pops.clear();
@@ -122,6 +142,10 @@ bool decode_tag_record(std::span<const std::byte> bytes, TagRecord& out) {
       out.void_from = Lsn(void_from.value_or(0));
       return has_link && void_from && bytes.empty();
     }
+    case TagRecordKind::moved:
+      if (count != 1 || !take_move(bytes, out.move, out.link.version)) return false;
+      out.payload = bytes;
+      return true;
   }
   return false;
 }

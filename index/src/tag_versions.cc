@@ -23,6 +23,7 @@ Result<VersionAppended> TagLogState::append(const VersionLink& link,
                                             std::span<const Tag> tags) {
   if (auto checked = check_tags(tags, 0); !checked) return std::unexpected(checked.error());
   const auto bytes = encode_versioned(link, tags, payload);
+  if (auto checked = check_size(bytes.size()); !checked) return std::unexpected(checked.error());
   auto admitted = chain_.admit(link, std::chrono::milliseconds(options_.version_wait_ms), [&] {
     return log_.append(bytes, {.durability = Durability::buffered});
   });

@@ -8,11 +8,11 @@
 namespace writeahead::index::internal {
 
 void VersionBook::take_in(const TagRecord& record, Lsn lsn) {
-  if (record.kind == TagRecordKind::tagged) {
-    state_.is_plain = true;
+  const VersionLink& link = record.link;
+  if (record.kind == TagRecordKind::tagged || record.kind == TagRecordKind::moved) {
+    if (link.version == 0) state_.is_plain = true;
     return;
   }
-  const VersionLink& link = record.link;
   state_.known_committed_version =
       std::max(state_.known_committed_version, link.known_committed_version);
   state_.version = link.version;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <random>
 #include <vector>
@@ -62,6 +63,12 @@ TEST(LsnQueueTest, holds_what_was_pushed_and_not_dropped_in_memory_and_in_a_file
         EXPECT_EQ(spilled, before - queue.heap_bytes());
         break;
       }
+      case 2: {
+        const uint64_t count = random() % 4 == 0 ? model.size() : random() % (model.size() / 4 + 1);
+        ASSERT_TRUE(queue.drop_first(count, spill.get()));
+        model.erase(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(count));
+        break;
+      }
       default:
         break;
     }
@@ -74,6 +81,11 @@ TEST(LsnQueueTest, holds_what_was_pushed_and_not_dropped_in_memory_and_in_a_file
     const size_t most = random() % 2000;
     std::vector<Lsn> copied;
     ASSERT_TRUE(queue.copy_from(begin, most, spill.get(), copied));
+    ASSERT_EQ(copied, from(model, begin, most));
+    const uint64_t rank = queue.rank(begin, spill.get()).value();
+    ASSERT_EQ(rank, static_cast<uint64_t>(std::ranges::lower_bound(model, begin) - model.begin()));
+    copied.clear();
+    ASSERT_TRUE(queue.copy_range(rank, most, spill.get(), copied));
     ASSERT_EQ(copied, from(model, begin, most));
   }
 }

@@ -35,6 +35,15 @@ inline Options simulated(SimEnv& env) {
           .background = BackgroundWork::stepped};
 }
 
+/// Snapshots only make an opening quick: without them it has to come to the same.
+inline void remove_snapshots(SimEnv& env) {
+  const auto directory = env.open_directory(std::string(kLogPath) + "/index", false, 0);
+  if (!directory) return;
+  const auto names = (*directory)->list();
+  ASSERT_TRUE(names);
+  for (const auto& name : *names) ASSERT_TRUE((*directory)->remove(name));
+}
+
 /// Says in words what is wrong with a disk; nothing if nothing is.
 using Judge = std::function<std::optional<std::string>(const SimDisk& disk)>;
 

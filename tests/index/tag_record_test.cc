@@ -51,7 +51,13 @@ std::vector<Sample> samples() {
                                                         "04030201"
                                                         "6162"},
           {encode_stated(kLink), "04000000" + link},
-          {encode_cut(kLink, Lsn(0x66)), "05000000" + link + "6600000000000000"}};
+          {encode_cut(kLink, Lsn(0x66)), "05000000" + link + "6600000000000000"},
+          {encode_moved({.tag = 7, .lsn = Lsn(0x77)}, 0x88, payload),
+           "06010000"
+           "07000000"
+           "7700000000000000"
+           "8800000000000000"
+           "6162"}};
 }
 
 TEST(TagRecordTest, bytes_are_those_of_the_first_version) {
@@ -81,6 +87,13 @@ TEST(TagRecordTest, records_come_back_as_they_were) {
   ASSERT_TRUE(decode_tag_record(all[4].bytes, record));
   EXPECT_EQ(record.kind, TagRecordKind::cut);
   EXPECT_EQ(record.void_from, Lsn(0x66));
+  ASSERT_TRUE(decode_tag_record(all[5].bytes, record));
+  EXPECT_EQ(record.kind, TagRecordKind::moved);
+  EXPECT_TRUE(record.tags.empty());
+  EXPECT_EQ(record.move.tag, 7U);
+  EXPECT_EQ(record.move.lsn, Lsn(0x77));
+  EXPECT_EQ(record.link.version, 0x88U);
+  EXPECT_EQ(hex(record.payload), "6162");
 }
 
 TEST(TagRecordTest, what_is_cut_short_too_long_or_of_another_kind_is_none) {
@@ -94,7 +107,7 @@ TEST(TagRecordTest, what_is_cut_short_too_long_or_of_another_kind_is_none) {
     auto longer = sample.bytes;
     longer.push_back(std::byte{0});
     EXPECT_EQ(decode_tag_record(longer, record), has_payload);
-    for (const unsigned kind : {0U, 6U, 255U}) {
+    for (const unsigned kind : {0U, 7U, 255U}) {
       auto other = sample.bytes;
       other[0] = static_cast<std::byte>(kind);
       EXPECT_FALSE(decode_tag_record(other, record)) << kind;

@@ -30,6 +30,12 @@ struct Chain {
   friend bool operator==(const Chain&, const Chain&) = default;
 };
 
+/// What no course cuts any more.
+uint64_t committed_of(const Chain& chain) {
+  const size_t count = chain.versions.size();
+  return count > 5 ? chain.versions[count - 6] : 0;
+}
+
 /// Goes on as long as the machine does. All is pushed with tag 1 and never popped, so that peek
 /// shows the chain.
 void run_course(SimEnv& env, Chain& before, Chain& after) {
@@ -49,12 +55,15 @@ void run_course(SimEnv& env, Chain& before, Chain& after) {
         after.versions.push_back(last + 1 + static_cast<uint64_t>(i % 3));
         const VersionLink link{.version = after.versions.back(),
                                .previous_version = last,
+                               .known_committed_version = committed_of(after),
                                .generation = after.generation};
         if (!(*log)->append_version(link, std::string(80, 'x'), {1, 2})) return;
       }
       before = after;
       (*log)->step_background();
-      if (i % 6 == 0 && !(*log)->pop(2, (*log)->log().durable_lsn())) return;
+      const Lsn end = (*log)->log().durable_lsn();
+      if (i % 6 == 0 && !(*log)->pop(2, end)) return;
+      if (i % 5 == 4 && !(*log)->move_forward(1, end)) return;
     }
     if (opening != 1 && !(*log)->close()) return;
   }
@@ -63,7 +72,7 @@ void run_course(SimEnv& env, Chain& before, Chain& after) {
 /// What is wrong with the chain on `disk`.
 std::optional<std::string> judge(const SimDisk& disk, const Chain& before, const Chain& after) {
   SimEnv env(disk);
-  for (int opening = 0; opening < 2; ++opening) {
+  for (int opening = 0; opening < 3; ++opening) {
     auto log = open(env);
     if (!log) return fmt::format("it does not open: {}", log.error().message());
     const auto records = (*log)->peek(1, Lsn(), UINT64_MAX);
@@ -78,6 +87,8 @@ std::optional<std::string> judge(const SimDisk& disk, const Chain& before, const
     const uint64_t last = found.versions.empty() ? 0 : found.versions.back();
     if ((*log)->durable_version().value() != last) return "its end is another one";
     if (!(*log)->close()) return "it does not close";
+    log->reset();
+    if (opening == 1) remove_snapshots(env);
   }
   return std::nullopt;
 }

@@ -54,6 +54,7 @@ class IdIndex {
     auto core = internal::IndexCore::open(log, index->contents_, options);
     if (!core) return std::unexpected(core.error());
     index->core_ = std::move(*core);
+    index->core_->start();
     return index;
   }
 

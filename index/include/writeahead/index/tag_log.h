@@ -39,7 +39,8 @@ class TagLogState;
 using Tag = uint32_t;
 
 struct TagLogOptions {
-  /// Of the log below. Its records hold the tags, too: Options::max_record_bytes counts them.
+  /// Of the log below. Its records hold the tags, too: Options::max_record_bytes counts them, and
+  /// 16 bytes for a move.
   Options log;
   /// Tags are below it. At most 2^20; default 100,000.
   Tag tags = 100'000;
@@ -48,17 +49,29 @@ struct TagLogOptions {
   uint64_t index_bytes = 64ULL << 20;
   /// As IndexOptions.
   uint64_t snapshot_bytes = 64ULL << 20;
+  /// A tag that keeps more bytes of the log than that has its records moved forward, in the
+  /// background, as move_forward() does it: up to as many bytes as others append meanwhile. So a
+  /// slow consumer keeps about twice that at most, and one whose own records are more keeps
+  /// these. Default 0, no limit.
+  uint64_t slow_tag_bytes = 0;
   /// How long append_version() waits for the version that it follows. Default 5 s.
   uint32_t version_wait_ms = 5000;
 };
 
 /// A record of one tag.
 struct TaggedRecord {
-  Lsn lsn;  ///< Its place in the order of its tags.
+  Lsn lsn;  ///< Its address, and its place in the order of its tags.
+  Lsn at;   ///< Where it lies: at `lsn`, or where it was moved to for this tag.
   uint16_t type = 0;
   uint64_t version = 0;  ///< Of a record that was appended with one.
   std::span<const std::byte> payload;
   std::shared_ptr<const void> pin;  ///< Keeps `payload` in place.
+};
+
+/// A record that move_forward() moved.
+struct MovedRecord {
+  Lsn lsn;  ///< Its address, which stays.
+  Lsn at;   ///< Where it lies now.
 };
 
 /// What is known of one tag.
@@ -66,6 +79,8 @@ struct TagInfo {
   uint64_t records = 0;  ///< Not popped yet.
   Lsn popped;            ///< All below was popped.
   Lsn first;             ///< The first that was not; Lsn() if there is none.
+  /// Bytes of the log from the first of its records on, wherever that lies: what cannot be trimmed.
+  uint64_t kept_bytes = 0;
 };
 
 /// Any number of threads may call it at once, but for destroying.
@@ -96,6 +111,14 @@ class WRITEAHEAD_EXPORT TagLog {
   /// before that it gets some of them again. Trims what no tag needs. Popping what was popped does
   /// nothing. Codes: `invalid_argument` (no such tag, or beyond the end), and of appending.
   [[nodiscard]] Result<void> pop(Tag tag, Lsn up_to);
+
+  /// Appends the records of `tag` that lie below `below` once more, at the end, and trims what no
+  /// tag needs then: so that a consumer that does not come does not keep the log of all others.
+  /// Its records keep their addresses, for peek() and pop(); the result says where they lie.
+  /// Of versions only those are moved that are known to be committed. Durable on return; on a crash
+  /// before that some are moved. Cost: a read and an append of each, and a barrier for 256. Codes:
+  /// `invalid_argument` (no such tag), and of reading and appending.
+  [[nodiscard]] Result<std::vector<MovedRecord>> move_forward(Tag tag, Lsn below);
 
   [[nodiscard]] Result<TagInfo> info(Tag tag);
 

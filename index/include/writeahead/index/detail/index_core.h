@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -40,6 +41,9 @@ class WRITEAHEAD_EXPORT IndexCore {
   IndexCore& operator=(const IndexCore&) = delete;
   ~IndexCore();
 
+  /// Begins the background, if there is to be one. It runs `work`, too, each time that records
+  /// came, as long as that says that there is more.
+  void start(std::function<Result<bool>()> work = {});
   [[nodiscard]] Result<void> advance_to(Lsn lsn);
   [[nodiscard]] Result<void> advance();
   [[nodiscard]] Lsn position() const { return position_.load(std::memory_order_acquire); }
@@ -75,6 +79,7 @@ class WRITEAHEAD_EXPORT IndexCore {
   [[nodiscard]] Result<RecordMark> mark_of(Lsn lsn) const;
   [[nodiscard]] bool is_snapshot_due() const;
 
+  [[nodiscard]] Result<bool> do_work();
   void run(const std::stop_token& stop);
   [[nodiscard]] bool follow(const std::stop_token& stop);
   void rest(const std::stop_token& stop, std::chrono::milliseconds time);
@@ -109,6 +114,7 @@ class WRITEAHEAD_EXPORT IndexCore {
   mutable std::mutex failure_mutex_;
   std::string last_failure_;
 
+  std::function<Result<bool>()> work_;
   std::mutex rest_mutex_;
   std::condition_variable_any rest_ends_;
   std::jthread background_;  // last, so that it ends first
