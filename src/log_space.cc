@@ -259,4 +259,23 @@ std::vector<HoldInfo> LogState::holds() const {
   return infos;
 }
 
+std::vector<HoldLag> LogState::hold_lags() const {
+  std::vector<HoldLag> lags;
+  for (const RootHold& hold : holds_->all()) {
+    const LogExtent extent = view_->table().extent();
+    const Lsn from = std::max(hold.lsn, extent.first.lsn);
+    HoldLag& lag = lags.emplace_back(HoldLag{.name = hold.name, .records = 0, .age_ns = 0});
+    if (from >= extent.end_lsn) continue;
+    lag.bytes = extent.end_lsn - from;
+    const auto first = view_->find_place(from);
+    if (!first) lag.records = lag.age_ns = std::nullopt;
+    if (!first || !*first) continue;
+    lag.records = extent.end_ordinal - std::min((*first)->ordinal, extent.end_ordinal);
+    const uint64_t now = env_.wall_clock_ns();
+    lag.age_ns = now - std::min((*first)->time_ns, now);
+  }
+  std::ranges::sort(lags, {}, &HoldLag::name);
+  return lags;
+}
+
 }  // namespace writeahead::internal

@@ -334,6 +334,7 @@ LogIdentity LogState::identity() const {
 Stats LogState::stats() const {
   if (!is_owner()) return {};
   Stats stats = committer_->stats();
+  stats.holds = hold_lags();
   MutexLock lock(mutex_);
   stats.seals = sealer_.seals_written();
   stats.standbys = standbys_.ready();

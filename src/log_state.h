@@ -90,6 +90,7 @@ class LogState : public std::enable_shared_from_this<LogState> {
   [[nodiscard]] bool is_owner() const { return env_.process_id() == owner_; }
 
  private:
+  [[nodiscard]] std::vector<HoldLag> hold_lags() const;
   LogState(Env& env, const Options& options, std::shared_ptr<SegmentStore> store,
            Recovered recovered);
 

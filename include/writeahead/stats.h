@@ -3,10 +3,22 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "writeahead/options.h"
 
 namespace writeahead {
+
+/// How far a consumer that has a hold is behind the durable end of the log.
+struct HoldLag {
+  std::string name;
+  uint64_t bytes = 0;               ///< Of the log, from the hold on.
+  std::optional<uint64_t> records;  ///< From the hold on, by their numbers.
+  std::optional<uint64_t> age_ns;   ///< Since the first of them was appended; 0 if there is none.
+  // The last two are nothing if that record cannot be read; a reader says why.
+};
 
 /// Counted since the log was opened. Each figure is right; together they may be of slightly
 /// different moments.
@@ -29,6 +41,9 @@ struct Stats {
   bool assumes_powersafe = true;  ///< False if no sector that holds a durable frame is ever written
                                   ///< again: Options::frame_alignment asks for that, and it is so
                                   ///< only where it is not below what the device writes as one.
+  /// Of each hold, by name. For each that lags a record is looked up: by the index of its segment,
+  /// from which a few pages are read if nobody has read there yet.
+  std::vector<HoldLag> holds;
 };
 
 }  // namespace writeahead

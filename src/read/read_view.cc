@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -175,7 +176,7 @@ Result<Lsn> ReadView::find_ordinal(uint64_t ordinal) {
   if (segment && ordinal >= table_->extent().first.ordinal) {
     if (const auto reader = reader_of_unread(*table_, *store_, *segment)) {
       const auto answer = find_ordinal_by_seal(reader, *segment, ordinal);
-      if (answer.is_known && answer.lsn) return *answer.lsn;
+      if (answer.is_known && answer.record) return answer.record->lsn;
     }
   }
   auto record = read_beside_writer([&] { return record_at_ordinal(ordinal); });
@@ -199,7 +200,7 @@ Result<Lsn> ReadView::search_time(uint64_t time_ns) {
     if (reader == nullptr) break;
     const auto answer = find_time_by_seal(reader, *segment, time_ns);
     if (!answer.is_known) break;
-    if (answer.lsn) return *answer.lsn;
+    if (answer.record) return answer.record->lsn;
     segment = table_->after(segment->header.number);
   }
   if (!segment) return not_found();
@@ -210,6 +211,20 @@ Result<Lsn> ReadView::search_time(uint64_t time_ns) {
   if (!record) return not_found();
   if (!*record) return std::unexpected(record->error());
   return (*record)->lsn;
+}
+
+Result<std::optional<RecordPlace>> ReadView::find_place(Lsn lsn) {
+  lsn = std::max(lsn, first_lsn());
+  const auto segment = table_->find(lsn);
+  if (const auto reader = segment ? reader_of_unread(*table_, *store_, *segment) : nullptr) {
+    const auto answer = find_lsn_by_seal(reader, *segment, lsn);
+    if (answer.is_known && answer.record) return answer.record;
+  }
+  const auto record = Cursor(shared_from_this(), lsn).next();
+  if (!record) return std::nullopt;
+  if (!*record) return std::unexpected(record->error());
+  return RecordPlace{
+      .lsn = (*record)->lsn, .ordinal = (*record)->ordinal, .time_ns = (*record)->time_ns};
 }
 
 Result<RecordView> ReadView::last() {

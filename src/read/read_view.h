@@ -15,6 +15,7 @@
 #include "read/cursor.h"
 #include "read/placed_records.h"
 #include "read/progress.h"
+#include "read/seal_lookup.h"
 #include "segment/segment_store.h"
 #include "segment/segment_table.h"
 #include "writeahead/lsn.h"
@@ -41,6 +42,8 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   [[nodiscard]] Reader reader(Lsn from, ReaderOptions options = {});
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal);
   [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns);
+  /// The first durable record that begins at `lsn` or behind it. For the writer's process.
+  [[nodiscard]] Result<std::optional<RecordPlace>> find_place(Lsn lsn);
   [[nodiscard]] Result<RecordView> last();
 
   [[nodiscard]] Lsn first_lsn() const { return table_->extent().first.lsn; }

@@ -23,8 +23,8 @@ std::optional<Seal> fitting_seal(const std::shared_ptr<SegmentReader>& reader,
   return fits ? std::move(*seal) : std::nullopt;
 }
 
-/// The first record that `is_meant` says of its frame and its number, from the last entry on that
-/// `is_before` allows.
+/// The first record that `is_meant` says, from the last entry on that `is_before` allows. It is
+/// asked of the end of a frame first: of none of its records if not of that.
 template <class IsBefore, class IsMeant>
 SealAnswer search(const std::shared_ptr<SegmentReader>& reader, const SegmentView& segment,
                   const Seal& seal, IsBefore is_before, IsMeant is_meant) {
@@ -43,15 +43,18 @@ SealAnswer search(const std::shared_ptr<SegmentReader>& reader, const SegmentVie
     const FrameHeader& header = (*frame)->header;
     if (header.kind != FrameKind::data || header.first_ordinal != ordinal) return {};
     FrameWalk walk(header, (*frame)->bytes, source.binding());
-    const uint64_t end = ordinal + header.record_count;
-    for (; ordinal < end && is_meant(header, end - 1); ++ordinal) {
+    const RecordPlace last{.lsn = (*frame)->end_lsn(),
+                           .ordinal = ordinal + header.record_count - 1,
+                           .time_ns = header.time_ns};
+    for (; ordinal <= last.ordinal && is_meant(last); ++ordinal) {
       if (!walk.next()) return {};
-      if (is_meant(header, ordinal)) return {.is_known = true, .lsn = walk.lsn()};
+      const RecordPlace place{.lsn = walk.lsn(), .ordinal = ordinal, .time_ns = header.time_ns};
+      if (is_meant(place)) return {.is_known = true, .record = place};
     }
-    ordinal = end;
-    lsn = (*frame)->end_lsn();
+    ordinal = last.ordinal + 1;
+    lsn = last.lsn;
   }
-  return {.is_known = true, .lsn = std::nullopt};
+  return {.is_known = true, .record = std::nullopt};
 }
 
 }  // namespace
@@ -63,18 +66,27 @@ SealAnswer find_ordinal_by_seal(const std::shared_ptr<SegmentReader>& reader,
   return search(
       reader, segment, *seal,
       [ordinal](const IndexEntry& entry) { return entry.first_ordinal <= ordinal; },
-      [ordinal](const FrameHeader&, uint64_t number) { return number >= ordinal; });
+      [ordinal](const RecordPlace& record) { return record.ordinal >= ordinal; });
+}
+
+SealAnswer find_lsn_by_seal(const std::shared_ptr<SegmentReader>& reader,
+                            const SegmentView& segment, Lsn lsn) {
+  const auto seal = fitting_seal(reader, segment);
+  if (!seal) return {};
+  return search(
+      reader, segment, *seal, [lsn](const IndexEntry& entry) { return entry.lsn <= lsn; },
+      [lsn](const RecordPlace& record) { return record.lsn >= lsn; });
 }
 
 SealAnswer find_time_by_seal(const std::shared_ptr<SegmentReader>& reader,
                              const SegmentView& segment, uint64_t time_ns) {
   const auto seal = fitting_seal(reader, segment);
   if (!seal) return {};
-  if (seal->last_time_ns < time_ns) return {.is_known = true, .lsn = std::nullopt};
+  if (seal->last_time_ns < time_ns) return {.is_known = true, .record = std::nullopt};
   return search(
       reader, segment, *seal,
       [time_ns](const IndexEntry& entry) { return entry.time_ns < time_ns; },
-      [time_ns](const FrameHeader& header, uint64_t) { return header.time_ns >= time_ns; });
+      [time_ns](const RecordPlace& record) { return record.time_ns >= time_ns; });
 }
 
 }  // namespace writeahead::internal

@@ -153,7 +153,7 @@ struct DisturbedLog {
   }
   /// More than a snapshot writes at once.
   void fill() {
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 100; ++i) {
       std::string text;
       for (int id = 0; id < 700; ++id) text += fmt::format("p{} ", i * 700 + id);
       ASSERT_TRUE(log->append(text));

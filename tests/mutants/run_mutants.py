@@ -48,7 +48,8 @@ BUSY_S = 3  # who is not done by then most likely waits, and leaves its core to 
 
 # Most of a compilation is reading these.
 HEADERS = """algorithm array atomic charconv chrono condition_variable deque expected fmt/format.h functional
-             map memory mutex optional span stop_token string string_view thread utility variant vector"""
+             map memory mutex optional span stop_token string string_view thread utility variant vector
+             absl/container/btree_map.h absl/container/flat_hash_map.h"""
 
 cores = threading.BoundedSemaphore(CORES)
 

@@ -3,15 +3,9 @@
 
 #include <cstdint>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define WRITEAHEAD_TEST_HAS_SANITIZER
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WRITEAHEAD_TEST_HAS_SANITIZER
-#endif
+#include "support/sanitizers.h"
 
-#ifdef WRITEAHEAD_TEST_HAS_SANITIZER
+#ifdef WRITEAHEAD_IS_SANITIZED
 #include <sanitizer/allocator_interface.h>
 #else
 #include <malloc.h>
@@ -20,7 +14,7 @@
 namespace writeahead::testing {
 
 inline uint64_t allocated_bytes() {
-#ifdef WRITEAHEAD_TEST_HAS_SANITIZER
+#ifdef WRITEAHEAD_IS_SANITIZED
   return __sanitizer_get_current_allocated_bytes();
 #else
   const struct mallinfo2 info = ::mallinfo2();

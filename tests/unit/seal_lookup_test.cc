@@ -95,6 +95,25 @@ TEST_F(SealLookupTest, finds_each_record_and_reads_little) {
   }
 }
 
+TEST_F(SealLookupTest, lag_of_a_hold_is_known_by_reading_little) {
+  for (size_t i = 1; i < kRecords; i += 7) {
+    SimEnv env(disk_);
+    env.advance_ns(3'000'000'000);
+    Log log = open(env);
+    ASSERT_TRUE(log.hold("consumer", lsns_[i]));
+    Stats stats;
+    EXPECT_LT(bytes_read(env, [&] { stats = log.stats(); }), kSegmentBytes / 4) << i;
+    ASSERT_EQ(stats.holds.size(), 1U);
+    EXPECT_EQ(stats.holds[0].records, kRecords - i);
+    EXPECT_EQ(stats.holds[0].bytes, log.durable_lsn() - lsns_[i]);
+    // The machine's clock goes on as it is asked.
+    EXPECT_NEAR(static_cast<double>(stats.holds[0].age_ns.value()),
+                static_cast<double>(env.wall_clock_ns() - times_[i]), 1e5);
+    EXPECT_EQ(log.read(lsns_[i])->ordinal, i);
+    EXPECT_EQ(log.stats().holds[0].records, kRecords - i) << "where the segment was read";
+  }
+}
+
 TEST_F(SealLookupTest, finds_times_between_records_and_at_both_ends) {
   for (size_t i = 0; i + 2 < kRecords; i += 14) {
     SimEnv env(disk_);
