@@ -108,8 +108,8 @@ void LogState::wake_background() {
 /// An append leaves nothing to do but the proof of its end, once the log is idle: what is more
 /// urgent the committer says itself. A thread that was woken by each append would cost each a
 /// system call.
-void LogState::remind_background() {
-  if (background_ != nullptr) background_->remind(kIdleTime);
+void LogState::remind_background(std::chrono::nanoseconds within) {
+  if (background_ != nullptr) background_->remind(within);
 }
 
 LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStore> store,
@@ -135,28 +135,30 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
   }
   view_ = std::make_shared<ReadView>(store_, recovered.table, progress_, root_,
                                      options.map_segments, true);
-  committer_ =
-      std::make_unique<Committer>(CommitParts{.store = *store_,
-                                              .table = *recovered.table,
-                                              .standbys = standbys_,
-                                              .completions = *completions_,
-                                              .progress = *progress_,
-                                              .env = env,
-                                              .wake_background = [this] { wake_background(); },
-                                              .wake_second =
-                                                  [this] {
-                                                    if (second_writer_) second_writer_->wake();
-                                                  }},
-                                  options,
-                                  CommitStart{.log_id = root_.log_id,
-                                              .epoch = root_.epoch,
-                                              .first_number = root_.first.number,
-                                              .active = std::move(recovered.active),
-                                              .active_header = recovered.active_header,
-                                              .position = {.lsn = recovered.end_lsn,
-                                                           .ordinal = recovered.end_ordinal,
-                                                           .digest = recovered.digest,
-                                                           .time_ns = recovered.last_time_ns}});
+  committer_ = std::make_unique<Committer>(
+      CommitParts{.store = *store_,
+                  .table = *recovered.table,
+                  .standbys = standbys_,
+                  .completions = *completions_,
+                  .progress = *progress_,
+                  .env = env,
+                  .wake_background = [this] { wake_background(); },
+                  .remind_background =
+                      [this](std::chrono::nanoseconds within) { remind_background(within); },
+                  .wake_second =
+                      [this] {
+                        if (second_writer_) second_writer_->wake();
+                      }},
+      options,
+      CommitStart{.log_id = root_.log_id,
+                  .epoch = root_.epoch,
+                  .first_number = root_.first.number,
+                  .active = std::move(recovered.active),
+                  .active_header = recovered.active_header,
+                  .position = {.lsn = recovered.end_lsn,
+                               .ordinal = recovered.end_ordinal,
+                               .digest = recovered.digest,
+                               .time_ns = recovered.last_time_ns}});
   holds_ = std::make_shared<HoldBook>(
       root_.holds, [this] { wake_background(); },
       // A handle may ask while the log is being destroyed: nothing of that is looked at.
@@ -226,21 +228,21 @@ Result<void> LogState::wait_durable(Lsn lsn, std::optional<std::chrono::nanoseco
 Result<Appended> LogState::append(PendingAppend& append) {
   committer_->append(append);
   if (append.error) return std::unexpected(*append.error);
-  remind_background();
+  remind_background(kIdleTime);
   return append.range;
 }
 
 Result<Appended> LogState::append_buffered(const AsyncRecord& record) {
   CompletionTarget nobody;
   auto range = committer_->append_async(record, nobody, true);
-  remind_background();
+  remind_background(kIdleTime);
   return range;
 }
 
 Result<Appended> LogState::append_buffered(const Batch& batch) {
   CompletionTarget nobody;
   auto range = committer_->append_async(batch, Durability::buffered, nobody, true);
-  remind_background();
+  remind_background(kIdleTime);
   return range;
 }
 

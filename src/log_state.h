@@ -106,7 +106,7 @@ class LogState : public std::enable_shared_from_this<LogState> {
   [[nodiscard]] Result<void> refuse_async(const Error& error, CompletionTarget& target,
                                           bool can_wait);
   void wake_background();
-  void remind_background();
+  void remind_background(std::chrono::nanoseconds within);
   [[nodiscard]] Result<void> prove(bool is_clean) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> finish_once() WRITEAHEAD_EXCLUDES(mutex_);
   [[nodiscard]] Result<void> finish() WRITEAHEAD_REQUIRES(mutex_);

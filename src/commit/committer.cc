@@ -27,6 +27,7 @@ Committer::Committer(CommitParts parts, const Options& options, CommitStart star
       progress_(parts.progress),
       env_(parts.env),
       wake_background_(std::move(parts.wake_background)),
+      remind_background_(std::move(parts.remind_background)),
       wake_second_(std::move(parts.wake_second)),
       alarm_(
           env_, [this] { return store_.wake_followers(); }, wake_background_),
@@ -345,20 +346,20 @@ void Committer::retire(Frame frame, Done& done) {
     async_bytes_ -= frame->async_bytes;
     admission_.notify_all();
   }
-  bool has_async = false;
+  bool tells_anybody = false;
   for (PendingAppend* append = frame->release(); append != nullptr;) {
     PendingAppend* const next = append->next;
     append->next = nullptr;
     if (append->is_async()) {
-      completions_.push(std::unique_ptr<AsyncAppends>(static_cast<AsyncAppends*>(append)));
-      has_async = true;
+      std::unique_ptr<AsyncAppends> appends(static_cast<AsyncAppends*>(append));
+      tells_anybody |= completions_.push(std::move(appends));
     } else {
       (done.last == nullptr ? done.first : done.last->next) = append;
       done.last = append;
     }
     append = next;
   }
-  if (has_async) wake_background_();
+  if (tells_anybody) wake_background_();
   frame->buffer.shrink();
   if (spares_.size() < kSpares) spares_.push_back(std::move(frame));
 }

@@ -63,6 +63,8 @@ struct CommitParts {
   Env& env;
   // Called with the committer's mutex held or without.
   std::function<void()> wake_background;
+  /// Has it look within that time, which it may do by itself anyway.
+  std::function<void(std::chrono::nanoseconds)> remind_background;
   std::function<void()> wake_second;  ///< Whoever writes a frame beside the background thread.
 };
 
@@ -221,6 +223,7 @@ class Committer {
   OwnProgress& progress_;
   Env& env_;
   const std::function<void()> wake_background_;
+  const std::function<void(std::chrono::nanoseconds)> remind_background_;
   const std::function<void()> wake_second_;
   FollowerAlarm alarm_;
   const uint64_t group_wait_ns_;
@@ -269,6 +272,7 @@ class Committer {
   Lsn written_lsn_ WRITEAHEAD_GUARDED_BY(mutex_);
   uint64_t written_number_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
   uint64_t unsynced_since_ns_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
+  uint64_t last_buffered_ns_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // when one began a frame
   std::optional<Error> closed_ WRITEAHEAD_GUARDED_BY(mutex_);
   std::optional<Error> failure_ WRITEAHEAD_GUARDED_BY(mutex_);
   uint64_t durable_number_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;

@@ -49,13 +49,18 @@ std::unique_ptr<AsyncAppends> Completions::make() {
   return std::make_unique<AsyncAppends>();
 }
 
-void Completions::push(std::unique_ptr<AsyncAppends> appends) {
+bool Completions::push(std::unique_ptr<AsyncAppends> appends) {
   MutexLock lock(mutex_);
+  if (appends->is_told()) {
+    recycle(std::move(appends));
+    return false;
+  }
   AsyncAppends* const added = appends.release();
   added->next_done = nullptr;
-  if (is_shortage(*added) && !added->is_told()) ++shortages_;
+  if (is_shortage(*added)) ++shortages_;
   (last_ == nullptr ? first_ : last_->next_done) = added;
   last_ = added;
+  return true;
 }
 
 bool Completions::begin_run() {

@@ -25,8 +25,8 @@ class Completions {
 
   /// An empty AsyncAppends; throws std::bad_alloc.
   [[nodiscard]] std::unique_ptr<AsyncAppends> make() WRITEAHEAD_EXCLUDES(mutex_);
-  /// Hands over one that is done. Allocates nothing.
-  void push(std::unique_ptr<AsyncAppends> appends) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Hands over one that is done; false if nobody is to be told. Allocates nothing.
+  bool push(std::unique_ptr<AsyncAppends> appends) WRITEAHEAD_EXCLUDES(mutex_);
   /// Runs the callbacks of all that were pushed; false if there were none, or if another thread is
   /// at it, which then runs them all. From within a callback it goes on behind that one.
   bool run() WRITEAHEAD_EXCLUDES(mutex_);

@@ -47,18 +47,29 @@ std::string text_of(const std::vector<SystemCall>& calls) {
   return text;
 }
 
+/// In one call, or buffered and then by one that syncs it.
+enum class Way : uint8_t { durable, buffered_and_synced };
+
+Result<Lsn> append_one(Log& log, const std::string& payload, Way way) {
+  if (way == Way::durable) return log.append(payload);
+  const auto lsn = log.append(payload, {.durability = Durability::buffered});
+  if (auto synced = log.sync(); !synced) return std::unexpected(synced.error());
+  return lsn;
+}
+
 /// The child: single appends, each into a log whose next segments are ready.
-int append_marked(const std::string& path, SyncMethod method, BackgroundWork background) {
+int append_marked(const std::string& path, SyncMethod method, BackgroundWork background, Way way) {
   auto log = Log::open(path, {.segment_bytes = kSegmentBytes,
                               .sync_method = method,
                               .standby_segments = 4,
+                              .flush_interval_ms = 1000,  // However long tracing takes.
                               .background = background});
   if (!log) return 2;
   const std::string payload(kPayloadBytes, 'x');
   const bool is_stepped = background == BackgroundWork::stepped;
   for (size_t i = 0; i < kWarmUp + kAppends; ++i) {
     if (i >= kWarmUp) mark_place();
-    const auto lsn = log->append(payload);
+    const auto lsn = append_one(*log, payload, way);
     if (i >= kWarmUp) mark_place();
     if (!lsn) return 3;
     while (is_stepped && log->step_background()) {
@@ -78,10 +89,10 @@ class SystemCallsTest : public ::testing::TestWithParam<SyncMethod> {
       GTEST_SKIP() << *refusal;
     }
   }
-  void trace(BackgroundWork background) {
-    const std::string path = scratch_.path("log");
-    const auto trace = trace_process(scratch_.path("list"),
-                                     [&] { return append_marked(path, GetParam(), background); });
+  void trace(BackgroundWork background, Way way = Way::durable) {
+    const std::string path = scratch_.path(way == Way::durable ? "log" : "synced log");
+    const auto trace = trace_process(
+        scratch_.path("list"), [&] { return append_marked(path, GetParam(), background, way); });
     ASSERT_EQ(trace.end, 0) << text_of(trace.calls);
     parts_ = trace.marked();
     ASSERT_EQ(parts_.size(), kAppends);
@@ -91,6 +102,20 @@ class SystemCallsTest : public ::testing::TestWithParam<SyncMethod> {
       EXPECT_EQ(count(calls, kWrites), 1U);
       EXPECT_EQ(count(calls, kBarriers), barriers);
     }
+  }
+
+  void expect_few_wakes() const {
+    constexpr std::array<std::string_view, 1> kWakes{"futex"};
+    size_t with_wake = 0;
+    for (const auto& calls : parts_) {
+      const size_t wakes = count(calls, kWakes);
+      with_wake += wakes != 0 ? 1 : 0;
+      const size_t expected = count(calls, kWrites) + count(calls, kBarriers) + wakes;
+      EXPECT_EQ(calls.size() - count(calls, kHarmless), expected) << text_of(calls);
+    }
+    std::cout << with_wake << " of " << kAppends << " appends with a wake" << std::endl;
+    // One of three begins a segment, and so makes work. The rest is left for two threads that meet.
+    EXPECT_LT(with_wake, kAppends / 2);
   }
 
   const ScratchDirectory scratch_;
@@ -107,19 +132,11 @@ TEST_P(SystemCallsTest, append_makes_one_write_with_its_barrier_and_no_other_cal
 }
 
 TEST_P(SystemCallsTest, append_wakes_the_background_thread_only_for_work) {
-  ASSERT_NO_FATAL_FAILURE(trace(BackgroundWork::thread));
-  if (kIsSanitized) return;
-  constexpr std::array<std::string_view, 1> kWakes{"futex"};
-  size_t with_wake = 0;
-  for (const auto& calls : parts_) {
-    const size_t wakes = count(calls, kWakes);
-    with_wake += wakes != 0 ? 1 : 0;
-    const size_t expected = count(calls, kWrites) + count(calls, kBarriers) + wakes;
-    EXPECT_EQ(calls.size() - count(calls, kHarmless), expected) << text_of(calls);
+  for (const Way way : {Way::durable, Way::buffered_and_synced}) {
+    SCOPED_TRACE(way == Way::durable ? "durable" : "buffered and synced");
+    ASSERT_NO_FATAL_FAILURE(trace(BackgroundWork::thread, way));
+    if (!kIsSanitized) expect_few_wakes();
   }
-  std::cout << with_wake << " of " << kAppends << " appends with a wake" << std::endl;
-  // One of three begins a segment, and so makes work. The rest is left for two threads that meet.
-  EXPECT_LT(with_wake, kAppends / 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SystemCallsTest,
