@@ -93,40 +93,55 @@ Result<void> RocksFront::apply(rocksdb::WriteBatch& batch, Lsn lsn) {
   return checked(db_->Write(without_wal(), &batch), "write");
 }
 
+/// Whoever finds nobody at it writes for all who came meanwhile; the others sleep once, until their
+/// batch is in.
 Result<void> RocksFront::write(rocksdb::WriteBatch& batch) {
-  Lsn lsn;
+  Writer self;
+  self.batch = &batch;
   {
-    const std::lock_guard lock(order_mutex_);
-    const auto appended =
-        log_.append(batch.Data(), {.durability = writeahead::Durability::buffered});
-    if (!appended) return std::unexpected(appended.error());
-    lsn = *appended;
-    pending_.push_back({.batch = &batch, .lsn = lsn});
+    const std::lock_guard lock(mutex_);
+    writers_.push_back(&self);
+    if (!has_leader_) self.wakes.release();
+    has_leader_ = true;
   }
-  if (auto synced = log_.sync(); !synced) {
-    // Nobody puts the batch in any more, which is the caller's again from here on.
-    const std::lock_guard applying(apply_mutex_);
-    failure_ = synced.error();
-    return synced;
+  self.wakes.acquire();
+  if (self.is_done) return self.result;
+  std::vector<Writer*> group;
+  {
+    const std::lock_guard lock(mutex_);
+    group.swap(writers_);
   }
-  // All in front are durable, too: whoever comes first puts them in for the others.
-  return apply_up_to(lsn);
+  const auto result = write_group(group);
+  for (Writer* const writer : group) {
+    if (writer == &self) continue;
+    writer->result = result;
+    writer->is_done = true;
+    writer->wakes.release();  // From here on it is its thread's again.
+  }
+  return result;
 }
 
-Result<void> RocksFront::apply_up_to(Lsn lsn) {
+/// One frame of the log, of a record for each caller, so that after a crash its batch is there
+/// whole or not at all. While they go into RocksDB the next group is written already.
+Result<void> RocksFront::write_group(const std::vector<Writer*>& group) {
+  writeahead::Batch records;
+  for (const Writer* const writer : group) records.add(writer->batch->Data());
+  const auto appended = log_.append(records);
+  // Taken before another one leads, so that RocksDB gets them in the order of the log.
   const std::lock_guard applying(apply_mutex_);
-  for (;;) {
-    if (failure_) return std::unexpected(*failure_);
-    Pending next;
-    {
-      const std::lock_guard lock(order_mutex_);
-      if (pending_.empty() || pending_.front().lsn > lsn) return {};
-      next = pending_.front();
-      pending_.pop_front();
-    }
-    // What RocksDB did not take is in the log: the next opening puts it in.
-    if (auto applied = apply(*next.batch, next.lsn); !applied) failure_ = applied.error();
+  {
+    const std::lock_guard lock(mutex_);
+    has_leader_ = !writers_.empty();
+    if (has_leader_) writers_.front()->wakes.release();
   }
+  if (!appended) return std::unexpected(appended.error());
+  for (size_t i = 0; i < group.size() && !failure_; ++i) {
+    // What RocksDB does not take is in the log: the next opening puts it in.
+    const auto applied = apply(*group[i]->batch, records.lsn(i, *appended));
+    if (!applied) failure_ = applied.error();
+  }
+  if (failure_) return std::unexpected(*failure_);
+  return {};
 }
 
 Result<void> RocksFront::put(std::string_view key, std::string_view value) {

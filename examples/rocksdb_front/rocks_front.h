@@ -8,12 +8,13 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "writeahead/log.h"
 
@@ -52,25 +53,28 @@ class RocksFront {
   [[nodiscard]] Result<void> close();
 
  private:
-  /// A batch that is in the log and not in RocksDB yet.
-  struct Pending {
+  /// A thread in write().
+  struct Writer {
     rocksdb::WriteBatch* batch = nullptr;
-    Lsn lsn;
+    std::binary_semaphore wakes{0};  // for its batch is in, or to write for all
+    bool is_done = false;
+    Result<void> result;
   };
 
   RocksFront(writeahead::Log log, std::unique_ptr<rocksdb::DB> db)
       : log_(std::move(log)), db_(std::move(db)) {}
   [[nodiscard]] Result<Lsn> position(rocksdb::ReadTier tier) const;
   [[nodiscard]] Result<void> replay();
-  [[nodiscard]] Result<void> apply_up_to(Lsn lsn);
+  [[nodiscard]] Result<void> write_group(const std::vector<Writer*>& group);
   [[nodiscard]] Result<void> apply(rocksdb::WriteBatch& batch, Lsn lsn);
 
   writeahead::Log log_;
   std::unique_ptr<rocksdb::DB> db_;
-  std::mutex order_mutex_;  // of appending, so that pending_ has the order of the log
-  std::deque<Pending> pending_;
-  std::mutex apply_mutex_;                    // before the other one
-  std::optional<writeahead::Error> failure_;  // of either; nothing is acknowledged after it
+  std::mutex apply_mutex_;                    // of what goes into RocksDB
+  std::optional<writeahead::Error> failure_;  // of it; nothing is acknowledged after that
+  std::mutex mutex_;                          // last
+  std::vector<Writer*> writers_;              // that wait; the first one leads if nobody does
+  bool has_leader_ = false;
   uint64_t replayed_ = 0;
 };
 

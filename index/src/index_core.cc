@@ -15,6 +15,9 @@ namespace {
 
 // So many records are taken in together, before another thread may.
 constexpr size_t kBatchRecords = 256;
+// In so many turns, or turns of so many entries, a sweep has seen all of them.
+constexpr uint64_t kTurns = 64;
+constexpr uint64_t kLeastTurn = 64 << 10;
 constexpr std::chrono::milliseconds kRestAfterFailure = std::chrono::seconds(1);
 
 }  // namespace
@@ -90,7 +93,9 @@ Result<IndexCore::Advance> IndexCore::take_some(Lsn last) {
   reader_.reset();
   const ErrorCode code = record->error().code();
   if (code == ErrorCode::trimmed) {
-    begin_at(std::max(position(), log_.first_lsn()));
+    const Lsn first = log_.first_lsn();
+    sweep_all(first);
+    begin_at(std::max(position(), first));
     return Advance::went_on;
   }
   if (code == ErrorCode::truncated) return Advance::went_on;  // By way of begin_reader().
@@ -111,8 +116,6 @@ void IndexCore::apply_batch() {
 /// Entries of trimmed records go in turns, each time that as many records came as there are in a
 /// turn: what that costs a record does not depend on how many entries there are.
 void IndexCore::sweep(uint64_t records) {
-  constexpr uint64_t kTurns = 64;
-  constexpr uint64_t kLeastTurn = 64 << 10;
   unswept_records_ += records;
   const uint64_t turn = std::max(kTurns, contents_.entries() / kTurns);
   for (; unswept_records_ >= turn; unswept_records_ -= turn) {
@@ -125,13 +128,24 @@ void IndexCore::sweep(uint64_t records) {
   }
 }
 
+/// Records between the position and `first` are gone, and with them what they would have changed of
+/// entries in front of them: which are gone, too.
+void IndexCore::sweep_all(Lsn first) {
+  for (uint64_t i = 0; i <= kTurns + contents_.entries() / kLeastTurn; ++i) {
+    contents_.sweep_some(first);
+  }
+}
+
+/// Up to what is durable now: who appends meanwhile is not waited for.
 Result<void> IndexCore::advance() {
+  const Lsn end = log_.durable_lsn();
   for (;;) {
     // Another thread may have its turn in between.
     const std::lock_guard lock(advance_mutex_);
     auto advanced = take_some(Lsn(UINT64_MAX));
     if (!advanced) return std::unexpected(advanced.error());
-    if (*advanced == Advance::is_at_the_end) return {};
+    // Without a reader the position is not right yet.
+    if (*advanced == Advance::is_at_the_end || (reader_ && position() >= end)) return {};
   }
 }
 

@@ -45,7 +45,9 @@ Result<bool> IndexCore::load(uint64_t number) {
     return refuse(std::string(loaded.error().message()));
   }
   opening_.loaded_entries = contents_.entries();
-  begin_at(std::max(snapshot->trailer().begin, log_.first_lsn()));
+  const Lsn first = log_.first_lsn();
+  if (snapshot->trailer().begin < first) sweep_all(first);
+  begin_at(std::max(snapshot->trailer().begin, first));
   last_lsn_ = snapshot->trailer().last.lsn;
   snapshot_begin_ = snapshot->trailer().begin;
   snapshot_end_ = snapshot->trailer().end;
@@ -104,16 +106,19 @@ bool IndexCore::is_snapshot_due() const {
 
 Result<void> IndexCore::write_snapshot() {
   const std::lock_guard lock(snapshot_mutex_);
-  auto written = write_snapshot_once();
+  const uint64_t number = next_number_++;
+  const uint64_t before = snapshots_;
+  auto written = write_snapshot_once(number);
+  if (snapshots_ == before) directory_->discard(number);
   if (!written) snapshot_failures_.fetch_add(1);
   return written;
 }
 
-Result<void> IndexCore::write_snapshot_once() {
+Result<void> IndexCore::write_snapshot_once(uint64_t number) {
   const LogIdentity identity = log_.identity();
   // Whatever a truncation before that moment took away is known from here on.
   if (auto advanced = advance(); !advanced) return advanced;
-  auto writer = SnapshotWriter::begin(*directory_, next_number_++,
+  auto writer = SnapshotWriter::begin(*directory_, number,
                                       {.log_id = identity.log_id,
                                        .format = contents_.format(),
                                        .hash_seed = contents_.hash_seed()});

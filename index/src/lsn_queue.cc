@@ -4,6 +4,7 @@
 #include "lsn_queue.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace writeahead::index::internal {
@@ -28,12 +29,16 @@ void release(std::vector<std::byte>& bytes) { bytes = std::vector<std::byte>(); 
 
 }  // namespace
 
+/// All or nothing, should memory run out.
 void LsnQueue::add_bytes(Block& block, uint64_t difference) {
-  const size_t before = block.differences.capacity();
+  std::array<std::byte, 10> groups;
+  size_t count = 0;
   for (; difference >= 0x80; difference >>= 7) {
-    block.differences.push_back(static_cast<std::byte>(difference) | kMore);
+    groups[count++] = static_cast<std::byte>(difference) | kMore;
   }
-  block.differences.push_back(static_cast<std::byte>(difference));
+  groups[count++] = static_cast<std::byte>(difference);
+  const size_t before = block.differences.capacity();
+  block.differences.insert(block.differences.end(), groups.begin(), groups.begin() + count);
   heap_bytes_ += block.differences.capacity() - before;
 }
 
@@ -77,8 +82,7 @@ Result<void> LsnQueue::each(const Block& block, const SpillFile* spill, const Vi
 Result<void> LsnQueue::drop_below(Lsn lsn, const SpillFile* spill) {
   if (is_empty() || lsn <= front_) return {};
   const auto left = blocks();
-  const auto border =
-      std::ranges::find_if(left, [&](const Block& block) { return block.last >= lsn; });
+  const auto border = std::ranges::lower_bound(left, lsn, {}, &Block::last);
   // How much of that block goes, before anything is changed.
   uint32_t skipped = 0;
   Lsn front;
@@ -109,15 +113,14 @@ void LsnQueue::drop_block() {
   head_ = 0;
 }
 
-/// Rare: what is left of a block is put in anew.
+/// Rare: what is left of a block is made anew, before anything is taken out.
 Result<void> LsnQueue::drop_from(Lsn lsn, const SpillFile* spill) {
   if (is_empty() || back() < lsn) return {};
   const auto left = blocks();
-  const auto border =
-      std::ranges::find_if(left, [&](const Block& block) { return block.last >= lsn; });
-  std::vector<Lsn> kept;
+  const auto border = std::ranges::lower_bound(left, lsn, {}, &Block::last);
+  LsnQueue kept;
   auto walked = each(*border, spill, [&](Lsn at) {
-    if (at >= front_ && at < lsn) kept.push_back(at);
+    if (at >= front_ && at < lsn) kept.push(at);
     return at < lsn;
   });
   if (!walked) return walked;
@@ -128,10 +131,12 @@ Result<void> LsnQueue::drop_from(Lsn lsn, const SpillFile* spill) {
     heap_bytes_ -= sizeof(Block) + block->differences.capacity();
   }
   blocks_.erase(first_gone, blocks_.end());
+  // It is one block at most, for which the one that is gone leaves room.
+  for (Block& block : kept.blocks_) blocks_.push_back(std::move(block));
+  heap_bytes_ += kept.heap_bytes_;
   count_ = 0;
   for (const Block& block : blocks()) count_ += block.count;
   count_ -= skipped_;
-  for (const Lsn at : kept) push(at);
   return {};
 }
 
@@ -140,7 +145,7 @@ Result<void> LsnQueue::copy_from(Lsn from, size_t most, const SpillFile* spill,
   if (is_empty()) return {};
   const auto left = blocks();
   const Lsn begin = std::max(from, front_);
-  auto block = std::ranges::find_if(left, [&](const Block& b) { return b.last >= begin; });
+  auto block = std::ranges::lower_bound(left, begin, {}, &Block::last);
   for (; block != left.end() && most != 0; ++block) {
     auto walked = each(*block, spill, [&](Lsn at) {
       if (at < begin) return true;

@@ -132,6 +132,11 @@ Result<std::unique_ptr<File>> SnapshotDirectory::create(uint64_t number) {
   return std::unexpected(system_failure("create snapshot", file.error(), path_of(number)));
 }
 
+void SnapshotDirectory::discard(uint64_t number) {
+  // One that cannot be removed now is tried again behind the next snapshot.
+  [[maybe_unused]] const auto removed = directory_->remove(file_name(number, kNew));
+}
+
 Result<void> SnapshotDirectory::publish(uint64_t number) {
   auto done = directory_->rename_no_replace(file_name(number, kNew), file_name(number, kSnapshot));
   // CRASH: the file is whole, under this name or the other.

@@ -29,6 +29,8 @@ class SnapshotDirectory {
   [[nodiscard]] Result<std::unique_ptr<File>> open(uint64_t number);
   /// Begins a snapshot, under a name that does not count yet.
   [[nodiscard]] Result<std::unique_ptr<File>> create(uint64_t number);
+  /// Gives the space of one back that was begun and not published.
+  void discard(uint64_t number);
   /// Gives it the name that counts, durably. What the file holds is durable before.
   [[nodiscard]] Result<void> publish(uint64_t number);
   /// Removes all others of this index, whole ones and leftovers, as far as that is possible: one

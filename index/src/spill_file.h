@@ -1,7 +1,7 @@
 // SpillFile: what does not fit in memory, in a file that lives as long as it is open.
 //
 // It is no part of what is kept: an opening makes it anew, and a crash leaves a file that the next
-// opening replaces. Nothing is ever taken out of it; once all of it was, it begins again.
+// opening replaces. Nothing is ever taken out of it: it grows until then.
 #pragma once
 
 #include <cstddef>

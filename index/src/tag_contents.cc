@@ -9,12 +9,8 @@
 namespace writeahead::index::internal {
 namespace {
 
-// So many records are dumped together.
+// So many records are dumped together, or those of one tag.
 constexpr uint64_t kPartEntries = 64 << 10;
-
-void append_word(uint64_t word, std::vector<std::byte>& out) {
-  IdCodec<uint64_t>::append(word, out);
-}
 
 }  // namespace
 
@@ -31,12 +27,28 @@ void TagContents::note(const Error& error) {
   if (!failure_) failure_ = error;
 }
 
+std::optional<Error> TagContents::spill_failure() const {
+  const std::lock_guard lock(mutex_);
+  return spill_failure_;
+}
+
+/// Before its record: the consumer needs nothing of it any more, whatever becomes of that.
+void TagContents::pop(Tag tag, Lsn up_to) {
+  const std::lock_guard lock(mutex_);
+  change(tag, [&](TagState& state) { return state.pop(up_to, spill_.get()); });
+}
+
+Lsn TagContents::recorded_pop(Tag tag) const {
+  const std::lock_guard lock(mutex_);
+  return tag < states_.size() ? states_[tag].recorded_pop : Lsn();
+}
+
 std::optional<Error> TagContents::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;
 }
 
-TagState& TagContents::state_of(Tag tag) {
+TagContents::ListedTag& TagContents::state_of(Tag tag) {
   if (tag >= states_.size()) states_.resize(tag + 1);
   return states_[tag];
 }
@@ -63,7 +75,7 @@ void TagContents::take_in(const RecordView& record) {
     versions_.take_in(record_, record.lsn);
   }
   const auto each_new = [&](Tag tag, const auto& change_of) {
-    if (tag < tags_ && !has_taken_in(tag, record.lsn)) change(tag, change_of);
+    if (tag < kMostTags && !has_taken_in(tag, record.lsn)) change(tag, change_of);
   };
   for (const Tag tag : record_.tags) {
     each_new(tag, [&](TagState& state) -> Result<void> {
@@ -73,6 +85,9 @@ void TagContents::take_in(const RecordView& record) {
   }
   for (const Pop& popped : record_.pops) {
     each_new(popped.tag, [&](TagState& state) { return state.pop(popped.up_to, spill_.get()); });
+    if (popped.tag >= kMostTags) continue;
+    Lsn& recorded = state_of(popped.tag).recorded_pop;
+    recorded = std::max(recorded, popped.up_to);
   }
   if (record_.kind == TagRecordKind::moved) {
     each_new(record_.move.tag, [&](TagState& state) {
@@ -82,33 +97,40 @@ void TagContents::take_in(const RecordView& record) {
   spill_some();
 }
 
-/// Has `change` change what is known of a tag, and everything that is counted of all of them. What
-/// cannot be changed is still taken for needed: too much is kept, and nothing lost.
+/// Has `change` change what is known of a tag, and what is counted of all of them. What cannot be
+/// changed is still taken for needed: too much is kept, and nothing lost. If memory runs out what
+/// was done of it stays, and taking the record in again makes it whole.
 template <class Change>
 bool TagContents::change(Tag tag, const Change& change) {
-  TagState& state = state_of(tag);
-  const auto needed_before = state.first_needed();
+  TagState& state = state_of(tag).state;
   const uint64_t bytes_before = state.heap_bytes();
   const uint64_t size_before = state.size();
+  const auto count = [&] {
+    heap_bytes_ += state.heap_bytes() - bytes_before;
+    entries_ += state.size() - size_before;
+  };
   Result<void> changed;
   try {
     changed = change(state);
   } catch (...) {
-    // Trying again makes good what stopped anywhere else.
+    count();
     if (!state.is_whole()) note(make_error(ErrorCode::no_space, "read tags", "out of memory", ""));
     throw;
   }
-  if (!changed) {
-    note(changed.error());
-    return false;
-  }
-  heap_bytes_ += state.heap_bytes() - bytes_before;
-  entries_ += state.size() - size_before;
-  const auto needed = state.first_needed();
-  if (needed == needed_before) return true;
+  count();
+  list_front(tag);
+  if (!changed) note(changed.error());
+  return changed.has_value();
+}
+
+/// By what is in the list, and not by what was just changed: that may have been interrupted before.
+void TagContents::list_front(Tag tag) {
+  auto& listed = states_[tag].front;
+  const auto needed = states_[tag].state.first_needed();
+  if (needed == listed) return;
   if (needed) fronts_.emplace(*needed, tag);
-  if (needed_before) fronts_.erase({*needed_before, tag});
-  return true;
+  if (listed) fronts_.erase({*listed, tag});
+  listed = needed;
 }
 
 /// Records from `from` on are void, as the one at `lsn` says.
@@ -119,22 +141,32 @@ void TagContents::cut(Lsn from, Lsn lsn) {
   }
 }
 
-/// One tag after the other, so that the same ones do not pay each time.
+/// One tag after the other, so that the same ones do not pay each time. What cannot be spilled
+/// stays in memory, and is tried again once there is more.
 void TagContents::spill_some() {
+  if (heap_bytes_ <= most_bytes_) spill_above_ = 0;
   if (heap_bytes_ <= std::max(most_bytes_, spill_above_)) return;
+  const auto spilled = spill_down();
+  spill_failure_ = spilled ? std::nullopt : std::optional(spilled.error());
+  // What is left of each tag does not go: looking again makes sense once there is more.
+  spill_above_ = heap_bytes_ + heap_bytes_ / 8;
+}
+
+Result<void> TagContents::spill_down() {
   if (spill_ == nullptr) {
     auto made = make_spill_();
-    if (!made) return note(made.error());
+    if (!made) return std::unexpected(made.error());
     spill_ = std::move(*made);
   }
   for (size_t seen = 0; seen < states_.size() && heap_bytes_ > most_bytes_; ++seen) {
     next_to_spill_ = next_to_spill_ + 1 < states_.size() ? next_to_spill_ + 1 : 0;
-    auto spilled = states_[next_to_spill_].spill(*spill_);
-    if (!spilled) return note(spilled.error());
-    heap_bytes_ -= *spilled;
+    TagState& state = states_[next_to_spill_].state;
+    const uint64_t before = state.heap_bytes();
+    const auto spilled = state.spill(*spill_);
+    heap_bytes_ -= before - state.heap_bytes();
+    if (!spilled) return std::unexpected(spilled.error());
   }
-  // What is left of each tag does not go: looking again makes sense once there is more.
-  spill_above_ = heap_bytes_ + heap_bytes_ / 8;
+  return {};
 }
 
 void TagContents::clear(uint64_t) {
@@ -175,23 +207,23 @@ Result<bool> TagContents::dump_next(Lsn first, ContentsPart& part) {
   if (is_dumped_) return false;
   if (!are_versions_dumped_) {
     are_versions_dumped_ = true;
-    append_word(0, part.bytes);
+    IdCodec<uint64_t>::append(0, part.bytes);
     versions_.dump(part.bytes);
     return true;
   }
   std::vector<std::byte> tags;
   uint64_t entries = 0;
   for (; dumped_ < states_.size() && entries < kPartEntries; ++dumped_) {
-    const TagState& state = states_[dumped_];
+    const TagState& state = states_[dumped_].state;
     if (state.popped() == Lsn() && state.is_empty()) continue;
-    append_word(dumped_, tags);
+    IdCodec<uint64_t>::append(dumped_, tags);
     if (auto dumped = state.dump(first, spill_.get(), tags); !dumped) {
       return std::unexpected(dumped.error());
     }
     entries += state.size() + 1;
   }
   is_dumped_ = dumped_ >= states_.size();
-  append_word(is_dumped_ ? tags_ : dumped_, part.bytes);
+  IdCodec<uint64_t>::append(is_dumped_ ? kMostTags : dumped_, part.bytes);
   part.bytes.insert(part.bytes.end(), tags.begin(), tags.end());
   part.entries = entries;
   return true;
@@ -200,7 +232,7 @@ Result<bool> TagContents::dump_next(Lsn first, ContentsPart& part) {
 bool TagContents::load_next(std::span<const std::byte> bytes, uint64_t, Lsn position) {
   const std::lock_guard lock(mutex_);
   const auto end = IdCodec<uint64_t>::take(bytes);
-  if (!end || *end > tags_) return false;
+  if (!end || *end > kMostTags) return false;
   if (*end == 0) {
     versions_loaded_ = position;
     return versions_.load(bytes);
@@ -229,24 +261,24 @@ Result<void> TagContents::copy_from(Tag tag, Lsn from, size_t most,
                                     std::vector<TagPlace>& out) const {
   const std::lock_guard lock(mutex_);
   if (tag >= states_.size()) return {};
-  return states_[tag].copy_from(from, most, spill_.get(), out);
+  return states_[tag].state.copy_from(from, most, spill_.get(), out);
 }
 
 Result<void> TagContents::copy_due(Tag tag, Lsn limit, size_t most,
                                    std::vector<TagPlace>& out) const {
   const std::lock_guard lock(mutex_);
   if (tag >= states_.size()) return {};
-  return states_[tag].copy_due(limit, most, spill_.get(), out);
+  return states_[tag].state.copy_due(limit, most, spill_.get(), out);
 }
 
 Lsn TagContents::popped(Tag tag) const {
   const std::lock_guard lock(mutex_);
-  return tag < states_.size() ? states_[tag].popped() : Lsn();
+  return tag < states_.size() ? states_[tag].state.popped() : Lsn();
 }
 
 uint64_t TagContents::records(Tag tag) const {
   const std::lock_guard lock(mutex_);
-  return tag < states_.size() ? states_[tag].size() : 0;
+  return tag < states_.size() ? states_[tag].state.size() : 0;
 }
 
 ChainState TagContents::chain() const {
@@ -271,7 +303,7 @@ std::optional<Lsn> TagContents::first_version_from(uint64_t version) const {
 
 std::optional<Lsn> TagContents::first_needed(Tag tag) const {
   const std::lock_guard lock(mutex_);
-  return tag < states_.size() ? states_[tag].first_needed() : std::nullopt;
+  return tag < states_.size() ? states_[tag].state.first_needed() : std::nullopt;
 }
 
 std::optional<TagPosition> TagContents::first_needed() const {

@@ -34,8 +34,8 @@ class TagContents final : public IndexContents {
   using MakeSpill = std::function<Result<std::unique_ptr<SpillFile>>()>;
 
   /// Records are kept in memory up to `most_bytes`, the others in what `make_spill` makes.
-  TagContents(Tag tags, uint64_t most_bytes, MakeSpill make_spill)
-      : tags_(tags), most_bytes_(most_bytes), make_spill_(std::move(make_spill)) {}
+  TagContents(uint64_t most_bytes, MakeSpill make_spill)
+      : most_bytes_(most_bytes), make_spill_(std::move(make_spill)) {}
 
   [[nodiscard]] ContentsFormat format() const override;
   [[nodiscard]] uint64_t entries() const override;
@@ -50,6 +50,10 @@ class TagContents final : public IndexContents {
 
   // For consumers.
 
+  /// As a record of it does.
+  void pop(Tag tag, Lsn up_to);
+  /// Up to where records say that it was popped. Of what a snapshot said none is known.
+  [[nodiscard]] Lsn recorded_pop(Tag tag) const;
   /// Adds up to `most` of the tag's records from `from` on to `out`.
   [[nodiscard]] Result<void> copy_from(Tag tag, Lsn from, size_t most,
                                        std::vector<TagPlace>& out) const;
@@ -69,6 +73,8 @@ class TagContents final : public IndexContents {
   /// What went wrong while records were taken in, since calls that do that cannot say so. From
   /// then on these contents are not right, and no snapshot is made of them.
   [[nodiscard]] std::optional<Error> failure() const;
+  /// Why more is in memory than there should be; nothing if it is not.
+  [[nodiscard]] std::optional<Error> spill_failure() const;
 
  private:
   struct LoadedPart {
@@ -76,27 +82,35 @@ class TagContents final : public IndexContents {
     Lsn position;
   };
 
-  [[nodiscard]] TagState& state_of(Tag tag);
+  struct ListedTag {
+    TagState state;
+    std::optional<Lsn> front;  // its entry of the fronts
+    Lsn recorded_pop;          // by records that were taken in
+  };
+
+  [[nodiscard]] ListedTag& state_of(Tag tag);
   [[nodiscard]] bool has_taken_in(Tag tag, Lsn lsn) const;
   void take_in(const RecordView& record);
   void cut(Lsn from, Lsn lsn);
   [[nodiscard]] bool load_tags(std::span<const std::byte> bytes, Tag end);
   template <class Change>
   bool change(Tag tag, const Change& change);
+  void list_front(Tag tag);
   void spill_some();
+  [[nodiscard]] Result<void> spill_down();
   void note(const Error& error);
 
-  const Tag tags_;
   const uint64_t most_bytes_;
   const MakeSpill make_spill_;
   mutable std::mutex mutex_;
-  std::vector<TagState> states_;  // by tag, up to the greatest one that was seen
+  std::vector<ListedTag> states_;  // by tag, up to the greatest one that was seen
   absl::btree_set<std::pair<Lsn, Tag>> fronts_;
   uint64_t entries_ = 0;
   uint64_t heap_bytes_ = 0;
   std::unique_ptr<SpillFile> spill_;
   Tag next_to_spill_ = 0;
   uint64_t spill_above_ = 0;
+  std::optional<Error> spill_failure_;  // of the last try
   std::optional<Error> failure_;
   VersionBook versions_;
   Lsn versions_loaded_;  // what they had taken in when they were dumped

@@ -14,11 +14,15 @@ TagLog::~TagLog() = default;
 
 Result<std::unique_ptr<TagLog>> TagLog::open(const std::string& path,
                                              const TagLogOptions& options) {
-  constexpr Tag kMostTags = 1 << 20;
-  if (options.tags == 0 || options.tags > kMostTags) {
+  if (options.tags == 0 || options.tags > internal::kMostTags) {
     return std::unexpected(internal::make_error(
         ErrorCode::invalid_argument, "open tag log",
         "TagLogOptions::tags is " + std::to_string(options.tags) + ", and not 1 to 2^20", path));
+  }
+  if (options.log.retain_bytes + options.log.retain_segments + options.log.retain_seconds != 0) {
+    return std::unexpected(internal::make_error(
+        ErrorCode::invalid_argument, "open tag log",
+        "Options::retain_* would trim what was not popped: pops say what may go", path));
   }
   auto log = Log::open(path, options.log);
   if (!log) return std::unexpected(log.error());
@@ -97,7 +101,8 @@ Result<void> TagLog::truncate_from_version(uint64_t version) {
 }
 
 Log& TagLog::log() { return state_->log(); }
-IndexStats TagLog::stats() const { return state_->core().stats(); }
+IndexStats TagLog::stats() const { return state_->stats(); }
+const IndexOpening& TagLog::opening() const { return state_->core().opening(); }
 Result<void> TagLog::close() { return state_->close(); }
 bool TagLog::step_background() { return state_->step_background(); }
 

@@ -144,11 +144,21 @@ Result<bool> TagLogState::has_record(Tag tag, Lsn from) const {
   return !places.empty();
 }
 
+/// The leader's, however it comes back: another one has to be found.
+TagLogState::Leadership::~Leadership() {
+  {
+    const std::lock_guard lock(log_.waiting_mutex_);
+    log_.has_leader_ = false;
+    log_.rounds_.fetch_add(1);
+  }
+  log_.round_ends_.notify_all();
+}
+
 /// One of those who wait looks at the log, and takes in for all what comes.
-Result<void> TagLogState::lead(const std::stop_token& stop, Deadline deadline) {
+Result<void> TagLogState::lead(Lsn position, const std::stop_token& stop, Deadline deadline) {
   std::optional<std::chrono::nanoseconds> left;
   if (deadline) left = std::max(std::chrono::nanoseconds(0), *deadline - Clock::now());
-  auto record = log_.reader(core_->position()).wait_next(stop, left);
+  auto record = log_.reader(position).wait_next(stop, left);
   if (!record) return {};
   const bool is_gone = !*record && (record->error().code() == ErrorCode::trimmed ||
                                     record->error().code() == ErrorCode::truncated);
@@ -161,6 +171,8 @@ Result<bool> TagLogState::wait(Tag tag, Lsn from, const std::stop_token& stop, D
     const uint64_t seen = rounds_.load();
     auto advanced = advance();
     if (!advanced) return std::unexpected(advanced.error());
+    // Before the look: what lies behind it ends the wait, whoever takes it in.
+    const Lsn position = core_->position();
     auto found = has_record(tag, from);
     if (!found || *found) return found;
     if (stop.stop_requested() || (deadline && Clock::now() >= *deadline)) return false;
@@ -178,14 +190,8 @@ Result<bool> TagLogState::wait(Tag tag, Lsn from, const std::stop_token& stop, D
       }
       has_leader_ = true;
     }
-    auto led = lead(stop, deadline);
-    {
-      const std::lock_guard lock(waiting_mutex_);
-      has_leader_ = false;
-      rounds_.fetch_add(1);
-    }
-    round_ends_.notify_all();
-    if (!led) return std::unexpected(led.error());
+    const Leadership leadership(*this);
+    if (auto led = lead(position, stop, deadline); !led) return std::unexpected(led.error());
   }
 }
 
@@ -195,7 +201,13 @@ Result<void> TagLogState::pop(Tag tag, Lsn up_to) {
         ErrorCode::invalid_argument, "pop tag " + std::to_string(tag),
         "lsn " + std::to_string(up_to.value()) + " lies beyond the end of the log", log_.path()));
   }
-  if (up_to <= contents_.popped(tag)) return {};
+  if (auto advanced = advance(); !advanced) return advanced;
+  if (up_to <= contents_.recorded_pop(tag)) return {};
+  // First, for the record may find room only in what it gives up. CRASH: the consumer gets the rest
+  // of what it gave up again.
+  contents_.pop(tag, up_to);
+  if (const auto failure = contents_.failure()) return std::unexpected(*failure);
+  if (auto trimmed = trim(); !trimmed) return trimmed;
   const Pop pop{.tag = tag, .up_to = up_to};
   const auto lsn = [&] {
     const std::lock_guard lock(pops_mutex_);
@@ -203,9 +215,7 @@ Result<void> TagLogState::pop(Tag tag, Lsn up_to) {
   }();
   if (!lsn) return std::unexpected(lsn.error());
   if (auto synced = log_.sync(); !synced) return synced;
-  if (auto advanced = core_->advance_to(*lsn); !advanced) return advanced;
-  if (const auto failure = contents_.failure()) return std::unexpected(*failure);
-  return trim();
+  return core_->advance_to(*lsn);
 }
 
 /// What lies below the first record that a tag needs. The pop of anything above lies above, too,
@@ -215,13 +225,16 @@ Result<void> TagLogState::trim() {
   const Lsn position = core_->position();
   const auto needed = contents_.first_needed();
   const Lsn limit = needed ? std::min(needed->lsn, position) : position;
-  auto said = contents_.chain_said_from();
-  if (said && limit > *said && limit - *said >= options_.log.segment_bytes) {
-    const auto restated = restate();
-    if (!restated) return std::unexpected(restated.error());
-    said = contents_.chain_said_from();
-  }
-  return log_.trim_before(said ? std::min(*said, limit) : limit);
+  const auto trim_to = [&](std::optional<Lsn> said) {
+    return log_.trim_before(said ? std::min(*said, limit) : limit);
+  };
+  const auto said = contents_.chain_said_from();
+  // Before anything is written, which may need the space.
+  if (auto trimmed = trim_to(said); !trimmed) return trimmed;
+  const bool is_in_the_way = said && limit > *said && limit - *said >= options_.log.segment_bytes;
+  if (!is_in_the_way) return {};
+  if (const auto restated = restate(); !restated) return std::unexpected(restated.error());
+  return trim_to(contents_.chain_said_from());
 }
 
 TagInfo TagLogState::info(Tag tag) const {
@@ -234,6 +247,12 @@ TagInfo TagLogState::info(Tag tag) const {
           .popped = contents_.popped(tag),
           .first = first.empty() ? Lsn() : first.front().lsn,
           .kept_bytes = needed && *needed < end ? end - *needed : 0};
+}
+
+IndexStats TagLogState::stats() const {
+  IndexStats stats = core_->stats();
+  if (const auto failure = contents_.spill_failure()) stats.last_failure = failure->message();
+  return stats;
 }
 
 bool TagLogState::step_background() {

@@ -32,10 +32,9 @@ using Deadline = std::optional<Clock::time_point>;
 class TagLogState {
  public:
   TagLogState(Log log, const TagLogOptions& options)
-      : log_(std::move(log)),
-        options_(options),
-        contents_(options.tags, options.index_bytes,
-                  [this] { return SpillFile::create(log_.env(), log_.path(), "tags"); }) {}
+      : log_(std::move(log)), options_(options), contents_(options.index_bytes, [this] {
+          return SpillFile::create(log_.env(), log_.path(), "tags");
+        }) {}
 
   [[nodiscard]] Result<void> begin();
   [[nodiscard]] Result<void> check(Tag tag) const;
@@ -61,13 +60,25 @@ class TagLogState {
 
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] const IndexCore& core() const { return *core_; }
+  [[nodiscard]] IndexStats stats() const;
 
  private:
+  class Leadership {
+   public:
+    explicit Leadership(TagLogState& log) : log_(log) {}
+    Leadership(const Leadership&) = delete;
+    Leadership& operator=(const Leadership&) = delete;
+    ~Leadership();
+
+   private:
+    TagLogState& log_;
+  };
+
   [[nodiscard]] Result<void> advance();
   [[nodiscard]] Result<bool> has_record(Tag tag, Lsn from) const;
   [[nodiscard]] Result<TaggedRecord> read(const TagPlace& place) const;
   [[nodiscard]] Result<TaggedRecord> read_again(Tag tag, TagPlace place);
-  [[nodiscard]] Result<void> lead(const std::stop_token& stop, Deadline deadline);
+  [[nodiscard]] Result<void> lead(Lsn position, const std::stop_token& stop, Deadline deadline);
   [[nodiscard]] Result<void> trim();
   [[nodiscard]] Result<std::vector<TaggedRecord>> read_due(Tag tag, Lsn limit) const;
   [[nodiscard]] Result<void> append_again(Tag tag, std::span<const TaggedRecord> records,
@@ -87,10 +98,10 @@ class TagLogState {
   const TagLogOptions options_;
   TagContents contents_;
   VersionChain chain_;
-  std::mutex pops_mutex_;      // of appending pops, and what must not come behind them
-  std::mutex moving_mutex_;    // before all others
-  Lsn moves_counted_to_;       // with moving_mutex_
-  uint64_t moves_budget_ = 0;  // bytes; with moving_mutex_
+  std::mutex pops_mutex_;     // of appending pops, and what must not come behind them
+  std::mutex moving_mutex_;   // before all others
+  Lsn moves_counted_to_;      // with moving_mutex_
+  int64_t moves_budget_ = 0;  // bytes; below 0 is what was moved ahead; with moving_mutex_
   std::mutex waiting_mutex_;
   std::condition_variable_any round_ends_;
   bool has_leader_ = false;           // with waiting_mutex_

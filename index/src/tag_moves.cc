@@ -73,30 +73,31 @@ Result<std::vector<MovedRecord>> TagLogState::move_forward(Tag tag, Lsn below) {
   for (;;) {
     const auto has_moved = move_some(tag, limit, moved);
     if (!has_moved) return std::unexpected(has_moved.error());
-    if (!*has_moved) break;
+    // Each time, so that moving many takes no more space than moving some.
+    if (auto trimmed = trim(); !trimmed) return std::unexpected(trimmed.error());
+    if (!*has_moved) return moved;
   }
-  if (auto trimmed = trim(); !trimmed) return std::unexpected(trimmed.error());
-  return moved;
 }
 
-/// What the background does: of the tag that keeps most, some records, if others have appended as
-/// much since. So moves never are more than half of what is written.
+/// What the background does: of the tag that keeps most, some records, for as many bytes as were
+/// appended meanwhile. So moves are half of what is written at most, and end where nobody appends.
 Result<bool> TagLogState::move_slowest() {
   if (options_.slow_tag_bytes == 0) return false;
   const std::lock_guard lock(moving_mutex_);
   const Lsn end = log_.durable_lsn();
-  moves_budget_ += end - moves_counted_to_;
+  // No more is saved up than what a tag may keep.
+  const auto most = static_cast<int64_t>(options_.slow_tag_bytes);
+  moves_budget_ = std::min(moves_budget_ + static_cast<int64_t>(end - moves_counted_to_), most);
   moves_counted_to_ = end;
   const auto needed = contents_.first_needed();
   if (!needed || end <= needed->lsn || end - needed->lsn <= options_.slow_tag_bytes) return false;
   const Lsn limit = needed->lsn + (end - needed->lsn - options_.slow_tag_bytes);
-  if (moves_budget_ < std::min(kBytesAtOnce, options_.slow_tag_bytes)) return false;
+  if (moves_budget_ < std::min(static_cast<int64_t>(kBytesAtOnce), most)) return false;
   std::vector<MovedRecord> moved;
   const auto has_moved = move_some(needed->tag, limit, moved);
   if (!has_moved) return has_moved;
-  const uint64_t bytes = log_.durable_lsn() - end;
-  moves_budget_ -= std::min(moves_budget_, bytes);
   moves_counted_to_ = log_.durable_lsn();
+  moves_budget_ -= static_cast<int64_t>(moves_counted_to_ - end);
   if (auto trimmed = trim(); !trimmed) return std::unexpected(trimmed.error());
   return *has_moved;
 }

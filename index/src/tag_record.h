@@ -54,6 +54,8 @@ struct TagRecord {
   std::span<const std::byte> payload;
 };
 
+/// Every tag of a log is below it.
+inline constexpr Tag kMostTags = 1 << 20;
 inline constexpr size_t kMostTagsOfARecord = (1 << 24) - 1;
 
 [[nodiscard]] std::vector<std::byte> encode_tagged(std::span<const Tag> tags,

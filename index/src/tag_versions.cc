@@ -116,16 +116,20 @@ Result<Lsn> TagLogState::append_cut(ChainState& state, uint64_t version) {
   if (auto synced = log_.sync(); !synced) return std::unexpected(synced.error());
   if (auto advanced = advance(); !advanced) return std::unexpected(advanced.error());
   const auto from = contents_.first_version_from(version);
-  if (!from) return Lsn();
+  const auto trimmed = [&] {
+    return std::unexpected(make_error(ErrorCode::trimmed,
+                                      "truncate from version " + std::to_string(version),
+                                      "its record is trimmed", log_.path()));
+  };
+  if (!from) {
+    if (state.version >= version) return trimmed();
+    return Lsn();
+  }
   RecordView view;
   const auto record = read_record(*from, view);
   if (!record) return std::unexpected(record.error());
   VersionLink link = record->link;
-  if (link.previous_version >= version) {
-    return std::unexpected(make_error(ErrorCode::trimmed,
-                                      "truncate from version " + std::to_string(version),
-                                      "its record is trimmed", log_.path()));
-  }
+  if (link.previous_version >= version) return trimmed();
   link.known_committed_version = state.known_committed_version;
   link.generation = state.generation;
   const auto cut = log_.append(encode_cut(link, *from), {.durability = Durability::buffered});

@@ -45,7 +45,9 @@ class VersionBook {
  private:
   ChainState state_;
   Lsn version_said_;  // by the last record that does; Lsn() if none does
+  Lsn committed_said_;
   Lsn generation_said_;
+  Lsn last_plain_;  // the last record without a version; Lsn() if there is none
   absl::btree_map<uint64_t, Lsn> records_;
 };
 

@@ -148,7 +148,8 @@ struct DisturbedLog {
   std::optional<Log> log;
 
   DisturbedLog() {
-    Options options{.env = hooked.get(), .background = BackgroundWork::stepped};
+    Options options{
+        .segment_bytes = 64 << 10, .env = hooked.get(), .background = BackgroundWork::stepped};
     log.emplace(Log::open(kLogPath, options).value());
   }
   /// More than a snapshot writes at once.
@@ -182,6 +183,31 @@ TYPED_TEST(SnapshotCrashTest, snapshot_of_a_log_that_is_truncated_meanwhile_is_n
     EXPECT_EQ(index->opening().replayed_records, 0U);
     EXPECT_EQ(difference(*index, log), std::nullopt);
   }
+}
+
+/// What a record erased that lies behind a part and was trimmed is no entry after an opening,
+/// though the part has it.
+TYPED_TEST(SnapshotCrashTest, part_that_is_older_than_the_beginning_of_the_log_says_nothing) {
+  DisturbedLog disturbed;
+  disturbed.fill();
+  Log& log = *disturbed.log;
+  auto index = open_index<TypeParam>(log).value();
+  Lsn last;
+  disturbed.disturb = [&] {
+    for (int i = 0; i < 200; ++i) last = log.append(fmt::format("e{} p200000", i)).value();
+    for (int i = 0; i < 100; ++i) last = log.append(std::string(2000, ' ') + "p200001").value();
+    ASSERT_TRUE(index->advance_to(last));
+    ASSERT_TRUE(log.trim_before(last));
+  };
+  ASSERT_TRUE(index->write_snapshot());
+  index.reset();
+  index = open_index<TypeParam>(log).value();
+  EXPECT_TRUE(index->opening().refused_snapshots.empty());
+  uint64_t stale = 0;
+  index->visit([&](uint64_t, Lsn lsn) { stale += lsn < log.first_lsn() ? 1 : 0; });
+  EXPECT_EQ(stale, 0U);
+  EXPECT_EQ(index->find(0), std::nullopt);
+  EXPECT_EQ(difference(*index, log), std::nullopt);
 }
 
 /// Behind the last look: then the opening sees it.
@@ -218,6 +244,9 @@ TYPED_TEST(SnapshotCrashTest, failing_call_of_a_snapshot_is_told_and_the_next_on
         EXPECT_EQ(written.error().code(), error == EIO ? ErrorCode::io : ErrorCode::no_space)
             << written.error().message();
         EXPECT_EQ(index->stats().snapshot_failures, 1U);
+        const auto paths = env.disk().files();
+        const auto is_leftover = [](const std::string& path) { return path.ends_with(".new"); };
+        EXPECT_TRUE(std::ranges::none_of(paths, is_leftover)) << k;
       }
       ASSERT_TRUE(index->write_snapshot()) << k;
       EXPECT_EQ(difference(*index, log), std::nullopt);

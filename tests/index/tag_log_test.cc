@@ -153,6 +153,85 @@ TEST_F(TagLogTest, refuses_what_makes_no_sense) {
   EXPECT_EQ(code_of(TagLog::open(scratch_.path("other"), none)), ErrorCode::invalid_argument);
 }
 
+TEST_F(TagLogTest, opening_with_fewer_tags_keeps_the_records_of_the_others) {
+  const std::string large(6000, 'x');
+  {
+    auto log = open();
+    ASSERT_TRUE(log->append("of the last tag", {999}));
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(log->append(large, {1}));
+  }
+  TagLogOptions fewer = options();
+  fewer.tags = 10;
+  for (const bool closes : {false, true}) {
+    auto log = open(fewer);
+    EXPECT_EQ(code_of(log->peek(999, Lsn(), 1)), ErrorCode::invalid_argument);
+    ASSERT_TRUE(log->append(large, {1}));
+    ASSERT_TRUE(log->pop(1, log->log().durable_lsn()));
+    if (closes) {
+      ASSERT_TRUE(log->close());
+    }
+  }
+  EXPECT_EQ(all_of(*open(), 999), Texts{"of the last tag"});
+}
+
+TEST_F(TagLogTest, limits_that_would_trim_what_is_not_popped_are_refused) {
+  for (uint64_t Options::* const limit :
+       {&Options::retain_bytes, &Options::retain_segments, &Options::retain_seconds}) {
+    TagLogOptions limited = options();
+    limited.log.*limit = 1;
+    EXPECT_EQ(code_of(TagLog::open(path_, limited)), ErrorCode::invalid_argument);
+  }
+}
+
+TEST_F(TagLogTest, pop_whose_record_failed_is_recorded_by_the_next_one) {
+  TagLogOptions full = options();
+  full.log.quota_bytes = 3 * full.log.segment_bytes;
+  auto log = open(full);
+  ASSERT_TRUE(log->append("keeps all", {2}));
+  Result<Lsn> lsn = Lsn();
+  std::vector<Lsn> lsns;
+  for (const size_t size : {4000, 10}) {
+    while ((lsn = log->append(std::string(size, 'x'), {1}))) lsns.push_back(*lsn);
+  }
+  const Lsn up_to = lsns.back();
+  EXPECT_EQ(code_of(log->pop(1, up_to)), ErrorCode::no_space);
+  EXPECT_EQ(log->info(1)->records, 1U) << "it holds as long as the log is open";
+  Result<void> popped = log->pop(2, lsns.front());
+  for (int i = 0; i < 10 && !popped; ++i) {
+    log->step_background();
+    popped = log->pop(2, lsns.front());
+  }
+  ASSERT_TRUE(popped) << popped.error().message();
+  ASSERT_TRUE(log->pop(1, up_to));
+  log.reset();
+  EXPECT_EQ(open(full)->info(1)->records, 1U);
+}
+
+/// Where the record of a pop has no room but what it gives up.
+TEST_F(TagLogTest, pop_gives_space_back_on_a_full_disk) {
+  TagLogOptions full = options();
+  full.log.quota_bytes = 4 * full.log.segment_bytes;
+  auto log = open(full);
+  Result<Lsn> lsn = Lsn();
+  for (int size : {4000, 10}) {
+    while ((lsn = log->append(std::string(size, 'x'), {1}))) {
+    }
+    EXPECT_EQ(code_of(lsn), ErrorCode::no_space);
+  }
+  const Lsn end = log->log().durable_lsn();
+  for (int i = 0; i < 10 && log->step_background(); ++i) {
+  }
+  auto popped = log->pop(1, end);
+  for (int i = 0; i < 10 && code_of(popped) == ErrorCode::no_space; ++i) {
+    log->step_background();
+    popped = log->pop(1, end);
+  }
+  ASSERT_TRUE(popped) << popped.error().message();
+  ASSERT_TRUE(log->append("more", {1}));
+  log.reset();
+  EXPECT_EQ(all_of(*open(full), 1), Texts{"more"});
+}
+
 TEST_F(TagLogTest, refuses_a_log_of_other_records) {
   {
     auto log = Log::open(path_).value();
@@ -191,9 +270,8 @@ TEST_F(TagLogTest, waiting_peek_gets_what_is_appended_later_or_nothing_in_time) 
   });
 }
 
-/// A full disk is where places go that do not fit: what they are is not known any more then, until
-/// the log is opened again, and nothing of it is kept.
-TEST(TagLogSpillTest, failing_spill_is_told_and_an_opening_makes_it_good) {
+/// What does not go to the file stays in memory, and is no reason to refuse anything.
+TEST(TagLogSpillTest, failing_spill_is_told_and_nothing_is_lost) {
   for (const bool fails_to_make : {true, false}) {
     testing::SimEnv env{testing::SimDisk{}};
     const TagLogOptions options{
@@ -210,19 +288,46 @@ TEST(TagLogSpillTest, failing_spill_is_told_and_an_opening_makes_it_good) {
       ASSERT_TRUE(log->peek(1, Lsn(), 1));
     }
     append_some();
-    const auto kind = fails_to_make ? testing::CallKind::create : testing::CallKind::write;
-    env.fail_call(env.calls(kind) + 1, ENOSPC, testing::FaultSpan::once, kind);
-    const auto refused = log->peek(1, Lsn(), 1);
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code(), ErrorCode::no_space) << refused.error().message();
-    EXPECT_FALSE(log->peek(2, Lsn(), 1));
-    EXPECT_FALSE(log->close()) << "a snapshot is made of what is not right";
-    log.reset();
-    log = TagLog::open("/log", options).value();
     const size_t expected = fails_to_make ? 600 : 1200;
+    const auto kind = fails_to_make ? testing::CallKind::create : testing::CallKind::write;
+    env.fail_call(env.calls(kind) + 1, ENOSPC, testing::FaultSpan::for_ever, kind);
     EXPECT_EQ(log->peek(1, Lsn(), UINT64_MAX)->size(), expected);
+    EXPECT_NE(log->stats().last_failure.find("spill"), std::string::npos);
     EXPECT_EQ(log->peek(2, Lsn(), UINT64_MAX)->size(), expected);
+    env.clear_faults();
+    append_some();
+    EXPECT_EQ(log->peek(2, Lsn(), UINT64_MAX)->size(), expected + 600);
+    EXPECT_EQ(log->stats().last_failure, "") << "it was tried again";
+    ASSERT_TRUE(log->close());
+    log.reset();
+    env.fail_call(env.calls(testing::CallKind::write) + 1, ENOSPC, testing::FaultSpan::for_ever,
+                  testing::CallKind::write);
+    log = TagLog::open("/log", options).value();
+    EXPECT_EQ(log->peek(1, Lsn(), UINT64_MAX)->size(), expected + 600);
+    EXPECT_NE(log->stats().last_failure, "");
   }
+}
+
+/// A pop that cannot look into what was spilled: what the tags are is not known any more then,
+/// until the log is opened again, and nothing of it is kept.
+TEST(TagLogSpillTest, failing_look_into_what_was_spilled_is_told_until_an_opening) {
+  testing::SimEnv env{testing::SimDisk{}};
+  const TagLogOptions options{
+      .log = {.env = &env, .background = BackgroundWork::stepped}, .tags = 4, .index_bytes = 1};
+  auto log = TagLog::open("/log", options).value();
+  for (int i = 0; i < 600; ++i) {
+    ASSERT_TRUE(log->append("x", {1}, {.durability = Durability::buffered}));
+  }
+  ASSERT_TRUE(log->log().sync());
+  const Lsn middle = log->peek(1, Lsn(), UINT64_MAX)->at(300).lsn;
+  const auto kind = testing::CallKind::read;
+  env.fail_call(env.calls(kind) + 1, EIO, testing::FaultSpan::once, kind);
+  EXPECT_EQ(code_of(log->pop(1, middle)), ErrorCode::io);
+  EXPECT_EQ(code_of(log->peek(1, Lsn(), 1)), ErrorCode::io);
+  EXPECT_FALSE(log->close()) << "a snapshot is made of what is not right";
+  log.reset();
+  log = TagLog::open("/log", options).value();
+  EXPECT_EQ(log->peek(1, Lsn(), UINT64_MAX)->size(), 600U);
 }
 
 /// Against what each tag should have, with pops, snapshots, spilling and reopenings in between.

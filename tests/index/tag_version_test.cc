@@ -228,6 +228,43 @@ TEST_F(TagVersionTest, state_of_the_chain_outlives_the_records_that_said_it) {
   EXPECT_EQ(code_of(log->truncate_from_version(20)), ErrorCode::invalid_argument);
 }
 
+/// Later versions may not say it, and those that did are trimmed.
+TEST_F(TagVersionTest, known_committed_version_outlives_the_record_that_said_it) {
+  auto log = open();
+  for (uint64_t version = 1; version <= 100; ++version) {
+    ASSERT_TRUE(log->append_version({.version = version,
+                                     .previous_version = version - 1,
+                                     .known_committed_version = version == 50 ? 49U : 0U},
+                                    std::string(500, 'x'), {1}));
+  }
+  ASSERT_TRUE(log->pop(1, log->log().durable_lsn()));
+  log.reset();
+  log = open();
+  EXPECT_EQ(log->opening().loaded_entries, 0U);
+  EXPECT_EQ(log->known_committed_version().value(), 49U);
+  EXPECT_EQ(log->lock(1)->known_committed_version, 49U);
+}
+
+/// No record of a version from there on is left, but the chain leads there: nothing says where it
+/// went on from.
+TEST_F(TagVersionTest, cut_of_a_chain_all_of_whose_records_are_trimmed_is_refused) {
+  auto log = open();
+  for (uint64_t version = 1; version <= 40; ++version) {
+    ASSERT_TRUE(log->append_version({.version = version, .previous_version = version - 1},
+                                    std::string(500, 'x'), {}));
+  }
+  ASSERT_TRUE(log->lock(1));
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(log->pop(1, log->log().durable_lsn()));
+  for (uint64_t generation = 2; generation < 400; ++generation) {
+    ASSERT_TRUE(log->lock(generation));
+    ASSERT_TRUE(log->pop(1, log->log().durable_lsn()));
+  }
+  ASSERT_FALSE(log->log().read(Lsn()));
+  EXPECT_EQ(code_of(log->truncate_from_version(30)), ErrorCode::trimmed);
+  EXPECT_EQ(log->durable_version().value(), 40U);
+  EXPECT_TRUE(log->truncate_from_version(41));
+}
+
 TEST_F(TagVersionTest, cut_of_what_is_trimmed_is_refused) {
   auto log = open();
   for (uint64_t version = 1; version <= 100; ++version) {

@@ -40,19 +40,21 @@ using Tag = uint32_t;
 
 struct TagLogOptions {
   /// Of the log below. Its records hold the tags, too: Options::max_record_bytes counts them, and
-  /// 16 bytes for a move.
+  /// 16 bytes for a move. Options::retain_* have to be 0: pops say what may go.
   Options log;
-  /// Tags are below it. At most 2^20; default 100,000.
+  /// Calls take tags below it; records of others that are there stay, and keep the log. At most
+  /// 2^20; default 100,000.
   Tag tags = 100'000;
   /// Memory for the places of records that were not popped, of all tags together. What is above
-  /// goes to a file, in turns; the records are where they were anyway. Default 64 MiB.
+  /// goes to a file, in turns; the records are where they were anyway. The last 512 places of a tag
+  /// stay in memory, about 1 KiB, and of each other 512 some 70 bytes. Default 64 MiB.
   uint64_t index_bytes = 64ULL << 20;
   /// As IndexOptions.
   uint64_t snapshot_bytes = 64ULL << 20;
   /// A tag that keeps more bytes of the log than that has its records moved forward, in the
-  /// background, as move_forward() does it: up to as many bytes as others append meanwhile. So a
+  /// background, as move_forward() does it: up to as many bytes as are appended meanwhile. So a
   /// slow consumer keeps about twice that at most, and one whose own records are more keeps
-  /// these. Default 0, no limit.
+  /// these, and has them moved again and again. Default 0, no limit.
   uint64_t slow_tag_bytes = 0;
   /// How long append_version() waits for the version that it follows. Default 5 s.
   uint32_t version_wait_ms = 5000;
@@ -102,28 +104,33 @@ class WRITEAHEAD_EXPORT TagLog {
   /// one, and as many as have `max_bytes` of payloads together. None if there is none. Each costs a
   /// read of its own, of a page or two. Codes: `invalid_argument` (no such tag), and of reading.
   [[nodiscard]] Result<std::vector<TaggedRecord>> peek(Tag tag, Lsn from, uint64_t max_bytes);
-  /// The same, but waits until there is one, for `timeout` or until `stop` is asked for; then none.
+  /// The same, but waits until there is one, for `timeout` or until `stop` is asked for; then none,
+  /// as where somebody popped it meanwhile. `closed` once the log is.
   [[nodiscard]] Result<std::vector<TaggedRecord>> wait_peek(
       Tag tag, Lsn from, uint64_t max_bytes, const std::stop_token& stop = {},
       std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
 
   /// The consumer of `tag` needs nothing below `up_to` any more. Durable on return; on a crash
   /// before that it gets some of them again. Trims what no tag needs. Popping what was popped does
-  /// nothing. Codes: `invalid_argument` (no such tag, or beyond the end), and of appending.
+  /// nothing. The space is given up first, so that on a full disk there is room for the pop. Codes:
+  /// `invalid_argument` (no such tag, or beyond the end), and of appending: then it holds until
+  /// the log is opened again.
   [[nodiscard]] Result<void> pop(Tag tag, Lsn up_to);
 
   /// Appends the records of `tag` that lie below `below` once more, at the end, and trims what no
   /// tag needs then: so that a consumer that does not come does not keep the log of all others.
   /// Its records keep their addresses, for peek() and pop(); the result says where they lie.
-  /// Of versions only those are moved that are known to be committed. Durable on return; on a crash
-  /// before that some are moved. Cost: a read and an append of each, and a barrier for 256. Codes:
+  /// Some that were moved before may be moved once more with them. Of versions only those are moved
+  /// that are known to be committed. Durable on return; on a crash or an error before that some are
+  /// moved. Cost: a read and an append of each, and two barriers for 256 of them or a MiB. Codes:
   /// `invalid_argument` (no such tag), and of reading and appending.
   [[nodiscard]] Result<std::vector<MovedRecord>> move_forward(Tag tag, Lsn below);
 
   [[nodiscard]] Result<TagInfo> info(Tag tag);
 
   // Versions, as FoundationDB's log servers have them. The records of a log have versions, all of
-  // them, or none: as long as one of the other kind is there, an append is `invalid_argument`.
+  // them, or none: as long as one of the other kind is there, or was tried since the log was
+  // opened, an append is `invalid_argument`.
 
   /// Appends a record in its turn: behind the one that has `link.previous_version`. One that comes
   /// early waits for that, and goes into the same frame. `tags` may be empty: then it only carries
@@ -152,12 +159,14 @@ class WRITEAHEAD_EXPORT TagLog {
   /// on behind the last one before. For a recovery, which knows that they were not committed.
   /// Their space goes with trims. Does nothing if there are none. Durable on return; on a crash
   /// before that the chain ends where it did, or below `version`. Codes: `invalid_argument` (it is
-  /// known to be committed), `trimmed`, and of appending.
+  /// known to be committed), `trimmed` (the record of the first one is), and of appending.
   [[nodiscard]] Result<void> truncate_from_version(uint64_t version);
 
   /// The log below: its positions, stats and holds. Not to be appended to, trimmed or truncated.
   [[nodiscard]] Log& log();
   [[nodiscard]] IndexStats stats() const;
+  /// How the tags came to be known.
+  [[nodiscard]] const IndexOpening& opening() const;
   /// Writes a snapshot of the tags and closes the log. Nobody waits in wait_peek() any more.
   [[nodiscard]] Result<void> close();
   /// One step of what the background does, of the log's, too, for BackgroundWork::stepped.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -72,9 +73,10 @@ class WRITEAHEAD_EXPORT IndexCore {
   void begin_at(Lsn lsn);
   void rebuild();
   void sweep(uint64_t records);
+  void sweep_all(Lsn first);
 
   // Snapshots; with snapshot_mutex_, and of the others only what each takes.
-  [[nodiscard]] Result<void> write_snapshot_once();
+  [[nodiscard]] Result<void> write_snapshot_once(uint64_t number);
   [[nodiscard]] Result<void> dump(SnapshotWriter& writer);
   [[nodiscard]] Result<RecordMark> mark_of(Lsn lsn) const;
   [[nodiscard]] bool is_snapshot_due() const;
