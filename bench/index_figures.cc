@@ -1,8 +1,7 @@
 // The figures of the index library, each beside its target.
 //
 //   index_figures DIR [ENTRIES]    makes logs in DIR, of 10 million records and of 1 GiB, and
-//   removes
-//                                  them again
+//                                  removes them again
 //
 // One line a figure, each measured three times, the median shown.
 #include <fmt/format.h>

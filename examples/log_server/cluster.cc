@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <sstream>
 #include <string_view>
 #include <thread>

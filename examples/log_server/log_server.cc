@@ -1,6 +1,7 @@
 // From requests to calls, and from answers to responses.
 #include "log_server.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <utility>

@@ -1,9 +1,11 @@
 // LogServer: a TagLog behind HTTP, in the role that FoundationDB gives its log servers.
 //
-//   POST /push?version=V&previous=P&committed=C&generation=G&tags=1,2    the payload is the body
-//   GET  /peek?tag=T&from=LSN&bytes=N       records, each a line `LSN VERSION BYTES` and its
-//   payload POST /pop?tag=T&up_to=LSN POST /lock?generation=G                 answers `END
-//   COMMITTED` POST /truncate?version=V
+//   POST /push?version=V&previous=P&committed=C&generation=G&tags=1,2
+//                                        the payload is the body
+//   GET  /peek?tag=T&from=LSN&bytes=N    records: of each a line `LSN VERSION BYTES`, its payload
+//   POST /pop?tag=T&up_to=LSN
+//   POST /lock?generation=G              answers `END COMMITTED`
+//   POST /truncate?version=V
 //
 // 200 is done; 409 is fenced, 408 that a predecessor did not come, 400 a call that makes no sense,
 // 500 anything else; the body of these is one line.

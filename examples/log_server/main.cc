@@ -5,9 +5,8 @@
 //                                                           versions behind AFTER; prints each that
 //                                                           is committed
 //   example_log_server consume PORT PORT PORT TAG           prints the versions of a tag
-//   example_log_server recover PORT PORT PORT GENERATION    locks what answers (port 0: it is
-//   gone), and
-//                                                           prints the version to go on from
+//   example_log_server recover PORT PORT PORT GENERATION    locks what answers (port 0: it is gone)
+//                                                           and prints the version to go on from
 #include <cstdint>
 #include <iostream>
 #include <string>

@@ -1,7 +1,7 @@
 // RocksDB with a WriteAhead log in front, beside RocksDB with its own log.
 //
-//   example_rocksdb_front              puts, stops without a flush, opens again, and says what it
-//   found example_rocksdb_front bench DIR    durable puts a second by 1, 8 and 64 writers, of both
+//   example_rocksdb_front              puts, stops without a flush, opens again, says what it found
+//   example_rocksdb_front bench DIR    durable puts a second by 1, 8 and 64 writers, of both
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <expected>
 #include <filesystem>
+#include <new>
 #include <utility>
 
 namespace rocksdb_front {
@@ -52,7 +53,7 @@ Result<std::unique_ptr<RocksFront>> RocksFront::open(const std::string& director
     return std::unexpected(done.error());
   }
   std::unique_ptr<RocksFront> front(
-      new RocksFront(std::move(*log), std::unique_ptr<rocksdb::DB>(opened)));
+      new RocksFront(std::move(*log), std::unique_ptr<rocksdb::DB>(opened), options));
   if (auto replayed = front->replay(); !replayed) return std::unexpected(replayed.error());
   return front;
 }
@@ -96,6 +97,11 @@ Result<void> RocksFront::apply(rocksdb::WriteBatch& batch, Lsn lsn) {
 /// Whoever finds nobody at it writes for all who came meanwhile; the others sleep once, until their
 /// batch is in.
 Result<void> RocksFront::write(rocksdb::WriteBatch& batch) {
+  // One that the log does not take is no reason to refuse those of others.
+  if (batch.Data().size() > max_batch_bytes_) {
+    return std::unexpected(
+        Error(ErrorCode::too_large, "write: the batch is above max_record_bytes"));
+  }
   Writer self;
   self.batch = &batch;
   {
@@ -121,12 +127,22 @@ Result<void> RocksFront::write(rocksdb::WriteBatch& batch) {
   return result;
 }
 
+/// Whatever happens, those who wait are told.
+Result<writeahead::Appended> RocksFront::append(const std::vector<Writer*>& group,
+                                                writeahead::Batch& records) {
+  try {
+    for (const Writer* const writer : group) records.add(writer->batch->Data());
+    return log_.append(records);
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(Error(ErrorCode::no_space, "write: out of memory"));
+  }
+}
+
 /// One frame of the log, of a record for each caller, so that after a crash its batch is there
 /// whole or not at all. While they go into RocksDB the next group is written already.
 Result<void> RocksFront::write_group(const std::vector<Writer*>& group) {
   writeahead::Batch records;
-  for (const Writer* const writer : group) records.add(writer->batch->Data());
-  const auto appended = log_.append(records);
+  const auto appended = append(group, records);
   // Taken before another one leads, so that RocksDB gets them in the order of the log.
   const std::lock_guard applying(apply_mutex_);
   {

@@ -38,8 +38,8 @@ class RocksFront {
 
   [[nodiscard]] Result<void> put(std::string_view key, std::string_view value);
   [[nodiscard]] Result<void> erase(std::string_view key);
-  /// All of the batch, or after a crash nothing. Durable and to be seen on return; the key of this
-  /// class (kPositionKey) is not for the caller.
+  /// All of the batch, or after a crash nothing. Durable and to be seen on return. Adds a key of
+  /// this class to the batch (kPositionKey), which is not for the caller.
   [[nodiscard]] Result<void> write(rocksdb::WriteBatch& batch);
   [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key) const;
 
@@ -61,13 +61,16 @@ class RocksFront {
     Result<void> result;
   };
 
-  RocksFront(writeahead::Log log, std::unique_ptr<rocksdb::DB> db)
-      : log_(std::move(log)), db_(std::move(db)) {}
+  RocksFront(writeahead::Log log, std::unique_ptr<rocksdb::DB> db, const FrontOptions& options)
+      : max_batch_bytes_(options.log.max_record_bytes), log_(std::move(log)), db_(std::move(db)) {}
   [[nodiscard]] Result<Lsn> position(rocksdb::ReadTier tier) const;
   [[nodiscard]] Result<void> replay();
+  [[nodiscard]] Result<writeahead::Appended> append(const std::vector<Writer*>& group,
+                                                    writeahead::Batch& records);
   [[nodiscard]] Result<void> write_group(const std::vector<Writer*>& group);
   [[nodiscard]] Result<void> apply(rocksdb::WriteBatch& batch, Lsn lsn);
 
+  const uint64_t max_batch_bytes_;
   writeahead::Log log_;
   std::unique_ptr<rocksdb::DB> db_;
   std::mutex apply_mutex_;                    // of what goes into RocksDB

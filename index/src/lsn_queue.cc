@@ -11,6 +11,8 @@ namespace writeahead::index::internal {
 namespace {
 
 constexpr uint32_t kBlockEntries = 512;
+// Of a difference, at most.
+constexpr size_t kMostGroups = 10;
 constexpr std::byte kMore{0x80};
 
 uint64_t take_difference(std::span<const std::byte>& bytes) {
@@ -29,9 +31,24 @@ void release(std::vector<std::byte>& bytes) { bytes = std::vector<std::byte>(); 
 
 }  // namespace
 
-/// All or nothing, should memory run out.
+bool LsnQueue::is_full() const {
+  return is_empty() || blocks_.back().count == kBlockEntries || blocks_.back().spilled.bytes != 0;
+}
+
+void LsnQueue::make_room() {
+  if (is_full()) {
+    if (blocks_.size() == blocks_.capacity()) blocks_.reserve(2 * blocks_.size() + 1);
+    return;
+  }
+  std::vector<std::byte>& bytes = blocks_.back().differences;
+  if (bytes.capacity() - bytes.size() >= kMostGroups) return;
+  const size_t before = bytes.capacity();
+  bytes.reserve(std::max(2 * before, bytes.size() + kMostGroups));
+  heap_bytes_ += bytes.capacity() - before;
+}
+
 void LsnQueue::add_bytes(Block& block, uint64_t difference) {
-  std::array<std::byte, 10> groups;
+  std::array<std::byte, kMostGroups> groups;
   size_t count = 0;
   for (; difference >= 0x80; difference >>= 7) {
     groups[count++] = static_cast<std::byte>(difference) | kMore;
@@ -44,7 +61,7 @@ void LsnQueue::add_bytes(Block& block, uint64_t difference) {
 
 void LsnQueue::push(Lsn lsn) {
   if (!is_empty() && lsn <= back()) return;
-  if (is_empty() || blocks_.back().count == kBlockEntries || blocks_.back().spilled.bytes != 0) {
+  if (is_full()) {
     if (!is_empty()) {
       Block& full = blocks_.back();
       heap_bytes_ -= full.differences.capacity();
@@ -195,12 +212,19 @@ Result<void> LsnQueue::copy_range(uint64_t rank, size_t most, const SpillFile* s
   return {};
 }
 
-Result<void> LsnQueue::drop_first(uint64_t count, const SpillFile* spill) {
-  if (count == 0) return {};
-  if (count >= count_) return drop_below(back() + 1, spill);
-  std::vector<Lsn> border;
-  if (auto copied = copy_range(count, 1, spill, border); !copied) return copied;
-  return drop_below(border.front(), spill);
+Result<Lsn> LsnQueue::border_behind(uint64_t count, const SpillFile* spill) const {
+  if (count == 0) return Lsn();
+  if (count >= count_) return is_empty() ? Lsn() : back() + 1;
+  uint64_t rank = count + skipped_;
+  auto block = blocks().begin();
+  for (; rank >= block->count; ++block) rank -= block->count;
+  Lsn border;
+  auto walked = each(*block, spill, [&](Lsn at) {
+    border = at;
+    return rank-- != 0;
+  });
+  if (!walked) return std::unexpected(walked.error());
+  return border;
 }
 
 Result<uint64_t> LsnQueue::spill(SpillFile& file) {

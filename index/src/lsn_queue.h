@@ -27,7 +27,10 @@ class LsnQueue {
   [[nodiscard]] uint64_t heap_bytes() const { return heap_bytes_; }
 
   /// Puts in one that is above all others; one that is not is left out, for it is there already.
+  /// All or nothing, should memory run out.
   void push(Lsn lsn);
+  /// Has memory for the next one: then its push() does not throw.
+  void make_room();
   /// Takes out all below `lsn`. An error is of the spill file; then nothing changed.
   [[nodiscard]] Result<void> drop_below(Lsn lsn, const SpillFile* spill);
 
@@ -42,8 +45,8 @@ class LsnQueue {
   /// Adds to `out` up to `most` of them, from the one on with so many before it.
   [[nodiscard]] Result<void> copy_range(uint64_t rank, size_t most, const SpillFile* spill,
                                         std::vector<Lsn>& out) const;
-  /// Takes out the first `count` of them. An error is of the spill file; then nothing changed.
-  [[nodiscard]] Result<void> drop_first(uint64_t count, const SpillFile* spill);
+  /// What is to be given to drop_below(), so that the first `count` of them are taken out.
+  [[nodiscard]] Result<Lsn> border_behind(uint64_t count, const SpillFile* spill) const;
   /// Moves all blocks but the last to the file. Returns how much memory that gave back.
   [[nodiscard]] Result<uint64_t> spill(SpillFile& file);
 
@@ -60,6 +63,8 @@ class LsnQueue {
   template <class Visit>
   [[nodiscard]] static Result<void> each(const Block& block, const SpillFile* spill,
                                          const Visit& visit);
+  /// Whether the next one begins a block.
+  [[nodiscard]] bool is_full() const;
   void add_bytes(Block& block, uint64_t difference);
 
   [[nodiscard]] std::span<const Block> blocks() const { return std::span(blocks_).subspan(head_); }

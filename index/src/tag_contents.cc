@@ -61,7 +61,8 @@ bool TagContents::has_taken_in(Tag tag, Lsn lsn) const {
 
 void TagContents::apply(std::span<const RecordView> records) {
   const std::lock_guard lock(mutex_);
-  for (const RecordView& record : records) take_in(record);
+  // What is not right stays so.
+  for (size_t i = 0; i < records.size() && !failure_; ++i) take_in(records[i]);
 }
 
 void TagContents::take_in(const RecordView& record) {

@@ -60,7 +60,10 @@ void TagState::push(Lsn lsn) {
   if (lsn >= popped_) records_.push(lsn);
 }
 
+/// Both or none, should memory run out.
 void TagState::add(Run& run, Lsn lsn, Lsn at) {
+  run.lsns.make_room();
+  run.places.make_room();
   run.lsns.push(lsn);
   run.places.push(at);
 }
@@ -111,17 +114,22 @@ Result<void> TagState::drop_lost(Lsn first, const SpillFile* spill) {
 }
 
 Result<void> TagState::drop_below(Run& run, Lsn lsn, const SpillFile* spill) {
-  const auto count = run.lsns.rank(lsn, spill);
-  if (!count) return std::unexpected(count.error());
-  if (auto dropped = run.places.drop_first(*count, spill); !dropped) return dropped;
-  return run.lsns.drop_first(*count, spill);
+  return drop_first(run, run.lsns.rank(lsn, spill), spill);
 }
 
 Result<void> TagState::drop_lost(Run& run, Lsn first, const SpillFile* spill) {
-  const auto count = run.places.rank(first, spill);
+  return drop_first(run, run.places.rank(first, spill), spill);
+}
+
+/// Both or none, unless one of them has to look into what was spilled.
+Result<void> TagState::drop_first(Run& run, const Result<uint64_t>& count, const SpillFile* spill) {
   if (!count) return std::unexpected(count.error());
-  if (auto dropped = run.places.drop_first(*count, spill); !dropped) return dropped;
-  return run.lsns.drop_first(*count, spill);
+  const auto lsn = run.lsns.border_behind(*count, spill);
+  if (!lsn) return std::unexpected(lsn.error());
+  const auto place = run.places.border_behind(*count, spill);
+  if (!place) return std::unexpected(place.error());
+  if (auto dropped = run.places.drop_below(*place, spill); !dropped) return dropped;
+  return run.lsns.drop_below(*lsn, spill);
 }
 
 Result<void> TagState::copy_run(const Run& run, uint64_t rank, size_t most, const SpillFile* spill,

@@ -83,6 +83,8 @@ class TagState {
   static void add(Run& run, Lsn lsn, Lsn at);
   [[nodiscard]] static Result<void> drop_below(Run& run, Lsn lsn, const SpillFile* spill);
   [[nodiscard]] static Result<void> drop_lost(Run& run, Lsn first, const SpillFile* spill);
+  [[nodiscard]] static Result<void> drop_first(Run& run, const Result<uint64_t>& count,
+                                               const SpillFile* spill);
   [[nodiscard]] static Result<void> copy_run(const Run& run, uint64_t rank, size_t most,
                                              const SpillFile* spill, std::vector<TagPlace>& out);
   [[nodiscard]] static bool load_run(std::span<const std::byte>& bytes, Run& run);

@@ -65,7 +65,7 @@ TEST(LsnQueueTest, holds_what_was_pushed_and_not_dropped_in_memory_and_in_a_file
       }
       case 2: {
         const uint64_t count = random() % 4 == 0 ? model.size() : random() % (model.size() / 4 + 1);
-        ASSERT_TRUE(queue.drop_first(count, spill.get()));
+        ASSERT_TRUE(queue.drop_below(queue.border_behind(count, spill.get()).value(), spill.get()));
         model.erase(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(count));
         break;
       }

@@ -44,6 +44,12 @@ inline void remove_snapshots(SimEnv& env) {
   for (const auto& name : *names) ASSERT_TRUE((*directory)->remove(name));
 }
 
+/// Whether the tags of the log have put anything into their spill file.
+inline bool has_spilled(const SimEnv& env) {
+  const auto bytes = env.disk().contents(std::string(kLogPath) + "/index/tags.spill");
+  return bytes && !bytes->empty();
+}
+
 /// Says in words what is wrong with a disk; nothing if nothing is.
 using Judge = std::function<std::optional<std::string>(const SimDisk& disk)>;
 
@@ -74,11 +80,28 @@ class JudgedStates {
   uint64_t violations_ = 0;
 };
 
-/// Runs `course` on a machine and judges what a power cut at each of its calls leaves: by all that
-/// the test has noted of the course up to there. At least so many states, or the test is none.
-inline void judge_every_power_cut(uint64_t least_states,
-                                  const std::function<void(SimEnv& env)>& course,
-                                  const Judge& judge) {
+/// A course of calls, and what the test notes of it, from the beginning each time.
+using Course = std::function<void(SimEnv& env)>;
+
+/// Runs `course` on a machine and judges what a kill at each of its calls leaves, in the middle of
+/// a write or before it or behind it.
+inline void judge_every_kill(const Course& course, const Judge& judge) {
+  JudgedStates states(judge);
+  for (uint64_t k = 1; states.are_right(); k += kIsSanitized ? 16 : 1) {
+    SimEnv env{SimDisk{}};
+    env.crash_at(k);
+    course(env);
+    if (!env.crashed()) break;
+    for (const size_t bytes : {size_t{0}, size_t{100}, SIZE_MAX}) {
+      states.visit(env.killed_disk(bytes), fmt::format("call {}, {} bytes", k, bytes));
+    }
+  }
+}
+
+/// The same for a power cut at each call, or each `stride`th: by all that the test has noted of the
+/// course up to there. At least so many states, or the test is none.
+inline void judge_every_power_cut(uint64_t least_states, const Course& course, const Judge& judge,
+                                  uint64_t stride = 1) {
   using writeahead::testing::LostBytes;
   const writeahead::testing::CrashSampler sampler(
       {.exhaustive_items = kIsSanitized ? 2U : 6U,
@@ -89,13 +112,13 @@ inline void judge_every_power_cut(uint64_t least_states,
   JudgedStates states(judge);
   SimEnv env{SimDisk{}};
   env.watch_crashes([&](uint64_t call, const SimDisk& crashed) {
-    if (!states.are_right() || (kIsSanitized && call % 8 != 0)) return;
+    if (!states.are_right() || call % (kIsSanitized ? 8 * stride : stride) != 0) return;
     sampler.each(crashed, [&](const SimDisk& disk, const writeahead::testing::CrashPlan& plan) {
       return states.visit(disk, fmt::format("call {}, {}", call, to_string(plan)));
     });
   });
   course(env);
-  EXPECT_GT(states.states(), kIsSanitized ? 100U : least_states);
+  EXPECT_GT(states.states(), kIsSanitized ? 100U / stride : least_states);
 }
 
 }  // namespace writeahead::index::test

@@ -86,16 +86,7 @@ TYPED_TEST(SnapshotCrashTest, power_cut_at_any_call_leaves_an_index_that_is_righ
 }
 
 TYPED_TEST(SnapshotCrashTest, kill_at_any_call_leaves_an_index_that_is_right) {
-  JudgedStates states(judge<TypeParam>);
-  for (uint64_t k = 1; states.are_right(); k += kIsSanitized ? 16 : 1) {
-    SimEnv env{SimDisk{}};
-    env.crash_at(k);
-    run_course<TypeParam>(env);
-    if (!env.crashed()) break;
-    for (const size_t bytes : {size_t{0}, size_t{100}, SIZE_MAX}) {
-      states.visit(env.killed_disk(bytes), fmt::format("call {}, {} bytes", k, bytes));
-    }
-  }
+  judge_every_kill(run_course<TypeParam>, judge<TypeParam>);
 }
 
 TYPED_TEST(SnapshotCrashTest, failing_call_of_an_opening_is_told_and_the_next_one_is_right) {

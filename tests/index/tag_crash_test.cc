@@ -1,7 +1,7 @@
 // Goal: whenever the machine stops, a TagLog opens, and each tag's consumer gets every record that
 // was acknowledged and that it has not popped, in order, and none that it has. Method: a course of
-// appends, pops, moves and snapshots on simulated storage, with little memory for the places, so
-// that they spill; each call of it in turn, by power cut; each disk that the sampler makes of it.
+// appends, pops, moves and snapshots on simulated storage; each call of it in turn, by kill and by
+// power cut; each disk that the sampler makes of it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -38,6 +38,8 @@ struct Model {
   std::map<Tag, Lsn> popped;
   std::optional<std::pair<std::vector<Tag>, std::string>> append;
   std::optional<std::pair<Tag, Lsn>> pop;
+  size_t moved = 0;
+  bool is_filled = false;  // what was buffered at the beginning is durable
 
   /// What `tag` has to show; with what is on its way, if it happened.
   [[nodiscard]] std::vector<std::string> expected(Tag tag, bool has_happened) const {
@@ -57,11 +59,25 @@ struct Model {
   }
 };
 
+/// So many records of a tag that nobody pops that full blocks of places spill.
+bool fill(TagLog& log, Model& model) {
+  constexpr Tag kFilled = 3;
+  for (int i = 0; i < 900; ++i) {
+    const auto lsn = log.append("x", {kFilled}, {.durability = Durability::buffered});
+    if (!lsn) return false;
+    model.records[kFilled].push_back({*lsn, "x"});
+  }
+  return log.log().sync().has_value();
+}
+
 /// Goes on as long as the machine does. Moves change nothing of what a tag has to show.
-void run_course(SimEnv& env, Model& model) {
+void run_course(SimEnv& env, Model& model, bool fills = false) {
+  model = {};
   for (int opening = 0; opening < 3; ++opening) {
     auto log = open(env);
     if (!log) return;
+    if (fills && opening == 0 && !fill(**log, model)) return;
+    model.is_filled = true;
     for (int i = 0; i < 40; ++i) {
       const std::vector<Tag> tags =
           i % 5 == 0 ? std::vector<Tag>{0, 2} : std::vector<Tag>{static_cast<Tag>(i % 3)};
@@ -79,7 +95,11 @@ void run_course(SimEnv& env, Model& model) {
         model.pop.reset();
       }
       const Lsn end = (*log)->log().durable_lsn();
-      if (i % 10 == 9 && !(*log)->move_forward(static_cast<Tag>(i / 10 % 3), end)) return;
+      if (i % 10 == 9) {
+        const auto moved = (*log)->move_forward(static_cast<Tag>(i / 10 % 3), end);
+        if (!moved) return;
+        model.moved += moved->size();
+      }
       (*log)->step_background();
     }
     if (opening != 1 && !(*log)->close()) return;
@@ -126,8 +146,29 @@ std::optional<std::string> judge(const SimDisk& disk, const Model& model) {
 TEST(TagCrashTest, power_cut_at_any_call_leaves_each_tag_what_it_has_not_popped) {
   Model model;
   judge_every_power_cut(
-      10'000, [&](SimEnv& env) { run_course(env, model); },
+      10'000,
+      [&](SimEnv& env) {
+        run_course(env, model);
+        EXPECT_GT(model.moved, 20U);
+      },
       [&](const SimDisk& disk) { return judge(disk, model); });
+}
+
+TEST(TagCrashTest, power_cut_leaves_each_tag_what_it_has_not_popped_of_places_that_spill) {
+  Model model;
+  judge_every_power_cut(
+      400,
+      [&](SimEnv& env) {
+        run_course(env, model, true);
+        EXPECT_TRUE(has_spilled(env));
+      },
+      [&](const SimDisk& disk) { return model.is_filled ? judge(disk, model) : std::nullopt; }, 61);
+}
+
+TEST(TagCrashTest, kill_at_any_call_leaves_each_tag_what_it_has_not_popped) {
+  Model model;
+  judge_every_kill([&](SimEnv& env) { run_course(env, model); },
+                   [&](const SimDisk& disk) { return judge(disk, model); });
 }
 
 TEST(TagCrashTest, control_whose_pops_are_forgotten_is_found) {

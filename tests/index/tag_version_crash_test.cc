@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ Result<std::unique_ptr<TagLog>> open(SimEnv& env) {
 struct Chain {
   std::vector<uint64_t> versions;
   uint64_t generation = 0;
+  uint64_t committed = 0;
   friend bool operator==(const Chain&, const Chain&) = default;
 };
 
@@ -39,6 +41,7 @@ uint64_t committed_of(const Chain& chain) {
 /// Goes on as long as the machine does. All is pushed with tag 1 and never popped, so that peek
 /// shows the chain.
 void run_course(SimEnv& env, Chain& before, Chain& after) {
+  before = after = {};
   for (int opening = 0; opening < 3; ++opening) {
     auto log = open(env);
     if (!log) return;
@@ -57,6 +60,7 @@ void run_course(SimEnv& env, Chain& before, Chain& after) {
                                .previous_version = last,
                                .known_committed_version = committed_of(after),
                                .generation = after.generation};
+        after.committed = std::max(after.committed, link.known_committed_version);
         if (!(*log)->append_version(link, std::string(80, 'x'), {1, 2})) return;
       }
       before = after;
@@ -82,6 +86,7 @@ std::optional<std::string> judge(const SimDisk& disk, const Chain& before, const
     // By asking: the generation is what a lesser one is fenced by.
     if (before.generation != 0 && (*log)->lock(before.generation - 1)) return "a lock is forgotten";
     found.generation = after.generation;
+    found.committed = (*log)->known_committed_version().value();
     if (after.generation != 0 && (*log)->lock(after.generation - 1)) --found.generation;
     if (found != before && found != after) return "the chain is another one";
     const uint64_t last = found.versions.empty() ? 0 : found.versions.back();
@@ -104,6 +109,13 @@ TEST(TagVersionCrashTest, power_cut_at_any_call_leaves_a_chain_that_was_acknowle
         EXPECT_EQ(before, after);
       },
       [&](const SimDisk& disk) { return judge(disk, before, after); });
+}
+
+TEST(TagVersionCrashTest, kill_at_any_call_leaves_a_chain_that_was_acknowledged) {
+  Chain before;
+  Chain after;
+  judge_every_kill([&](SimEnv& env) { run_course(env, before, after); },
+                   [&](const SimDisk& disk) { return judge(disk, before, after); });
 }
 
 TEST(TagVersionCrashTest, control_whose_last_version_is_forgotten_is_found) {
