@@ -42,8 +42,18 @@ inline void require(bool is_right, std::string_view what) {
 
 enum class Bound : uint8_t { at_least, at_most };
 
+/// For programs that read the figures: an object of JSON a line.
+inline bool prints_json = false;
+
 inline void show(std::string_view what, double value, std::string_view unit, Bound bound,
                  double target) {
+  if (prints_json) {
+    fmt::print(R"({{"name": "{}", "value": {}, "unit": "{}", "kind": "{}", "limit": {}}})"
+               "\n",
+               what, value, unit, bound == Bound::at_least ? "at_least" : "at_most", target);
+    std::fflush(stdout);
+    return;
+  }
   const bool is_met = bound == Bound::at_least ? value >= target : value <= target;
   fmt::print("{:52} {:10.2f} {:14} {} {:6} {}\n", what, value, unit,
              bound == Bound::at_least ? "at least" : "at most ", target, is_met ? "met" : "MISSED");

@@ -1,7 +1,8 @@
 // The figures of the index library, each beside its target.
 //
-//   index_figures DIR [ENTRIES]    makes logs in DIR, of 10 million records and of 1 GiB, and
-//                                  removes them again
+//   index_figures DIR [--json]    makes logs in DIR, of 10 million records and of 1 GiB, and
+//   removes
+//                                 them again
 //
 // One line a figure, each measured three times, the median shown.
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -131,19 +133,20 @@ void measure(Log& log, std::string_view name, uint64_t entries, double lookups_t
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 2) {
-    fmt::print(stderr, "usage: index_figures DIR [ENTRIES]\n");
+  figures::prints_json = count == 3 && std::string_view(arguments[2]) == "--json";
+  if (count != 2 && !figures::prints_json) {
+    fmt::print(stderr, "usage: index_figures DIR [--json]\n");
     return 2;
   }
-  const uint64_t entries = count > 2 ? std::stoull(arguments[2]) : 10'000'000;
+  constexpr uint64_t kEntries = 10'000'000;
   const std::string path = std::string(arguments[1]) + "/index_figures.log";
   std::filesystem::remove_all(path);
   {
     auto log = Log::open(path);
     require(log.has_value(), "the log does not open");
-    fill(*log, entries);
-    measure<IdIndex<uint64_t>>(*log, "hashed", entries, 10);
-    measure<IdIndex<uint64_t, IndexOrder::ordered>>(*log, "ordered", entries, 1);
+    fill(*log, kEntries);
+    measure<IdIndex<uint64_t>>(*log, "hashed", kEntries, 10);
+    measure<IdIndex<uint64_t, IndexOrder::ordered>>(*log, "ordered", kEntries, 1);
   }
   std::filesystem::remove_all(path);
   figures::measure_tags(arguments[1]);

@@ -15,7 +15,7 @@ import sys
 
 import machine
 import systems
-from results import OWN_SCENARIOS, SCENARIOS, Results
+from results import INDEX, OWN_SCENARIOS, SCENARIOS, Results, rocksdb_targets
 from systems import OURS, ROOT
 
 STORE = ROOT / "build/bench-peers/results.json"
@@ -72,9 +72,27 @@ def say(name, round_number, run):
     print(f"{run['scenario']:15} {round_number + 1:2} {name:20} {what}", flush=True)
 
 
+def measure_index(directory):
+    """The figures of the index library, or why there are none."""
+    try:
+        of_index, of_rocksdb = systems.build_index()
+        printed = [subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True,
+                                  timeout=SECONDS_MAX).stdout
+                   for command in ([of_index, directory, "--json"], [of_rocksdb, "bench", directory])]
+        found = [json.loads(line) for line in printed[0].splitlines()] + rocksdb_targets(printed[1])
+        for figure in found:
+            print(f"{INDEX:15}    {figure['name']}: {figure['value']:.2f} {figure['unit']}", flush=True)
+        return {"figures": found}
+    except (systems.BuildError, OSError, subprocess.SubprocessError, ValueError) as failure:
+        return {"failure": str(failure)}
+
+
 def measure(options, compared, stored):
     """Runs all and stores what they say after each round of each scenario."""
     for scenario in options.scenarios:
+        if scenario == INDEX:
+            stored["index"] = measure_index(options.directory)
+            continue
         # Peers have none of our own scenarios.
         takers = [system for system in compared if system.name == OURS or scenario not in OWN_SCENARIOS]
         for round_number in range(options.rounds):

@@ -19,6 +19,15 @@ ours: of a time, above 1 is slower than ours; of a rate, below 1 is. The other c
 alone" is what the same writes take without a log, measured in the runs of ours.
 """
 
+INDEX_HEAD = """
+## The index library
+
+10 million ids of 64 bits in an `IdIndex`; logs of 1 GiB in a `TagLog`; RocksDB with this log in front of it.
+`build/release/bin/index_figures DIR` and `build/release/bin/example_rocksdb_front bench DIR` print these, as
+medians of three and of five rounds. What limits them is in [design/0005-index.md](design/0005-index.md).
+
+"""
+
 TITLES = {
     "append_64": "Appends of 64 bytes by one thread",
     "append_1k": "Appends of 1 KiB by one thread",
@@ -148,6 +157,20 @@ def targets_table(targets):
                    with_range(target.floor), words[target.is_met]] for target in targets])
 
 
+def index_table(index):
+    """What the index library takes; the programs take medians of their own rounds."""
+    if "failure" in index:
+        return f"Not measured: {index['failure']}\n"
+    rows = []
+    for figure in index["figures"]:
+        limit, is_at_most = figure["limit"], figure["kind"] == "at_most"
+        is_met = limit is None or (figure["value"] <= limit if is_at_most else figure["value"] >= limit)
+        bound = "" if limit is None else f"at {'most' if is_at_most else 'least'} {limit:,g}"
+        rows.append([figure["name"], bound, f"{number(figure['value'])} {figure['unit']}",
+                     "" if limit is None else "yes" if is_met else "**no**"])
+    return table(["figure", "target", "value", "met"], rows)
+
+
 def machine_table(results):
     machine = results.stored["machine"]
     load = f"{machine['load_before']} before, {machine.get('load_after', '?')} after"
@@ -203,4 +226,6 @@ def page(results, plots):
     own = [name for name in scenarios if name not in PEER_SCENARIOS and results.of(name, OURS)]
     if own:
         parts += ["\n## WriteAhead alone\n\n", own_table(results, own)]
+    if "index" in results.stored:
+        parts += [INDEX_HEAD, index_table(results.stored["index"])]
     return "".join([*parts, setups(results), absences(results)])

@@ -17,7 +17,8 @@ sys.dont_write_bytecode = True
 
 import report  # noqa: E402 (found by the path above)
 import systems  # noqa: E402
-from results import CRATE, OURS, P50, RATE, Results, compared_targets, figures, own_targets, spread  # noqa: E402
+from results import (CRATE, OURS, P50, RATE, Results, compared_targets, figures, own_targets,  # noqa: E402
+                     rocksdb_targets, spread)
 
 MACHINE = {"date": "2026-01-02", "commit": "abc", "processor": "P", "cores": 2, "memory_gib": 4.0, "system": "Linux",
            "file_system": "ext4 (rw)", "device": "/dev/x", "load_before": 0.1, "load_after": 0.2}
@@ -54,6 +55,31 @@ class Spreads(unittest.TestCase):
     def test_missing_values_do_not_count(self):
         self.assertEqual(spread([None, 2, float("nan")]).rounds, 1)
         self.assertIsNone(spread([None]))
+
+
+class IndexLibrary(unittest.TestCase):
+    FIGURES = [{"name": "memory", "value": 28.6, "unit": "B an entry", "kind": "at_most", "limit": 32},
+               {"name": "find", "value": 9.5, "unit": "M/s", "kind": "at_least", "limit": 10}]
+
+    def test_figures_stand_beside_their_targets(self):
+        table = report.index_table({"figures": self.FIGURES})
+        self.assertIn("| memory | at most 32 | 28.6 B an entry | yes |", table)
+        self.assertIn("| find | at least 10 | 9.50 M/s | **no** |", table)
+
+    def test_failure_is_told(self):
+        self.assertIn("no compiler", report.index_table({"failure": "no compiler"}))
+
+    def test_table_of_the_example_is_read(self):
+        printed = ("durable puts a second, medians of 5 rounds\n writers   this front      RocksDB    ratio\n"
+                   "       1         8959         6583     1.38\n       8        27153        17005     1.58\n")
+        one, eight = rocksdb_targets(printed)
+        self.assertEqual((one["value"], one["limit"]), (1.38, 1.5))
+        self.assertEqual((eight["value"], eight["limit"]), (1.58, None))
+
+    def test_page_has_a_section_for_it(self):
+        results = results_of(latency_run(OURS, 100))
+        results.stored["index"] = {"figures": self.FIGURES}
+        self.assertIn("## The index library", report.page(results, []))
 
 
 class Ranking(unittest.TestCase):

@@ -14,7 +14,9 @@ TASKS = THREADS[1:]
 PEER_SCENARIOS = ("append_64", "append_1k", "append_8k", "rotate_4", *(f"threads_{n}" for n in THREADS),
                   "in_flight", "batch_1000", "large_1m", "point_reads", "replay_64", "replay_1k")
 OWN_SCENARIOS = (*(f"tasks_{n}" for n in TASKS), "follow_1", "follow_10", "follow_100", "open_10k", "standby", "idle", "rotate_timeline", "in_flight_fresh", "large_in_flight")
-SCENARIOS = PEER_SCENARIOS + OWN_SCENARIOS
+# Of the index library, which two programs print: no run of ours or of a peer.
+INDEX = "index"
+SCENARIOS = (*PEER_SCENARIOS, *OWN_SCENARIOS, INDEX)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +151,15 @@ class Results:
             if reason:
                 reasons.setdefault((run["system"], reason), {})[run["scenario"]] = None
         return {key: list(scenarios) for key, scenarios in reasons.items()}
+
+
+def rocksdb_targets(table):
+    """Those of the example in front of RocksDB, by the table that it prints: writers, rates and ratio."""
+    limits = {"1": 1.5, "64": 2}
+    rows = [line.split() for line in table.splitlines()]
+    return [{"name": f"durable puts by {row[0]} writers with this log in front of RocksDB, to RocksDB's own",
+             "value": float(row[3]), "unit": "times", "kind": "at_least", "limit": limits.get(row[0])}
+            for row in rows if len(row) == 4 and row[0].isdigit()]
 
 
 @dataclasses.dataclass(frozen=True)

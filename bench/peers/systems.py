@@ -76,6 +76,15 @@ def build_ours():
     return System(OURS, (str(ROOT / "build/release/bin/wal"), "bench"), ("--json", "--rounds", "1"))
 
 
+def build_index():
+    """The programs that print the figures of the index library, which are of a developer's build."""
+    run("install all", "scripts/install")
+    run("configure index", "cmake", "--preset", "release", "-DWRITEAHEAD_DEVELOPER=ON")
+    names = ("index_figures", "example_rocksdb_front")
+    run("build index", "cmake", "--build", "--preset", "release", "--target", *names)
+    return [ROOT / "build/release/bin" / name for name in names]
+
+
 def build_cpp():
     try:
         run("install peers", "scripts/install", "--peers")

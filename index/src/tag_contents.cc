@@ -272,6 +272,11 @@ Result<void> TagContents::copy_due(Tag tag, Lsn limit, size_t most,
   return states_[tag].state.copy_due(limit, most, spill_.get(), out);
 }
 
+bool TagContents::has_from(Tag tag, Lsn from) const {
+  const std::lock_guard lock(mutex_);
+  return tag < states_.size() && states_[tag].state.has_from(from);
+}
+
 Lsn TagContents::popped(Tag tag) const {
   const std::lock_guard lock(mutex_);
   return tag < states_.size() ? states_[tag].state.popped() : Lsn();

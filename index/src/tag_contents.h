@@ -60,6 +60,8 @@ class TagContents final : public IndexContents {
   /// As TagState::copy_due.
   [[nodiscard]] Result<void> copy_due(Tag tag, Lsn limit, size_t most,
                                       std::vector<TagPlace>& out) const;
+  /// Whether there is a record from `from` on.
+  [[nodiscard]] bool has_from(Tag tag, Lsn from) const;
   [[nodiscard]] Lsn popped(Tag tag) const;
   [[nodiscard]] uint64_t records(Tag tag) const;
   /// What one tag needs, or the first that any does; nothing if none does.

@@ -1,4 +1,4 @@
-// TagLogState: tags. What is appended, who is shown it, and what is trimmed.
+// TagLogState: tags. What is appended, what is shown, and what is trimmed.
 #include "tag_log_state.h"
 
 #include <algorithm>
@@ -134,64 +134,6 @@ Result<std::vector<TaggedRecord>> TagLogState::peek(Tag tag, Lsn from, uint64_t 
     }
     if (places.size() < kPlacesAtOnce) return records;
     from = places.back().lsn + 1;
-  }
-}
-
-Result<bool> TagLogState::has_record(Tag tag, Lsn from) const {
-  std::vector<TagPlace> places;
-  auto copied = contents_.copy_from(tag, from, 1, places);
-  if (!copied) return std::unexpected(copied.error());
-  return !places.empty();
-}
-
-/// The leader's, however it comes back: another one has to be found.
-TagLogState::Leadership::~Leadership() {
-  {
-    const std::lock_guard lock(log_.waiting_mutex_);
-    log_.has_leader_ = false;
-    log_.rounds_.fetch_add(1);
-  }
-  log_.round_ends_.notify_all();
-}
-
-/// One of those who wait looks at the log, and takes in for all what comes.
-Result<void> TagLogState::lead(Lsn position, const std::stop_token& stop, Deadline deadline) {
-  std::optional<std::chrono::nanoseconds> left;
-  if (deadline) left = std::max(std::chrono::nanoseconds(0), *deadline - Clock::now());
-  auto record = log_.reader(position).wait_next(stop, left);
-  if (!record) return {};
-  const bool is_gone = !*record && (record->error().code() == ErrorCode::trimmed ||
-                                    record->error().code() == ErrorCode::truncated);
-  if (!*record && !is_gone) return std::unexpected(record->error());
-  return advance();
-}
-
-Result<bool> TagLogState::wait(Tag tag, Lsn from, const std::stop_token& stop, Deadline deadline) {
-  for (;;) {
-    const uint64_t seen = rounds_.load();
-    auto advanced = advance();
-    if (!advanced) return std::unexpected(advanced.error());
-    // Before the look: what lies behind it ends the wait, whoever takes it in.
-    const Lsn position = core_->position();
-    auto found = has_record(tag, from);
-    if (!found || *found) return found;
-    if (stop.stop_requested() || (deadline && Clock::now() >= *deadline)) return false;
-    {
-      std::unique_lock lock(waiting_mutex_);
-      if (has_leader_) {
-        // Each time that the leader has taken something in, all look whether it is theirs.
-        const auto is_over = [&] { return rounds_.load() != seen; };
-        if (deadline) {
-          round_ends_.wait_until(lock, stop, *deadline, is_over);
-        } else {
-          round_ends_.wait(lock, stop, is_over);
-        }
-        continue;
-      }
-      has_leader_ = true;
-    }
-    const Leadership leadership(*this);
-    if (auto led = lead(position, stop, deadline); !led) return std::unexpected(led.error());
   }
 }
 

@@ -63,22 +63,28 @@ class TagLogState {
   [[nodiscard]] IndexStats stats() const;
 
  private:
-  class Leadership {
-   public:
-    explicit Leadership(TagLogState& log) : log_(log) {}
-    Leadership(const Leadership&) = delete;
-    Leadership& operator=(const Leadership&) = delete;
-    ~Leadership();
+  class Leadership;
+  /// A thread that waits, and does not lead.
+  struct Waiter {
+    Tag tag = 0;
+    Lsn from;
+    std::condition_variable_any changed;
+    bool is_woken = false;
 
-   private:
-    TagLogState& log_;
+    void wake() {
+      is_woken = true;
+      changed.notify_one();
+    }
   };
 
   [[nodiscard]] Result<void> advance();
-  [[nodiscard]] Result<bool> has_record(Tag tag, Lsn from) const;
   [[nodiscard]] Result<TaggedRecord> read(const TagPlace& place) const;
   [[nodiscard]] Result<TaggedRecord> read_again(Tag tag, TagPlace place);
-  [[nodiscard]] Result<void> lead(Lsn position, const std::stop_token& stop, Deadline deadline);
+  void end_round();
+  [[nodiscard]] Result<void> lead(Lsn position, const std::stop_token& stop,
+                                  Deadline deadline) const;
+  void sleep(Waiter& self, std::unique_lock<std::mutex>& lock, uint64_t seen,
+             const std::stop_token& stop, Deadline deadline);
   [[nodiscard]] Result<void> trim();
   [[nodiscard]] Result<std::vector<TaggedRecord>> read_due(Tag tag, Lsn limit) const;
   [[nodiscard]] Result<void> append_again(Tag tag, std::span<const TaggedRecord> records,
@@ -103,9 +109,9 @@ class TagLogState {
   Lsn moves_counted_to_;      // with moving_mutex_
   int64_t moves_budget_ = 0;  // bytes; below 0 is what was moved ahead; with moving_mutex_
   std::mutex waiting_mutex_;
-  std::condition_variable_any round_ends_;
   bool has_leader_ = false;           // with waiting_mutex_
-  std::atomic<uint64_t> rounds_ = 0;  // of leaders that came back
+  std::vector<Waiter*> waiters_;      // with waiting_mutex_
+  std::atomic<uint64_t> rounds_ = 0;  // in which the leader took something in
   std::unique_ptr<IndexCore> core_;   // last, so that its thread ends first
 };
 

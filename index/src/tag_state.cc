@@ -49,6 +49,11 @@ std::optional<Lsn> TagState::first_needed() const {
   return first;
 }
 
+bool TagState::has_from(Lsn from) const {
+  if (!records_.is_empty()) return records_.back() >= from;
+  return moved_ && moved_->old.lsns.back() >= from;
+}
+
 /// Keeps the order of the runs: behind each change of one of them.
 void TagState::settle() {
   if (!moved_) return;

@@ -41,6 +41,8 @@ class TagState {
   [[nodiscard]] uint64_t heap_bytes() const;
   /// All below it was popped.
   [[nodiscard]] Lsn popped() const { return popped_; }
+  /// Whether there is a record from the address `from` on.
+  [[nodiscard]] bool has_from(Lsn from) const;
   /// Where the log has to be kept from for this tag; nothing if there is no record.
   [[nodiscard]] std::optional<Lsn> first_needed() const;
 

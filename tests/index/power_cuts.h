@@ -14,6 +14,8 @@
 #include "support/counts.h"
 #include "support/log_path.h"
 #include "support/sanitizers.h"
+#include "support/test_scale.h"
+#include "support/test_seed.h"
 #include "writeahead/testing/crash_sampler.h"
 #include "writeahead/testing/sim_env.h"
 
@@ -105,10 +107,11 @@ inline void judge_every_power_cut(uint64_t least_states, const Course& course, c
   using writeahead::testing::LostBytes;
   const writeahead::testing::CrashSampler sampler(
       {.exhaustive_items = kIsSanitized ? 2U : 6U,
-       .random_subsets = kIsSanitized ? 2U : 16U,
+       .random_subsets = writeahead::test::scaled(kIsSanitized ? 64 : 16),
        .single_items = kIsSanitized ? 1U : 8U,
        .lost = {LostBytes::old, LostBytes::zero, LostBytes::garbage},
-       .seed = 1});
+       .seed = writeahead::test::test_seed()});
+  SCOPED_TRACE(writeahead::test::replay_command());
   JudgedStates states(judge);
   SimEnv env{SimDisk{}};
   env.watch_crashes([&](uint64_t call, const SimDisk& crashed) {

@@ -77,9 +77,9 @@ TEST(SnapshotPartsTest, hashed_parts_of_different_moments_meet) {
 
 TEST(SnapshotPartsTest, ordered_parts_of_different_moments_meet) {
   expect_same_after_a_dump_in_parts<IdContents<uint64_t, IndexOrder::ordered, IndexValues::last>>(
-      kIsSanitized ? 70'000 : 300'000, kIsSanitized ? 5000 : 20'000);
+      kIsSanitized ? 120'000 : 300'000, kIsSanitized ? 5000 : 20'000);
   expect_same_after_a_dump_in_parts<IdContents<uint64_t, IndexOrder::ordered, IndexValues::all>>(
-      kIsSanitized ? 70'000 : 200'000, kIsSanitized ? 5000 : 20'000);
+      kIsSanitized ? 90'000 : 200'000, kIsSanitized ? 5000 : 20'000);
 }
 
 }  // namespace

@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <map>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -151,6 +154,45 @@ TEST_F(TagLogTest, refuses_what_makes_no_sense) {
   TagLogOptions none = options();
   none.tags = 0;
   EXPECT_EQ(code_of(TagLog::open(scratch_.path("other"), none)), ErrorCode::invalid_argument);
+}
+
+/// How often the thread has slept.
+uint64_t switches_of_this_thread() {
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return static_cast<uint64_t>(usage.ru_nvcsw);
+}
+
+TEST_F(TagLogTest, record_wakes_whom_it_concerns_and_one_more) {
+  TagLogOptions threaded = options();
+  threaded.log.background = BackgroundWork::thread;
+  auto log = open(threaded);
+  constexpr uint64_t kIdle = 20;
+  constexpr uint64_t kAppends = 200;
+  std::atomic<uint64_t> waiting = 0;
+  std::atomic<uint64_t> switches = 0;
+  std::stop_source stop;
+  std::vector<std::jthread> idle;
+  for (Tag tag = 100; tag < 100 + kIdle; ++tag) {
+    idle.emplace_back([&, tag] {
+      const uint64_t before = switches_of_this_thread();
+      ++waiting;
+      EXPECT_TRUE(log->wait_peek(tag, Lsn(), 1, stop.get_token())->empty());
+      switches += switches_of_this_thread() - before;
+    });
+  }
+  while (waiting != kIdle) std::this_thread::yield();
+  Lsn from;
+  for (uint64_t i = 0; i < kAppends; ++i) {
+    std::jthread producer([&] { ASSERT_TRUE(log->append("x", {1})); });
+    const auto records = log->wait_peek(1, from, 1);
+    ASSERT_EQ(records->size(), 1U);
+    from = records->front().lsn + 1;
+  }
+  stop.request_stop();
+  idle.clear();
+  // The leader is woken by each, and a few times for a lock.
+  EXPECT_LT(switches, 6 * kAppends) << "all of them would be " << kIdle * kAppends;
 }
 
 TEST_F(TagLogTest, opening_with_fewer_tags_keeps_the_records_of_the_others) {

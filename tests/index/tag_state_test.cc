@@ -81,6 +81,9 @@ struct TaggedLog {
          ++next) {
       expected.push_back({.lsn = next->first, .at = next->second});
     }
+    if (most != 0) {
+      ASSERT_EQ(state.has_from(from), !expected.empty());
+    }
     std::vector<TagPlace> found;
     ASSERT_TRUE(state.copy_from(from, most, spill, found));
     ASSERT_EQ(found, expected);

@@ -9,6 +9,13 @@
 #include <cstring>
 #include <new>
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define WRITEAHEAD_IS_ADDRESS_SANITIZED
+#include <sanitizer/asan_interface.h>
+#endif
+#endif
+
 namespace {
 
 bool refuses_next() {
@@ -33,7 +40,11 @@ void* take_memory(size_t bytes, size_t alignment) {
 
 void give_back(void* memory) {
   if (memory != nullptr) {
-    std::memset(memory, 0xdd, ::malloc_usable_size(memory));
+    const size_t bytes = ::malloc_usable_size(memory);
+#ifdef WRITEAHEAD_IS_ADDRESS_SANITIZED
+    __asan_unpoison_memory_region(memory, bytes);  // Containers poison what they do not use.
+#endif
+    std::memset(memory, 0xdd, bytes);
     asm volatile("" : : "r"(memory) : "memory");  // Else the compiler would leave it out.
   }
   std::free(memory);
