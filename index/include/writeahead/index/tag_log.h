@@ -126,6 +126,8 @@ class WRITEAHEAD_EXPORT TagLog {
   /// `invalid_argument` (no such tag), and of reading and appending.
   [[nodiscard]] Result<std::vector<MovedRecord>> move_forward(Tag tag, Lsn below);
 
+  /// As far as records were taken in: by other calls of this object, and by the background some
+  /// milliseconds after they are durable. Codes: `invalid_argument` (no such tag).
   [[nodiscard]] Result<TagInfo> info(Tag tag);
 
   // Versions, as FoundationDB's log servers have them. The records of a log have versions, all of
@@ -136,10 +138,10 @@ class WRITEAHEAD_EXPORT TagLog {
   /// early waits for that, and goes into the same frame. `tags` may be empty: then it only carries
   /// the chain on. Durable on return. A version that was appended before, with the same bytes and
   /// tags, is answered again once it is durable, and not appended again; one whose record was
-  /// trimmed is taken for the same. Codes: `fenced` (a
-  /// greater generation has locked the log), `would_block` (what it follows did not come within
-  /// TagLogOptions::version_wait_ms), `invalid_argument` (the chain leads past it, or the version
-  /// is there with other bytes; nothing was written), and of appending.
+  /// trimmed is taken for the same. Codes: `fenced` (a greater generation has locked the log),
+  /// `would_block` (what it follows did not come within TagLogOptions::version_wait_ms),
+  /// `invalid_argument` (the chain leads past it, or the version is there with other bytes; nothing
+  /// was written), and of appending.
   [[nodiscard]] Result<VersionAppended> append_version(const VersionLink& link, Payload payload,
                                                        std::span<const Tag> tags);
   [[nodiscard]] Result<VersionAppended> append_version(const VersionLink& link, Payload payload,
