@@ -199,9 +199,9 @@ void Committer::note_joined(PendingFrame& frame, Durability level, bool is_due) 
   if (is_due || level != Durability::buffered) {
     frame.is_due = true;
   } else if (frame.opened_ns == 0) {
+    // The background thread has to come back in time.
     frame.opened_ns = last_buffered_ns_ = env_.monotonic_ns();
-    remind_background_(
-        std::chrono::nanoseconds(flush_interval_ns_));  // It has to come back in time.
+    remind_background_(std::chrono::nanoseconds(flush_interval_ns_));
   }
 }
 

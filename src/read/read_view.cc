@@ -215,10 +215,16 @@ Result<Lsn> ReadView::search_time(uint64_t time_ns) {
 
 Result<std::optional<RecordPlace>> ReadView::find_place(Lsn lsn) {
   lsn = std::max(lsn, first_lsn());
-  const auto segment = table_->find(lsn);
-  if (const auto reader = segment ? reader_of_unread(*table_, *store_, *segment) : nullptr) {
+  auto segment = table_->find(lsn);
+  // Behind the last record of a segment it is the first one of the next.
+  for (int i = 0; segment && i < 2; ++i) {
+    const auto reader = reader_of_unread(*table_, *store_, *segment);
+    if (reader == nullptr) break;
     const auto answer = find_lsn_by_seal(reader, *segment, lsn);
-    if (answer.is_known && answer.record) return answer.record;
+    if (!answer.is_known) break;
+    if (answer.record) return answer.record;
+    lsn = segment->end_lsn;
+    segment = table_->after(segment->header.number);
   }
   const auto record = Cursor(shared_from_this(), lsn).next();
   if (!record) return std::nullopt;

@@ -114,6 +114,20 @@ TEST_F(SealLookupTest, lag_of_a_hold_is_known_by_reading_little) {
   }
 }
 
+TEST_F(SealLookupTest, lag_of_a_hold_behind_the_last_record_of_a_segment_is_that_of_the_next) {
+  ASSERT_GE(segments_.size(), 3U);
+  for (size_t i = 0; i < 2; ++i) {
+    SimEnv env(disk_);
+    Log log = open(env);
+    const Lsn next = segments_[i + 1].base_lsn;
+    const auto first = std::ranges::upper_bound(lsns_, next);
+    ASSERT_TRUE(log.hold("consumer", *(first - 1) + 1));
+    Stats stats;
+    EXPECT_LT(bytes_read(env, [&] { stats = log.stats(); }), kSegmentBytes / 2) << i;
+    EXPECT_EQ(stats.holds.at(0).records, static_cast<uint64_t>(lsns_.end() - first));
+  }
+}
+
 TEST_F(SealLookupTest, finds_times_between_records_and_at_both_ends) {
   for (size_t i = 0; i + 2 < kRecords; i += 14) {
     SimEnv env(disk_);
