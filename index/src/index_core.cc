@@ -35,9 +35,12 @@ Result<std::unique_ptr<IndexCore>> IndexCore::open(Log& log, IndexContents& cont
   std::unique_ptr<IndexCore> core(new IndexCore(log, contents, options, std::move(*directory)));
   const auto is_loaded = core->recover();
   if (!is_loaded) return std::unexpected(is_loaded.error());
+  const Lsn first = log.first_lsn();
   if (!*is_loaded) contents.begin_bulk();
   if (auto advanced = core->advance(); !advanced) return std::unexpected(advanced.error());
   if (!*is_loaded) contents.end_bulk();
+  // A sweep did not see what was put off.
+  if (const Lsn now = log.first_lsn(); !*is_loaded && now != first) core->sweep_all(now);
   core->opening_.replayed_records = core->records_;
   return core;
 }

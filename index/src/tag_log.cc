@@ -19,7 +19,8 @@ Result<std::unique_ptr<TagLog>> TagLog::open(const std::string& path,
         ErrorCode::invalid_argument, "open tag log",
         "TagLogOptions::tags is " + std::to_string(options.tags) + ", and not 1 to 2^20", path));
   }
-  if (options.log.retain_bytes + options.log.retain_segments + options.log.retain_seconds != 0) {
+  const Options& of_log = options.log;
+  if (of_log.retain_bytes != 0 || of_log.retain_segments != 0 || of_log.retain_seconds != 0) {
     return std::unexpected(internal::make_error(
         ErrorCode::invalid_argument, "open tag log",
         "Options::retain_* would trim what was not popped: pops say what may go", path));

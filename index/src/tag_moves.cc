@@ -55,6 +55,8 @@ Result<void> TagLogState::append_again(Tag tag, std::span<const TaggedRecord> re
 
 /// False if nothing is left to be moved.
 Result<bool> TagLogState::move_some(Tag tag, Lsn limit, std::vector<MovedRecord>& moved) {
+  // A record that somebody else trimmed would be in the way of those behind it for ever.
+  contents_.sweep_some(log_.first_lsn());
   const auto records = read_due(tag, limit);
   if (!records) return std::unexpected(records.error());
   if (records->empty()) return false;
@@ -95,9 +97,10 @@ Result<bool> TagLogState::move_slowest() {
   if (moves_budget_ < std::min(static_cast<int64_t>(kBytesAtOnce), most)) return false;
   std::vector<MovedRecord> moved;
   const auto has_moved = move_some(needed->tag, limit, moved);
-  if (!has_moved) return has_moved;
+  // Whether it went well or not: what was written is nobody else's.
   moves_counted_to_ = log_.durable_lsn();
   moves_budget_ -= static_cast<int64_t>(moves_counted_to_ - end);
+  if (!has_moved) return has_moved;
   if (auto trimmed = trim(); !trimmed) return std::unexpected(trimmed.error());
   return *has_moved;
 }

@@ -201,6 +201,30 @@ TYPED_TEST(SnapshotCrashTest, part_that_is_older_than_the_beginning_of_the_log_s
   EXPECT_EQ(difference(*index, log), std::nullopt);
 }
 
+/// A rebuild puts off what it takes in: what was erased meanwhile, by a record that is trimmed
+/// before it is read, is no entry either.
+TYPED_TEST(SnapshotCrashTest,
+           log_that_is_trimmed_during_a_rebuild_leaves_no_entry_of_what_is_gone) {
+  DisturbedLog disturbed;
+  disturbed.fill();
+  Log& log = *disturbed.log;
+  ASSERT_TRUE(log.append("e0"));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(log.append(std::string(2000, ' ') + "p200000"));
+  const Lsn last = log.append("p200001").value();
+  const IdExtractor<uint64_t> changes = changes_extractor<uint64_t>();
+  bool has_trimmed = false;
+  const auto trim_on_the_way = [&](const RecordView& record, IdEdits<uint64_t>& edits) {
+    if (record.ordinal == 20) has_trimmed = log.trim_before(last).has_value();
+    changes(record, edits);
+  };
+  auto index = TypeParam::open(log, trim_on_the_way, options()).value();
+  ASSERT_TRUE(has_trimmed);
+  uint64_t stale = 0;
+  index->visit([&](uint64_t, Lsn lsn) { stale += lsn < log.first_lsn() ? 1 : 0; });
+  EXPECT_EQ(stale, 0U);
+  EXPECT_EQ(index->find(0), std::nullopt);
+}
+
 /// Behind the last look: then the opening sees it.
 TYPED_TEST(SnapshotCrashTest, snapshot_of_a_log_that_is_truncated_in_its_last_write_is_not_used) {
   DisturbedLog disturbed;

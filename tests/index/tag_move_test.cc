@@ -221,6 +221,19 @@ TEST_F(TagMoveTest, versions_are_moved_once_they_are_known_to_be_committed) {
   EXPECT_TRUE(log->append_version({.version = 40, .previous_version = 20}, "", {}));
 }
 
+/// Nobody should, but it must not be moved for ever.
+TEST_F(TagMoveTest, record_that_somebody_else_trimmed_is_in_nobodys_way) {
+  auto log = open();
+  const auto lsns = append_slowly(*log, kSlow, 4);
+  ASSERT_EQ(log->peek(kSlow, Lsn(), UINT64_MAX)->size(), 4U);
+  ASSERT_TRUE(log->log().trim_before(lsns[2]));
+  const auto moved = log->move_forward(kSlow, log->log().durable_lsn());
+  ASSERT_TRUE(moved) << moved.error().message();
+  ASSERT_EQ(moved->size(), 2U);
+  EXPECT_EQ(moved->front().lsn, lsns[2]);
+  EXPECT_EQ(log->peek(kSlow, Lsn(), UINT64_MAX)->size(), 2U);
+}
+
 TEST_F(TagMoveTest, longest_record_can_be_moved_and_a_longer_one_is_refused) {
   TagLogOptions small = options();
   small.log.max_record_bytes = 1000;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -15,14 +16,18 @@
 
 #include "memory/patient_env.h"
 #include "memory/refusing_allocator.h"
+#include "spill_file.h"
 #include "support/log_path.h"
 #include "support/sanitizers.h"
+#include "tag_contents.h"
+#include "tag_record.h"
 #include "writeahead/index/tag_log.h"
 #include "writeahead/testing/sim_env.h"
 
 namespace writeahead::index {
 namespace {
 
+using internal::Pop;
 using test::Arming;
 using test::has_memory_for;
 using test::refusal;
@@ -219,6 +224,49 @@ void expect_right_whichever_request_is_refused(const std::function<void(TagCours
 
 TEST(TagLogMemory, each_refused_request_is_made_good_by_the_next_call) {
   expect_right_whichever_request_is_refused(take_plain_course);
+}
+
+/// What has to look into spilled places twice may be left half done: then it is told.
+TEST(TagLogMemory, pop_that_is_left_half_done_is_told_or_made_good) {
+  SimEnv machine{SimDisk{}};
+  PatientEnv env(machine);
+  ASSERT_TRUE((*env.open_directory("/log", true, 0700))->open_directory("index", true, 0700));
+  std::vector<std::vector<std::byte>> payloads;
+  std::vector<RecordView> records;
+  const auto add = [&](std::vector<std::byte> payload) {
+    payloads.push_back(std::move(payload));
+    records.push_back({.lsn = Lsn(100 * payloads.size()), .payload = payloads.back(), .pin = {}});
+  };
+  constexpr uint64_t kRecords = 1200;
+  constexpr std::array<Tag, 1> kTag{1};
+  payloads.reserve(2 * kRecords + 1);
+  for (uint64_t i = 0; i < kRecords; ++i) add(internal::encode_tagged(kTag, {}));
+  for (uint64_t i = 1; i <= kRecords; ++i) {
+    add(internal::encode_moved({.tag = 1, .lsn = Lsn(100 * i)}, 0, {}));
+  }
+  const Pop pop{.tag = 1, .up_to = Lsn(30'000)};
+  add(internal::encode_pops(std::span(&pop, 1)));
+  uint64_t told = 0;
+  for (uint64_t k = 1;; ++k) {
+    internal::TagContents contents(
+        1, [&] { return internal::SpillFile::create(env, "/log", "tags"); });
+    contents.apply(std::span(records).first(2 * kRecords));
+    ASSERT_FALSE(contents.spill_failure());
+    refusal = {.is_for_ever = false, .k = k};
+    const bool has_memory = has_memory_for([&] { contents.apply(std::span(records).last(1)); });
+    refusal = {};
+    if (!has_memory) contents.apply(std::span(records).last(1));
+    if (contents.failure()) {
+      EXPECT_EQ(contents.failure()->code(), ErrorCode::no_space);
+      ++told;
+    } else {
+      EXPECT_EQ(contents.records(1), kRecords - 299) << k;
+      EXPECT_EQ(contents.first_needed(1), Lsn(100 * (kRecords + 300))) << k;
+    }
+    if (has_memory) break;
+    ASSERT_LT(k, 1000U);
+  }
+  EXPECT_GT(told, 0U);
 }
 
 TEST(TagLogMemory, each_refused_request_of_versions_is_made_good_by_the_next_call) {
