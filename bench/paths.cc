@@ -101,7 +101,20 @@ void read_active(const std::string& path, uint64_t count) {
   read_records(log, lsns, count);
 }
 
-void read_sealed(const std::string& path, uint64_t count) {
+/// The same by so many in a call.
+void read_records_together(const Log& log, const std::vector<Lsn>& lsns, uint64_t count) {
+  constexpr size_t kTogether = 100;
+  uint64_t bytes = 0;
+  std::vector<Lsn> wanted(kTogether);
+  for (uint64_t i = 0; i < count; i += kTogether) {
+    for (size_t j = 0; j < kTogether; ++j) wanted[j] = lsns[(i + j) * 7919 % lsns.size()];
+    for (auto& record : log.read_many(wanted)) bytes += take(std::move(record)).payload.size();
+  }
+  if (bytes != count * kPayload.size()) give_up("something else was read");
+}
+
+template <class Read>
+void read_from_sealed(const std::string& path, uint64_t count, const Read& read) {
   const Options options{.segment_bytes = 2 << 20, .standby_segments = 0};
   std::vector<Lsn> lsns;
   {
@@ -112,7 +125,15 @@ void read_sealed(const std::string& path, uint64_t count) {
   Log log = take(Log::open(path, options));
   while (lsns.back() >= log.segments().back().base_lsn) lsns.pop_back();
   read_records(log, lsns, 4 * kStored);  // By then the segment has earned its map of records.
-  read_records(log, lsns, count);
+  read(log, lsns, count);
+}
+
+void read_sealed(const std::string& path, uint64_t count) {
+  read_from_sealed(path, count, read_records);
+}
+
+void read_many(const std::string& path, uint64_t count) {
+  read_from_sealed(path, count, read_records_together);
 }
 
 /// The log once for every kStored records of the count.
@@ -137,12 +158,13 @@ void replay(const std::string& path, uint64_t count) {
 }
 
 using Path = void (*)(const std::string&, uint64_t);
-constexpr std::array<std::pair<std::string_view, Path>, 6> kPaths = {
+constexpr std::array<std::pair<std::string_view, Path>, 7> kPaths = {
     {{"append", append},
      {"append_async", append_async},
      {"append_batch", append_batch},
      {"read_active", read_active},
      {"read_sealed", read_sealed},
+     {"read_many", read_many},
      {"replay", replay}}};
 
 }  // namespace

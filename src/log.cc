@@ -134,6 +134,12 @@ Result<RecordView> Log::read(Lsn lsn, ReadOptions options) const {
   return state_->view().read(lsn, options);
 }
 
+std::vector<Result<RecordView>> Log::read_many(std::span<const Lsn> lsns,
+                                               ReadOptions options) const {
+  if (auto refusal = state_->read_refusal()) return {lsns.size(), std::unexpected(*refusal)};
+  return state_->view().read_many(lsns, options);
+}
+
 Reader Log::reader(Lsn from, ReaderOptions options) const {
   if (auto refusal = state_->read_refusal()) {
     return Reader(std::make_unique<internal::Cursor>(*refusal));

@@ -87,6 +87,10 @@ ReadOnlyLog::~ReadOnlyLog() = default;
 Result<RecordView> ReadOnlyLog::read(Lsn lsn, ReadOptions options) const {
   return view_->read(lsn, options);
 }
+std::vector<Result<RecordView>> ReadOnlyLog::read_many(std::span<const Lsn> lsns,
+                                                       ReadOptions options) const {
+  return view_->read_many(lsns, options);
+}
 Reader ReadOnlyLog::reader(Lsn from) const { return view_->reader(from); }
 Result<Lsn> ReadOnlyLog::find_ordinal(uint64_t ordinal) const {
   return view_->find_ordinal(ordinal);

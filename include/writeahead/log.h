@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -131,6 +132,12 @@ class WRITEAHEAD_EXPORT Log {
   /// there yet), `trimmed`, `corruption`, `io`. The first read in a closed segment reads it whole
   /// once, to check it against what its successor says of it, unless `options` say otherwise.
   [[nodiscard]] Result<RecordView> read(Lsn lsn, ReadOptions options = {}) const;
+
+  /// The records at `lsns`, in their order, each as read() answers it. Faster than so
+  /// many calls where the records lie in memory and far apart: what the next ones need is fetched
+  /// while one is read. Fastest for some dozens to some hundreds at a time.
+  [[nodiscard]] std::vector<Result<RecordView>> read_many(std::span<const Lsn> lsns,
+                                                          ReadOptions options = {}) const;
 
   /// A cursor from `from` on: a record's address, the position behind one, or first_lsn(). A
   /// position that is none of these shows as the range's first element, an error. It shows what is

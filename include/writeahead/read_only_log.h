@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,8 @@ class WRITEAHEAD_EXPORT ReadOnlyLog {
 
   /// These are as in Log; durable means durable when it was looked at last.
   [[nodiscard]] Result<RecordView> read(Lsn lsn, ReadOptions options = {}) const;
+  [[nodiscard]] std::vector<Result<RecordView>> read_many(std::span<const Lsn> lsns,
+                                                          ReadOptions options = {}) const;
   /// Its next() ends at what is known to be durable. Its wait_next() goes on from there, woken by
   /// the writer, and never ends with `closed` or `failed`: another writer may come. A stop ends it
   /// at once, or within 50 ms if the log's files may not be written.

@@ -14,18 +14,20 @@ namespace writeahead::internal {
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  /// Throws only std::bad_alloc.
-  explicit AlignedBuffer(size_t bytes)
-      : memory_(static_cast<std::byte*>(::operator new(bytes, kAlignment))), bytes_(bytes) {}
+  /// Begins at a multiple of `alignment`, a power of two. Throws only std::bad_alloc.
+  explicit AlignedBuffer(size_t bytes, size_t alignment = kBlockBytes)
+      : memory_(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{alignment})),
+                Delete{std::align_val_t{alignment}}),
+        bytes_(bytes) {}
 
   [[nodiscard]] std::span<std::byte> span() { return {memory_.get(), bytes_}; }
   [[nodiscard]] std::span<const std::byte> span() const { return {memory_.get(), bytes_}; }
   [[nodiscard]] size_t size() const { return bytes_; }
 
  private:
-  static constexpr std::align_val_t kAlignment{kBlockBytes};
   struct Delete {
-    void operator()(std::byte* memory) const { ::operator delete(memory, kAlignment); }
+    std::align_val_t alignment;  // of no meaning where there is no memory
+    void operator()(std::byte* memory) const { ::operator delete(memory, alignment); }
   };
   std::unique_ptr<std::byte, Delete> memory_;
   size_t bytes_ = 0;

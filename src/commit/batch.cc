@@ -3,6 +3,7 @@
 #include "writeahead/batch.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "commit/pending_append.h"
@@ -37,16 +38,21 @@ uint64_t BatchAccess::payload_bytes(const Batch& batch) {
 
 void BatchAccess::add(Batch& batch, std::span<const std::byte> payload, uint16_t type,
                       uint64_t payload_hash) {
-  const size_t position = batch.bytes_.size();
+  auto& bytes = batch.bytes_;
+  const size_t position = bytes.size();
+  const size_t end = position + encoded_record_bytes(payload.size());
   // Room for both first, so that a failure to get it leaves the batch as it was.
   if (batch.records_.size() == batch.records_.capacity()) {
     batch.records_.reserve(2 * batch.records_.size() + 16);
   }
-  batch.bytes_.resize(position + encoded_record_bytes(payload.size()));
-  const auto record = std::span(batch.bytes_).subspan(position);
+  if (bytes.capacity() < end) bytes.reserve(std::max(end, 2 * bytes.capacity()));
   const RecordHeader header{.length = static_cast<uint32_t>(payload.size()), .type = type};
-  encode_record_header(header, record);
-  copy_bytes(payload, record.subspan(kRecordHeaderBytes));
+  std::array<std::byte, kRecordHeaderBytes> encoded{};
+  encode_record_header(header, encoded);
+  // Not by a resize in front: zeros under a large payload would cost as much as the copy.
+  bytes.insert(bytes.end(), encoded.begin(), encoded.end());
+  bytes.insert(bytes.end(), payload.begin(), payload.end());
+  bytes.resize(end);
   batch.records_.push_back(
       {.position = position, .payload_hash = payload_hash, .length = payload.size(), .type = type});
   batch.longest_ = std::max<uint64_t>(batch.longest_, payload.size());

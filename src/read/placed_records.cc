@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "format/seal.h"
-#include "read/single_record.h"
 #include "segment/frame_source.h"
 
 namespace writeahead::internal {
@@ -28,7 +27,7 @@ std::optional<RecordView> PlacedRecords::read(Lsn lsn, uint64_t truncations) {
   // Fails if the segment left the log.
   const auto reader = table_.reader(store_, segment.header.number);
   if (!reader) return std::nullopt;
-  auto single = read_single_record(**reader, segment, lsn);
+  auto single = places->windows->read(**reader, segment, lsn);
   if (!single) return std::nullopt;
   return RecordView{.lsn = lsn,
                     .ordinal = segment.header.base_ordinal + place->records_before,
@@ -72,7 +71,10 @@ void PlacedRecords::count_search(Lsn lsn) {
   // What is wrong with the segment is found by whoever reads there.
   if (!records || *records == nullptr) return;
   auto places = std::make_shared<const Places>(
-      Places{.segment = *segment, .truncations = truncations, .records = std::move(*records)});
+      Places{.segment = *segment,
+             .truncations = truncations,
+             .records = std::move(*records),
+             .windows = known != nullptr ? known->windows : std::make_shared<RecordWindows>()});
   MutexLock lock(mutex_);
   places_ = std::move(places);
   has_places_.store(true, std::memory_order_relaxed);

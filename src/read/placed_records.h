@@ -1,8 +1,8 @@
 // PlacedRecords: point reads without a search in a segment that is not mapped.
 //
 // Of one segment, the one that was searched most of late and so the active one as a rule, it knows
-// where the records begin, up to what was durable when it looked. A read there is one read of the
-// record's bytes, which are verified. Thread-safe.
+// where the records begin, up to what was durable when it looked. A read there is one of the
+// record's bytes, from a window in memory or from the file, which are verified. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "base/mutex.h"
+#include "read/record_windows.h"
 #include "segment/record_map.h"
 #include "segment/segment_store.h"
 #include "segment/segment_table.h"
@@ -38,6 +39,7 @@ class PlacedRecords {
     SegmentView segment;
     uint64_t truncations;
     std::unique_ptr<const RecordMap> records;
+    std::shared_ptr<RecordWindows> windows;  // the same ones for as long as it is this segment
   };
 
   [[nodiscard]] std::shared_ptr<const Places> places() const WRITEAHEAD_EXCLUDES(mutex_);

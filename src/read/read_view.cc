@@ -18,14 +18,6 @@
 namespace writeahead::internal {
 namespace {
 
-/// Begins to fetch a small record, which may reach into a second line; harmless where there is
-/// none.
-void prefetch_record(const std::byte* begin) {
-  constexpr uint64_t kLineBytes = 64;
-  __builtin_prefetch(begin);
-  __builtin_prefetch(begin + kLineBytes);
-}
-
 /// A handle of a segment that nobody has read yet and that may have a seal; null else.
 std::shared_ptr<SegmentReader> reader_of_unread(SegmentTable& table, SegmentStore& store,
                                                 const SegmentView& segment) {
@@ -48,10 +40,7 @@ std::optional<RecordView> ReadView::read_at_once(Lsn lsn) {
   const MappedRange& range = segment->range();
   const uint64_t offset = lsn - range.base_lsn;
   const auto frames = segment->all().subspan(kSegmentHeaderBytes, range.end_lsn - range.base_lsn);
-  // These lie far apart, and far from everything that was used last: waiting for one after the
-  // other would cost more than all the rest.
-  records->prefetch(offset);
-  prefetch_record(frames.data() + offset);
+  segment->prefetch(lsn);
   segment->note_use();
   const auto place = records->find(offset);
   if (!place) return std::nullopt;
@@ -141,6 +130,20 @@ Result<RecordView> ReadView::read(Lsn lsn, ReadOptions options) {
     return std::move(**record);  // The next ones are searched for, as this one was.
   }
   return std::move(**record);
+}
+
+std::vector<Result<RecordView>> ReadView::read_many(std::span<const Lsn> lsns,
+                                                    ReadOptions options) {
+  // So many that the first one is there when its turn comes, and not so many that it is gone again.
+  constexpr size_t kAhead = 12;
+  std::vector<Result<RecordView>> records;
+  records.reserve(lsns.size());
+  for (const Lsn lsn : lsns.first(std::min(kAhead, lsns.size()))) table_->mapped().prefetch(lsn);
+  for (size_t i = 0; i < lsns.size(); ++i) {
+    if (lsns.size() - i > kAhead) table_->mapped().prefetch(lsns[i + kAhead]);
+    records.push_back(read(lsns[i], options));
+  }
+  return records;
 }
 
 Reader ReadView::reader(Lsn from, ReaderOptions options) {

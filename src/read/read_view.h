@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,8 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
         epoch_(root.epoch) {}
 
   [[nodiscard]] Result<RecordView> read(Lsn lsn, ReadOptions options = {});
+  [[nodiscard]] std::vector<Result<RecordView>> read_many(std::span<const Lsn> lsns,
+                                                          ReadOptions options);
   [[nodiscard]] Reader reader(Lsn from, ReaderOptions options = {});
   [[nodiscard]] Result<Lsn> find_ordinal(uint64_t ordinal);
   [[nodiscard]] Result<Lsn> find_time(uint64_t time_ns);

@@ -4,17 +4,28 @@
 
 #include <algorithm>
 
+#include "env/posix_memory.h"
+
 namespace writeahead::internal {
 namespace {
 constexpr size_t kSmallestBytes = 64ULL << 10;
 constexpr uint64_t kKeptBytes = 8ULL << 20;  // a larger buffer is given back afterwards
+
+/// From half a huge page on in whole ones.
+AlignedBuffer allocate(uint64_t bytes) {
+  if (bytes < kHugePageBytes / 2) return AlignedBuffer(bytes);
+  AlignedBuffer memory(round_up(bytes, kHugePageBytes), kHugePageBytes);
+  prefer_huge_pages(memory.span());
+  return memory;
+}
+
 }  // namespace
 
 void AppendBuffer::reserve(uint64_t bytes) {
   const uint64_t needed = 2 * kBlockBytes + round_up(bytes, kBlockBytes);
   if (memory_.size() >= needed) return;
   // Grows by doubling: a frame is reserved again for each append that joins it.
-  memory_ = AlignedBuffer(std::max({needed, 2 * memory_.size(), kSmallestBytes}));
+  memory_ = allocate(std::max({needed, 2 * memory_.size(), kSmallestBytes}));
   forget();
 }
 

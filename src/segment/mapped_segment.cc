@@ -40,6 +40,19 @@ Result<std::span<const std::byte>> MappedSegment::show(uint64_t offset, uint64_t
   return bytes_.subspan(offset, count);
 }
 
+void MappedSegment::prefetch(Lsn lsn) const {
+  const RecordMap* const records = this->records();
+  if (records == nullptr) return;
+  // These lie far apart, and far from everything that was used last: waiting for one after the
+  // other would cost more than all the rest. A small record may reach into a second line.
+  constexpr uint64_t kLineBytes = 64;
+  const uint64_t offset = lsn - range_.base_lsn;
+  records->prefetch(offset);
+  const std::byte* const record = bytes_.data() + kSegmentHeaderBytes + offset;
+  __builtin_prefetch(record);
+  __builtin_prefetch(record + kLineBytes);
+}
+
 Result<void> MappedSegment::read(uint64_t offset, std::span<std::byte> out, ReadSource) {
   auto shown = show(offset, out.size());
   if (!shown) return std::unexpected(shown.error());

@@ -41,6 +41,9 @@ class MappedSegment final : public SegmentReader {
   [[nodiscard]] const RecordMap* records() const {
     return published_.load(std::memory_order_acquire);
   }
+  /// Begins to fetch what reading a small record at `lsn`, within range(), will look at. Does
+  /// nothing as long as there is no map of records.
+  void prefetch(Lsn lsn) const;
   /// Counts a search that went without the map of records. True, once, when all of them together
   /// have cost as much as building it would.
   [[nodiscard]] bool count_search();

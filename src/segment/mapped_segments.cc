@@ -23,17 +23,28 @@ size_t copy_of_thread(size_t copies) {
 
 }  // namespace
 
-std::shared_ptr<MappedSegment> MappedSegments::find(Lsn lsn) const {
+template <class Use>
+void MappedSegments::use_at(Lsn lsn, const Use& use) const {
   Copy& copy = copies_[copy_of_thread(kCopies)];
   MutexLock lock(copy.mutex);
-  if (copy.list == nullptr) return nullptr;
+  if (copy.list == nullptr) return;
   const List& list = *copy.list;
   const auto above =
       std::ranges::upper_bound(list, lsn, std::ranges::less{},
                                [](const auto& segment) { return segment->range().base_lsn; });
-  if (above == list.begin()) return nullptr;
+  if (above == list.begin()) return;
   const auto& found = *std::prev(above);
-  return lsn < found->range().end_lsn ? found : nullptr;
+  if (lsn < found->range().end_lsn) use(found);
+}
+
+std::shared_ptr<MappedSegment> MappedSegments::find(Lsn lsn) const {
+  std::shared_ptr<MappedSegment> found;
+  use_at(lsn, [&](const std::shared_ptr<MappedSegment>& segment) { found = segment; });
+  return found;
+}
+
+void MappedSegments::prefetch(Lsn lsn) const {
+  use_at(lsn, [&](const std::shared_ptr<MappedSegment>& segment) { segment->prefetch(lsn); });
 }
 
 std::shared_ptr<MappedSegment> MappedSegments::at(uint64_t number) const {

@@ -21,6 +21,8 @@ class MappedSegments {
  public:
   /// The mapping that holds `lsn` among its frames, if it is kept.
   [[nodiscard]] std::shared_ptr<MappedSegment> find(Lsn lsn) const;
+  /// Begins to fetch what a point read at `lsn` will look at, if the mapping that has it is kept.
+  void prefetch(Lsn lsn) const;
   /// The mapping of the segment with this number, if it is kept.
   [[nodiscard]] std::shared_ptr<MappedSegment> at(uint64_t number) const
       WRITEAHEAD_EXCLUDES(mutex_);
@@ -48,6 +50,9 @@ class MappedSegments {
     std::shared_ptr<const List> list WRITEAHEAD_GUARDED_BY(mutex);
   };
 
+  /// Calls `use` with the kept mapping that holds `lsn`, under the lock of a copy of the list.
+  template <class Use>
+  void use_at(Lsn lsn, const Use& use) const;
   std::shared_ptr<MappedSegment> insert(std::shared_ptr<MappedSegment> segment)
       WRITEAHEAD_REQUIRES(mutex_);
   void evict(List& list, const MappedSegment* spared) WRITEAHEAD_REQUIRES(mutex_);

@@ -21,8 +21,9 @@ BASELINE = {
     "append": (100, 1100, 3080),
     "append_async": (20_000, 60_000, 1150),
     "append_batch": (5, 55, 126_500),
-    "read_active": (1000, 21000, 1390),
+    "read_active": (1000, 21000, 1065),
     "read_sealed": (1000, 21000, 581),
+    "read_many": (1000, 21000, 758),
     "replay": (50_000, 200_000, 360),
 }
 MOST, LEAST = 1.2, 0.8

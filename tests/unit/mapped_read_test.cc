@@ -3,8 +3,10 @@
 // records, which answers point reads, against what a search finds.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +16,9 @@
 #include "segment/file_store.h"
 #include "segment/segment_table.h"
 #include "support/damaged_log.h"
+#include "support/error_of.h"
 #include "support/hooked_env.h"
+#include "writeahead/read_only_log.h"
 
 namespace writeahead::testing {
 namespace {
@@ -346,6 +350,48 @@ TEST(SegmentTable, segment_that_becomes_due_late_is_still_asked_for) {
   EXPECT_EQ(next(), 0U) << "its successor has no frame yet";
   add(6);
   EXPECT_EQ(next(), 4U);
+}
+
+/// Every record and some addresses that none has, in no order, read twice: before there are maps of
+/// records, and with them.
+template <class AnyLog>
+void expect_many_as_one_by_one(const AnyLog& log, const std::vector<StoredRecord>& records) {
+  std::vector<Lsn> lsns;
+  for (const StoredRecord& record : records) {
+    lsns.push_back(record.lsn);
+    if (record.ordinal % 7 == 0) lsns.push_back(record.lsn + 8);
+  }
+  lsns.push_back(Lsn(uint64_t{1} << 60));
+  std::shuffle(lsns.begin(), lsns.end(), std::mt19937_64(7));
+  for (int round = 0; round < 2; ++round) {
+    const auto many = log.read_many(lsns);
+    ASSERT_EQ(many.size(), lsns.size());
+    for (size_t i = 0; i < lsns.size(); ++i) {
+      const auto one = log.read(lsns[i]);
+      ASSERT_EQ(many[i].has_value(), one.has_value()) << lsns[i].value();
+      if (!one) {
+        EXPECT_EQ(many[i].error().code(), one.error().code());
+        continue;
+      }
+      EXPECT_EQ(many[i]->lsn, lsns[i]);
+      EXPECT_EQ(many[i]->ordinal, one->ordinal);
+      EXPECT_TRUE(std::ranges::equal(many[i]->payload, one->payload));
+    }
+  }
+  EXPECT_TRUE(log.read_many({}).empty());
+}
+
+TEST(MappedRead, many_are_answered_as_one_by_one) {
+  OpenedLog opened;
+  expect_many_as_one_by_one(*opened.log, opened.made.records);
+  ASSERT_TRUE(opened.log->close());
+  const std::vector<Lsn> lsns = {opened.first_of(0).lsn, opened.first_of(1).lsn};
+  const auto refused = opened.log->read_many(lsns);
+  ASSERT_EQ(refused.size(), 2U);
+  for (const auto& read : refused) EXPECT_EQ(code_of(read), ErrorCode::closed);
+  const auto follower = ReadOnlyLog::open(std::string(kLogPath), {.env = &opened.env});
+  ASSERT_TRUE(follower);
+  expect_many_as_one_by_one(*follower, opened.made.records);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Goal: point reads that know where the records of the active segment lie answer as a search does,
 // also behind truncations, rotations and trims, and of damaged records. Method: an Env that calls a
-// hook at each read; reads that go without a search show as a single one.
+// hook at each read; reads that go without a search show as a single one, and those of a window in
+// memory as none.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "format/segment_name.h"
+#include "read/record_windows.h"
 #include "support/error_of.h"
 #include "support/forwarding_env.h"
 #include "support/log_path.h"
@@ -20,6 +22,10 @@
 namespace writeahead::testing {
 namespace {
 
+using ::writeahead::internal::ReadSource;
+using ::writeahead::internal::RecordWindows;
+using ::writeahead::internal::SegmentReader;
+using ::writeahead::internal::SegmentView;
 using ReadHook = std::function<void()>;
 
 class HookedFile final : public ForwardingFile {
@@ -92,6 +98,24 @@ class PlacedRecordsTest : public ::testing::Test {
       if (reads_of(log, lsns_[kRecords / 2 + 3]) == 1) return;
     }
     FAIL() << "the places were never looked for";
+  }
+  /// Reads all of them until they need no read of the file any more, but for the few that lie in
+  /// two windows.
+  void warm_up() {
+    earn(*log_);
+    for (int i = 0; i < RecordWindows::kReadsToEarn; ++i) {
+      for (const Lsn lsn : lsns_) ASSERT_TRUE(log_->read(lsn));
+    }
+    ASSERT_EQ(reads_of(*log_, lsns_[100]), 0U);
+    ASSERT_EQ(reads_of(*log_, lsns_[400]), 0U);
+  }
+  void damage(uint64_t record) {
+    auto directory = machine_.open_directory(kLogPath, false, 0).value();
+    auto file = directory->open(::writeahead::internal::segment_name(1), {.write = true}).value();
+    const std::byte other{0xff};
+    constexpr uint64_t kBehindHeaders = 4096 + 20;
+    ASSERT_TRUE(
+        file->write_at(kBehindHeaders + lsns_[record].value(), {&other, 1}, WriteBarrier::none));
   }
   template <class AnyLog>
   uint64_t reads_of(const AnyLog& log, Lsn lsn) {
@@ -182,13 +206,110 @@ TEST_F(PlacedRecordsTest, trimmed_record_is_trimmed) {
 
 TEST_F(PlacedRecordsTest, damaged_record_is_corruption) {
   earn(*log_);
-  auto directory = machine_.open_directory(kLogPath, false, 0).value();
-  auto file = directory->open(::writeahead::internal::segment_name(1), {.write = true}).value();
-  const std::byte other{0xff};
-  constexpr uint64_t kBehindHeaders = 4096 + 20;
-  ASSERT_TRUE(file->write_at(kBehindHeaders + lsns_[100].value(), {&other, 1}, WriteBarrier::none));
+  damage(100);
   EXPECT_EQ(code_of(log_->read(lsns_[100])), ErrorCode::corruption);
   expect_record(log_->read(lsns_[200]), lsns_[200], 200);
+}
+
+TEST_F(PlacedRecordsTest, read_often_are_read_from_memory) {
+  warm_up();
+  uint64_t reads = 0;
+  env_.hook = [&] { ++reads; };
+  for (uint64_t i = 0; i < kRecords; ++i) expect_record(log_->read(lsns_[i]), lsns_[i], i);
+  env_.hook = nullptr;
+  // The one that lies in two windows is read, in two steps if it is long, and so are those that
+  // reach into the last window, which is not full yet.
+  EXPECT_LT(reads, 2 * kRecords / 5);
+  EXPECT_EQ(code_of(log_->read(lsns_[5] + 8)), ErrorCode::not_found);
+}
+
+TEST_F(PlacedRecordsTest, view_of_a_window_outlives_the_log) {
+  warm_up();
+  const auto read = log_->read(lsns_[100]);
+  log_.reset();
+  expect_record(read, lsns_[100], 100);
+}
+
+TEST_F(PlacedRecordsTest, truncated_record_of_a_window_is_gone) {
+  warm_up();
+  ASSERT_TRUE(log_->truncate_from(lsns_[300]));
+  EXPECT_EQ(code_of(log_->read(lsns_[400])), ErrorCode::not_found);
+  while (log_->end_lsn() <= lsns_[400]) ASSERT_TRUE(log_->append("other"));
+  EXPECT_EQ(code_of(log_->read(lsns_[400])), ErrorCode::not_found);
+  expect_record(log_->read(lsns_[100]), lsns_[100], 100);
+}
+
+TEST_F(PlacedRecordsTest, trimmed_record_of_a_window_is_trimmed) {
+  warm_up();
+  while (log_->stats().segments_opened < 2) {
+    ASSERT_TRUE(log_->append(std::string(100'000, 'x')));
+  }
+  expect_record(log_->read(lsns_[100]), lsns_[100], 100);
+  ASSERT_TRUE(log_->trim_before(log_->end_lsn()));
+  EXPECT_EQ(code_of(log_->read(lsns_[100])), ErrorCode::trimmed);
+}
+
+TEST_F(PlacedRecordsTest, damaged_record_of_a_window_is_corruption) {
+  earn(*log_);
+  damage(100);
+  for (int i = 0; i < RecordWindows::kReadsToEarn; ++i) ASSERT_TRUE(log_->read(lsns_[101]));
+  ASSERT_EQ(reads_of(*log_, lsns_[101]), 0U);
+  EXPECT_EQ(code_of(log_->read(lsns_[100])), ErrorCode::corruption);
+}
+
+/// Counts the windows that are read; what they hold does not verify.
+class CountingReader final : public SegmentReader {
+ public:
+  uint64_t windows = 0;
+  [[nodiscard]] uint64_t bytes() const override { return 1 << 20; }
+  [[nodiscard]] const std::string& path() const override { return path_; }
+  Result<void> read(uint64_t, std::span<std::byte> out, ReadSource) override {
+    if (out.size() == RecordWindows::kWindowBytes) ++windows;
+    std::ranges::fill(out, std::byte{0});
+    return {};
+  }
+  void allow_cache_below(uint64_t) override {}
+  Result<void> sync() override { return {}; }
+
+ private:
+  std::string path_ = "segment";
+};
+
+/// How many windows are read for so many records of one of them.
+uint64_t windows_read(RecordWindows& windows, uint64_t index, int records, Lsn end) {
+  CountingReader reader;
+  SegmentView segment;
+  segment.end_lsn = end;
+  for (int i = 0; i < records; ++i) {
+    EXPECT_FALSE(windows.read(reader, segment, Lsn(index * RecordWindows::kWindowBytes)));
+  }
+  return reader.windows;
+}
+
+TEST(RecordWindowsTest, window_is_read_once_when_it_was_earned) {
+  RecordWindows windows;
+  const Lsn end(1 << 20);
+  EXPECT_EQ(windows_read(windows, 1, RecordWindows::kReadsToEarn - 1, end), 0U);
+  EXPECT_EQ(windows_read(windows, 1, 1, end), 1U);
+  EXPECT_EQ(windows_read(windows, 1, 100, end), 0U);
+}
+
+TEST(RecordWindowsTest, window_beyond_what_is_durable_is_not_read) {
+  RecordWindows windows;
+  constexpr uint64_t kHeaderBytes = 4096;
+  const uint64_t end = 2 * RecordWindows::kWindowBytes - kHeaderBytes;
+  EXPECT_EQ(windows_read(windows, 1, 100, Lsn(end - 8)), 0U);
+  EXPECT_EQ(windows_read(windows, 1, 100, Lsn(end)), 1U) << "it grew";
+}
+
+TEST(RecordWindowsTest, oldest_window_goes) {
+  RecordWindows windows(2);
+  const Lsn end(1 << 20);
+  for (const uint64_t index : {0, 1, 2}) EXPECT_EQ(windows_read(windows, index, 100, end), 1U);
+  EXPECT_EQ(windows_read(windows, 1, 100, end), 0U);
+  EXPECT_EQ(windows_read(windows, 2, 100, end), 0U);
+  EXPECT_EQ(windows_read(windows, 0, RecordWindows::kReadsToEarn - 1, end), 0U);
+  EXPECT_EQ(windows_read(windows, 0, 1, end), 1U);
 }
 
 TEST_F(PlacedRecordsTest, of_a_follower_answer_as_a_search_does) {

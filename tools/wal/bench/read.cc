@@ -1,8 +1,10 @@
 // Reading from the page cache: single records at random, and whole logs from first to last.
 #include <xxhash.h>
 
+#include <algorithm>
 #include <optional>
 #include <random>
+#include <span>
 
 #include "bench/filled_log.h"
 #include "bench/mapped_log.h"
@@ -22,7 +24,9 @@ namespace {
 
 class PointReads final : public Scenario {
  public:
-  explicit PointReads(const Place& place) : path_(place.directory + "/log") {
+  /// So many in a call.
+  PointReads(const Place& place, size_t together)
+      : path_(place.directory + "/log"), together_(together) {
     const std::vector<Lsn> lsns = fill_log(
         path_, {.segment_bytes = 16 << 20, .record_bytes = kRecordBytes, .frame_records = 100},
         place.scaled(kRecords));
@@ -59,8 +63,19 @@ class PointReads final : public Scenario {
 
   [[nodiscard]] uint64_t read_all() const {
     uint64_t bytes = 0;
-    for (const Lsn lsn : wanted_) {
-      bytes += take(log_->read(lsn)).payload.size();
+    if (together_ == 1) {
+      for (const Lsn lsn : wanted_) {
+        bytes += take(log_->read(lsn)).payload.size();
+      }
+      return bytes;
+    }
+    for (std::span<const Lsn> left = wanted_; !left.empty();) {
+      const auto lsns = left.first(std::min(together_, left.size()));
+      left = left.subspan(lsns.size());
+      for (const auto& record : log_->read_many(lsns)) {
+        require(record.has_value(), "a record was not found");
+        bytes += record->payload.size();
+      }
     }
     return bytes;
   }
@@ -75,6 +90,7 @@ class PointReads final : public Scenario {
   }
 
   const std::string path_;
+  const size_t together_;
   std::optional<Log> log_;
   std::optional<MappedLog> mapped_;
   std::vector<Lsn> wanted_;
@@ -136,7 +152,12 @@ std::vector<ScenarioKind> read_scenarios() {
        .what = "random reads of 64 bytes out of 1,000,000 in the page cache",
        .targets = {{"rate_to_floor", Target::Kind::at_least, 0.7,
                     "rate to hashing the same records from a mapping"}},
-       .make = [](const Place& place) { return std::make_unique<PointReads>(place); }},
+       .make = [](const Place& place) { return std::make_unique<PointReads>(place, 1); }},
+      {.name = "point_reads_many",
+       .what = "the same, 100 addresses in a call",
+       .targets = {{"rate_to_floor", Target::Kind::at_least, 0.7,
+                    "rate to hashing the same records from a mapping"}},
+       .make = [](const Place& place) { return std::make_unique<PointReads>(place, 100); }},
       {.name = "replay_64",
        .what = "opening and reading all, 64 bytes",
        .targets = {{"records_per_second", Target::Kind::at_least, 60e6, "records a second"}},
