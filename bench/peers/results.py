@@ -14,7 +14,7 @@ TASKS = THREADS[1:]
 PEER_SCENARIOS = ("append_64", "append_1k", "append_8k", "rotate_4", *(f"threads_{n}" for n in THREADS),
                   "in_flight", "batch_1000", "large_1m", "point_reads", "replay_64", "replay_1k")
 OWN_SCENARIOS = (*(f"tasks_{n}" for n in TASKS), "follow_1", "follow_10", "follow_100", "open_10k", "standby",
-                 "idle", "rotate_timeline", "in_flight_fresh", "large_in_flight", "point_reads_many")
+                 "idle", "rotate_timeline", "in_flight_fresh", "large_in_flight", "read_many")
 # Of the index library, which two programs print: no run of ours or of a peer.
 INDEX = "index"
 SCENARIOS = (*PEER_SCENARIOS, *OWN_SCENARIOS, INDEX)
@@ -201,7 +201,7 @@ def own_targets(results):
 # Our writers are threads there, and coroutines in `tasks_*`; a peer's are what it is faster with.
 COMPARED = (*((f"threads_{n}", 2, None, f"threads_{n}") for n in TASKS),
             *((f"tasks_{n}", 2, None, f"threads_{n}") for n in TASKS), ("in_flight", 10, None, "in_flight"),
-            ("point_reads", 10, CRATE, "point_reads"), ("point_reads_many", 10, CRATE, "point_reads"),
+            ("point_reads", 10, CRATE, "point_reads"), ("read_many", 10, CRATE, "point_reads"),
             ("replay_64", 3, CRATE, "replay_64"))
 
 

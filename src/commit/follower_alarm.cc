@@ -6,11 +6,15 @@
 
 namespace writeahead::internal {
 
+/// More make no difference, and no product that overflows.
+constexpr uint64_t kMostCounted = 1000;
+
 /// Returns how many slept.
 uint64_t FollowerAlarm::wake() {
   const uint64_t woken = wake_all_();
   if (woken <= kFew) return woken;
-  const auto rest = std::max<std::chrono::nanoseconds>(kShortestRest, woken * kRestForEach);
+  const auto rest = std::clamp<std::chrono::nanoseconds>(
+      std::min(woken, kMostCounted) * kRestForEach, kShortestRest, kLongestRest);
   rest_end_ns_.store(env_.monotonic_ns() + static_cast<uint64_t>(rest.count()));
   return woken;
 }

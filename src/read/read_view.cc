@@ -31,9 +31,7 @@ std::shared_ptr<SegmentReader> reader_of_unread(SegmentTable& table, SegmentStor
 /// No search, no copy, no allocation: the record, which is verified, and the map of records, which
 /// was made of verified frames. Nothing if anything is not as it should be, or not known: that is
 /// not judged here.
-std::optional<RecordView> ReadView::read_at_once(Lsn lsn) {
-  auto segment = table_->mapped().find(lsn);
-  if (segment == nullptr) return std::nullopt;
+std::optional<RecordView> ReadView::read_mapped(std::shared_ptr<MappedSegment> segment, Lsn lsn) {
   if (!is_own_ && !progress_->is_current()) return std::nullopt;
   const RecordMap* const records = segment->records();
   if (records == nullptr) return std::nullopt;
@@ -110,7 +108,9 @@ auto ReadView::read_beside_writer(const Read& read) -> decltype(read()) {
 }
 
 Result<RecordView> ReadView::read(Lsn lsn, ReadOptions options) {
-  if (auto record = read_at_once(lsn)) return std::move(*record);
+  if (auto mapped = table_->mapped().find(lsn)) {
+    if (auto record = read_mapped(std::move(mapped), lsn)) return std::move(*record);
+  }
   if (auto record = read_placed(lsn)) return std::move(*record);
   if (options.record_alone) {
     if (auto record = read_alone(lsn)) return std::move(*record);
@@ -132,16 +132,30 @@ Result<RecordView> ReadView::read(Lsn lsn, ReadOptions options) {
   return std::move(**record);
 }
 
+/// A segment that leaves the log meanwhile was there when the call began.
 std::vector<Result<RecordView>> ReadView::read_many(std::span<const Lsn> lsns,
                                                     ReadOptions options) {
   // So many that the first one is there when its turn comes, and not so many that it is gone again.
   constexpr size_t kAhead = 12;
+  const auto list = table_->mapped().list();
+  const auto find = [&](size_t i) {
+    return list != nullptr ? MappedSegments::find_in(*list, lsns[i]) : nullptr;
+  };
+  const auto prefetch = [&](size_t i) {
+    if (const auto* const segment = find(i)) (*segment)->prefetch(lsns[i]);
+  };
   std::vector<Result<RecordView>> records;
   records.reserve(lsns.size());
-  for (const Lsn lsn : lsns.first(std::min(kAhead, lsns.size()))) table_->mapped().prefetch(lsn);
+  for (size_t i = 0; i < std::min(kAhead, lsns.size()); ++i) prefetch(i);
   for (size_t i = 0; i < lsns.size(); ++i) {
-    if (lsns.size() - i > kAhead) table_->mapped().prefetch(lsns[i + kAhead]);
-    records.push_back(read(lsns[i], options));
+    if (lsns.size() - i > kAhead) prefetch(i + kAhead);
+    const auto* const segment = find(i);
+    auto record = segment != nullptr ? read_mapped(*segment, lsns[i]) : std::nullopt;
+    if (record) {
+      records.emplace_back(std::move(*record));
+    } else {
+      records.push_back(read(lsns[i], options));
+    }
   }
   return records;
 }

@@ -76,7 +76,8 @@ class ReadView : public std::enable_shared_from_this<ReadView> {
   [[nodiscard]] auto read_beside_writer(const Read& read) -> decltype(read());
   [[nodiscard]] Result<RecordView> record_at_ordinal(uint64_t ordinal);
   [[nodiscard]] Result<Lsn> search_time(uint64_t time_ns);
-  [[nodiscard]] std::optional<RecordView> read_at_once(Lsn lsn);
+  [[nodiscard]] std::optional<RecordView> read_mapped(std::shared_ptr<MappedSegment> segment,
+                                                      Lsn lsn);
   [[nodiscard]] std::optional<RecordView> read_placed(Lsn lsn);
   [[nodiscard]] std::optional<RecordView> read_alone(Lsn lsn);
   void count_search(Lsn lsn);

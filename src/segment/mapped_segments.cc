@@ -23,28 +23,26 @@ size_t copy_of_thread(size_t copies) {
 
 }  // namespace
 
-template <class Use>
-void MappedSegments::use_at(Lsn lsn, const Use& use) const {
-  Copy& copy = copies_[copy_of_thread(kCopies)];
-  MutexLock lock(copy.mutex);
-  if (copy.list == nullptr) return;
-  const List& list = *copy.list;
+const std::shared_ptr<MappedSegment>* MappedSegments::find_in(const List& list, Lsn lsn) {
   const auto above =
       std::ranges::upper_bound(list, lsn, std::ranges::less{},
                                [](const auto& segment) { return segment->range().base_lsn; });
-  if (above == list.begin()) return;
+  if (above == list.begin()) return nullptr;
   const auto& found = *std::prev(above);
-  if (lsn < found->range().end_lsn) use(found);
+  return lsn < found->range().end_lsn ? &found : nullptr;
 }
 
 std::shared_ptr<MappedSegment> MappedSegments::find(Lsn lsn) const {
-  std::shared_ptr<MappedSegment> found;
-  use_at(lsn, [&](const std::shared_ptr<MappedSegment>& segment) { found = segment; });
-  return found;
+  Copy& copy = copies_[copy_of_thread(kCopies)];
+  MutexLock lock(copy.mutex);
+  const auto* const found = copy.list != nullptr ? find_in(*copy.list, lsn) : nullptr;
+  return found != nullptr ? *found : nullptr;
 }
 
-void MappedSegments::prefetch(Lsn lsn) const {
-  use_at(lsn, [&](const std::shared_ptr<MappedSegment>& segment) { segment->prefetch(lsn); });
+std::shared_ptr<const MappedSegments::List> MappedSegments::list() const {
+  Copy& copy = copies_[copy_of_thread(kCopies)];
+  MutexLock lock(copy.mutex);
+  return copy.list;
 }
 
 std::shared_ptr<MappedSegment> MappedSegments::at(uint64_t number) const {

@@ -21,8 +21,12 @@ class MappedSegments {
  public:
   /// The mapping that holds `lsn` among its frames, if it is kept.
   [[nodiscard]] std::shared_ptr<MappedSegment> find(Lsn lsn) const;
-  /// Begins to fetch what a point read at `lsn` will look at, if the mapping that has it is kept.
-  void prefetch(Lsn lsn) const;
+  /// Ascending; never changes.
+  using List = std::vector<std::shared_ptr<MappedSegment>>;
+  /// All that are kept now, for several look-ups in a row; null if there never was one.
+  [[nodiscard]] std::shared_ptr<const List> list() const;
+  /// The one of a list that holds `lsn` among its frames; null if none does.
+  [[nodiscard]] static const std::shared_ptr<MappedSegment>* find_in(const List& list, Lsn lsn);
   /// The mapping of the segment with this number, if it is kept.
   [[nodiscard]] std::shared_ptr<MappedSegment> at(uint64_t number) const
       WRITEAHEAD_EXCLUDES(mutex_);
@@ -43,16 +47,11 @@ class MappedSegments {
   void remove(uint64_t begin, uint64_t end) WRITEAHEAD_EXCLUDES(mutex_);
 
  private:
-  /// Ascending.
-  using List = std::vector<std::shared_ptr<MappedSegment>>;
   struct alignas(64) Copy {
     Mutex mutex;
     std::shared_ptr<const List> list WRITEAHEAD_GUARDED_BY(mutex);
   };
 
-  /// Calls `use` with the kept mapping that holds `lsn`, under the lock of a copy of the list.
-  template <class Use>
-  void use_at(Lsn lsn, const Use& use) const;
   std::shared_ptr<MappedSegment> insert(std::shared_ptr<MappedSegment> segment)
       WRITEAHEAD_REQUIRES(mutex_);
   void evict(List& list, const MappedSegment* spared) WRITEAHEAD_REQUIRES(mutex_);

@@ -22,8 +22,8 @@ BASELINE = {
     "append_async": (20_000, 60_000, 1150),
     "append_batch": (5, 55, 126_500),
     "read_active": (1000, 21000, 1065),
-    "read_sealed": (1000, 21000, 581),
-    "read_many": (1000, 21000, 758),
+    "read_sealed": (1000, 21000, 625),
+    "read_many": (1000, 21000, 555),
     "replay": (50_000, 200_000, 360),
 }
 MOST, LEAST = 1.2, 0.8

@@ -16,14 +16,11 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array kScenarios = {
-    "append_64",       "append_1k",       "append_8k",   "batch_1000",
-    "rotate_4",        "rotate_timeline", "standby",     "threads_1",
-    "threads_8",       "threads_64",      "threads_256", "threads_1024",
-    "tasks_8",         "tasks_64",        "tasks_256",   "tasks_1024",
-    "in_flight",       "in_flight_fresh", "large_1m",    "large_in_flight",
-    "point_reads",     "replay_64",       "replay_1k",   "follow_1",
-    "follow_10",       "follow_100",      "open_10k",    "idle",
-    "point_reads_many"};
+    "append_64", "append_1k",       "append_8k",   "batch_1000", "rotate_4",    "rotate_timeline",
+    "standby",   "threads_1",       "threads_8",   "threads_64", "threads_256", "threads_1024",
+    "tasks_8",   "tasks_64",        "tasks_256",   "tasks_1024", "in_flight",   "in_flight_fresh",
+    "large_1m",  "large_in_flight", "point_reads", "replay_64",  "replay_1k",   "follow_1",
+    "follow_10", "follow_100",      "open_10k",    "idle",       "read_many"};
 
 class CliBench : public WalCommandTest {
  protected:

@@ -153,7 +153,7 @@ std::vector<ScenarioKind> read_scenarios() {
        .targets = {{"rate_to_floor", Target::Kind::at_least, 0.7,
                     "rate to hashing the same records from a mapping"}},
        .make = [](const Place& place) { return std::make_unique<PointReads>(place, 1); }},
-      {.name = "point_reads_many",
+      {.name = "read_many",
        .what = "the same, 100 addresses in a call",
        .targets = {{"rate_to_floor", Target::Kind::at_least, 0.7,
                     "rate to hashing the same records from a mapping"}},

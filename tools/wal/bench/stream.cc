@@ -190,11 +190,11 @@ std::vector<ScenarioKind> stream_scenarios() {
                      .recycles = false,
                      .options = {}})},
       {.name = "large_in_flight",
-       .what = "one thread, 4 of 1 MiB in flight, recycled segments",
+       .what = "one thread, 3 of 1 MiB in flight, recycled segments",
        .targets = {{"rate_to_floor", Target::Kind::at_least, 0.9, "rate to the device's"}},
        .make = make({.record_bytes = 1 << 20,
                      .records = 256,
-                     .in_flight = 4,
+                     .in_flight = 3,
                      .recycles = true,
                      .options = small_segments})},
   };
