@@ -23,6 +23,7 @@
 
 #include "writeahead/index/detail/index_contents.h"
 #include "writeahead/index/detail/make_edit.h"
+#include "writeahead/index/detail/part_lock.h"
 #include "writeahead/index/id_codec.h"
 #include "writeahead/index/index_options.h"
 #include "writeahead/lsn.h"
@@ -90,7 +91,7 @@ class HashedEntries {
   }
   /// The same for many, which wait together. Changes wait until it is through.
   void find_many(std::span<const Id> ids, std::span<std::optional<Lsn>> out) const {
-    std::array<std::shared_lock<std::shared_mutex>, kParts> locks;
+    std::array<std::shared_lock<PartLock>, kParts> locks;
     for (size_t i = 0; i < kParts; ++i) locks[i] = std::shared_lock(parts_[i].mutex);
     constexpr size_t kAhead = 32;
     for (size_t i = 0; i < ids.size() + kAhead; ++i) {
@@ -200,7 +201,7 @@ class HashedEntries {
   };
   using Map = absl::flat_hash_map<Id, Addresses, Hasher, std::equal_to<Id>>;
   struct alignas(64) Part {
-    mutable std::shared_mutex mutex;
+    mutable PartLock mutex;
     Map map;
     Lsn loaded_position;
   };
