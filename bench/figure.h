@@ -36,7 +36,7 @@ inline uint64_t heap_bytes() {
 
 inline void require(bool is_right, std::string_view what) {
   if (is_right) return;
-  fmt::print(stderr, "index_figures: {}\n", what);
+  fmt::print(stderr, "figures: {}\n", what);
   std::exit(1);
 }
 

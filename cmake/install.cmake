@@ -2,6 +2,7 @@
 #   writeahead_runtime      the shared library; nothing of a static one
 #   writeahead_development  headers, the static library, the CMake package, writeahead.pc, documents
 #   writeahead_index        WriteAhead::index, with its headers
+#   writeahead_rados        WriteAhead::rados, if it is built
 #   writeahead_testing      WriteAhead::testing, with its headers
 #   writeahead_command      wal
 # All paths are relative to the prefix: the installation may be moved.
@@ -30,6 +31,15 @@ if(TARGET writeahead_index)
     COMPONENT writeahead_index)
 endif()
 
+if(TARGET writeahead_rados)
+  install(TARGETS writeahead_rados EXPORT WriteAheadRadosTargets
+    ARCHIVE COMPONENT writeahead_rados
+    LIBRARY COMPONENT writeahead_rados)
+  install(FILES cmake/Findlibrados.cmake DESTINATION ${package_dir} COMPONENT writeahead_rados)
+  install(EXPORT WriteAheadRadosTargets NAMESPACE WriteAhead:: DESTINATION ${package_dir}
+    COMPONENT writeahead_rados)
+endif()
+
 install(TARGETS writeahead_testing EXPORT WriteAheadTestingTargets
   ARCHIVE COMPONENT writeahead_testing
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -43,7 +53,7 @@ if(TARGET wal)
   install(TARGETS wal RUNTIME COMPONENT writeahead_command)
 endif()
 
-# The CMake package. The index and the testing library have a file each, which may be missing.
+# The CMake package. The index, the RADOS and the testing library have a file each, which may be missing.
 install(EXPORT WriteAheadTargets NAMESPACE WriteAhead:: DESTINATION ${package_dir}
   COMPONENT writeahead_development)
 install(EXPORT WriteAheadTestingTargets NAMESPACE WriteAhead:: DESTINATION ${package_dir}

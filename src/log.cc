@@ -7,7 +7,7 @@
 
 #include "format/checksum.h"
 #include "log_state.h"
-#include "segment/file_store.h"
+#include "segment/open_store.h"
 
 namespace writeahead {
 
@@ -32,7 +32,7 @@ Result<Log> Log::open(const std::string& path, const Options& options) {
 
 Result<void> Log::destroy(const std::string& path, const Options& options) {
   Env& env = options.env != nullptr ? *options.env : Env::posix();
-  return internal::FileStore::destroy(env, path);
+  return internal::destroy_store(env, path);
 }
 
 Log::Log(std::shared_ptr<LogState> state) : state_(std::move(state)) {}

@@ -161,6 +161,9 @@ Result<void> LogState::truncate_paused(Lsn lsn) {
   if (lsn < extent.first.lsn) return refuse(ErrorCode::trimmed, "the log begins behind it");
   if (lsn > extent.end_lsn) return refuse(ErrorCode::not_found, "the log ends before it");
   if (lsn == extent.end_lsn) return {};
+  if (!store_->can_truncate()) {
+    return refuse(ErrorCode::invalid_argument, "a log of objects cannot be truncated");
+  }
   auto cut = find_cut(*store_, table, lsn);
   if (!cut) return std::unexpected(cut.error());
   auto standby = take_standby();

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "segment/file_store.h"
+#include "segment/open_store.h"
 #include "segment/segment_size.h"
 
 namespace writeahead::internal {
@@ -58,18 +59,16 @@ Result<std::shared_ptr<LogState>> LogState::open(const std::string& path, const 
     return std::unexpected(checked.error());
   }
   Env& env = options.env != nullptr ? *options.env : Env::posix();
-  auto store = FileStore::open(env, path,
-                               {.create_if_missing = options.create_if_missing,
-                                .file_mode = options.file_mode,
-                                .sync_method = options.sync_method,
-                                .frame_alignment = options.frame_alignment,
-                                .is_stepped = options.background == BackgroundWork::stepped});
+  auto store = open_store(env, path, options);
   if (!store) return std::unexpected(store.error());
   std::shared_ptr<SegmentStore> shared = std::move(*store);
   auto recovered = recover(*shared, env, options.error_if_exists);
   if (!recovered) return std::unexpected(recovered.error());
+  Options obeyed = options;
+  if (!shared->prepares_segments()) obeyed.standby_segments = 0;
+  obeyed.max_record_bytes = std::min(obeyed.max_record_bytes, shared->most_batch_bytes());
   std::shared_ptr<LogState> state(
-      new LogState(env, options, std::move(shared), std::move(*recovered)));
+      new LogState(env, obeyed, std::move(shared), std::move(*recovered)));
   if (options.background == BackgroundWork::thread) {
     state->start_background();
     if (options.max_frames_in_flight > 1) state->start_second_writer();
@@ -205,6 +204,9 @@ Result<void> LogState::admit(const Batch& batch) const {
   }
   if (batch.size() > kMaxFrameRecords) {
     return refuse(ErrorCode::too_large, "it holds more than 2^31 records");
+  }
+  if (batch.encoded_bytes() > store_->most_batch_bytes()) {
+    return refuse(ErrorCode::too_large, "it is more than the store takes at once");
   }
   return admit(BatchAccess::longest(batch));
 }

@@ -10,7 +10,7 @@
 #include "recovery/followed_log.h"
 #include "recovery/observation.h"
 #include "recovery/recovery.h"
-#include "segment/file_store.h"
+#include "segment/open_store.h"
 
 namespace writeahead {
 
@@ -18,12 +18,9 @@ using namespace internal;
 
 namespace {
 
-Result<std::shared_ptr<SegmentStore>> open_store(const std::string& path,
-                                                 const ReadOnlyOptions& options) {
-  Env& env = options.env != nullptr ? *options.env : Env::posix();
-  auto store = FileStore::open_read_only(env, path);
-  if (!store) return std::unexpected(store.error());
-  return std::shared_ptr<SegmentStore>(std::move(*store));
+Result<std::shared_ptr<SegmentStore>> open_observed(const std::string& path,
+                                                    const ReadOnlyOptions& options) {
+  return open_store_read_only(options.env != nullptr ? *options.env : Env::posix(), path);
 }
 
 constexpr int kMaxVerifyAttempts = 100;
@@ -47,7 +44,7 @@ std::vector<SegmentInfo> list_standbys(SegmentStore& store, const Inspection& fo
 }  // namespace
 
 Result<ReadOnlyLog> ReadOnlyLog::open(const std::string& path, const ReadOnlyOptions& options) {
-  auto store = open_store(path, options);
+  auto store = open_observed(path, options);
   if (!store) return std::unexpected(store.error());
   const auto before = (*store)->control_signs();
   auto observed = observe(**store, Scrutiny::what_is_not_proven);
@@ -66,7 +63,7 @@ Result<ReadOnlyLog> ReadOnlyLog::open(const std::string& path, const ReadOnlyOpt
 }
 
 Result<VerifyReport> ReadOnlyLog::verify(const std::string& path, const ReadOnlyOptions& options) {
-  auto store = open_store(path, options);
+  auto store = open_observed(path, options);
   if (!store) return std::unexpected(store.error());
   // A writer may trim faster than this reads, but not for ever without appending.
   for (int attempt = 1;; ++attempt) {

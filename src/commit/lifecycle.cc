@@ -148,7 +148,9 @@ void Committer::restart(CommitStart start) {
 }
 
 void Committer::set_failure(const Error& cause) {
-  if (!failure_) failure_ = with_code(cause, ErrorCode::failed);
+  // Who was fenced has to know: the log goes on elsewhere.
+  const bool is_fenced = cause.code() == ErrorCode::fenced;
+  if (!failure_) failure_ = is_fenced ? cause : with_code(cause, ErrorCode::failed);
   admission_.notify_all();
   idle_.notify_all();
   durable_waiters_.notify_all();

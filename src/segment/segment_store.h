@@ -231,6 +231,12 @@ class SegmentStore {
   /// Whether a call may have a thread of its own help it: where the order of calls to the storage
   /// has to be the same each time, none may.
   [[nodiscard]] virtual bool allows_threads() const = 0;
+  /// Whether a suffix of the log can be removed.
+  [[nodiscard]] virtual bool can_truncate() const { return true; }
+  /// Whether segments are worth preparing, and worth using again.
+  [[nodiscard]] virtual bool prepares_segments() const { return true; }
+  /// Most bytes of records that one write can take.
+  [[nodiscard]] virtual uint64_t most_batch_bytes() const { return UINT64_MAX; }
   /// Whether ReadSource::device reads the device.
   [[nodiscard]] virtual bool reads_device() const = 0;
 };

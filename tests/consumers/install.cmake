@@ -2,7 +2,7 @@
 # to PREFIX: an installation must not depend on where it was made.
 file(REMOVE_RECURSE ${PREFIX} ${PREFIX}.before)
 if(NOT COMPONENTS)
-  set(COMPONENTS writeahead_runtime writeahead_development writeahead_index writeahead_testing
+  set(COMPONENTS writeahead_runtime writeahead_development writeahead_index writeahead_rados writeahead_testing
       writeahead_command)
 endif()
 string(REPLACE "," ";" COMPONENTS "${COMPONENTS}")

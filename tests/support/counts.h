@@ -20,6 +20,7 @@ inline constexpr std::string_view kConcurrency = "concurrency";
 inline constexpr std::string_view kFuzzing = "fuzzing";
 inline constexpr std::string_view kMutants = "mutants";
 inline constexpr std::string_view kSecurity = "security";
+inline constexpr std::string_view kObjects = "log in objects";
 /// Harnesses that are given something wrong to find.
 inline constexpr std::string_view kControls = "controls";
 }  // namespace part

@@ -1,0 +1,106 @@
+// ObjectLog: the objects of one log, and the guarded changes that are made to them.
+//
+// Each change names the epoch of its owner, so that an owner who was fenced changes nothing any
+// more. One whose answer was lost is looked for before it is made again: a change is made once, or
+// its owner is told that nobody knows.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/root_slot.h"
+#include "writeahead/lsn.h"
+#include "writeahead/object_store.h"
+#include "writeahead/result.h"
+
+namespace writeahead::internal {
+
+/// What the head says.
+struct LogHead {
+  uint64_t epoch = 0;    ///< Of the newest owner.
+  uint64_t active = 0;   ///< Number of the segment that is appended to; 0 if there is none.
+  uint64_t removed = 1;  ///< The segments below are gone.
+  std::string owner;     ///< A random word of whoever took the epoch.
+  DecodedRootSlot root;  ///< `zero` until the log was opened for the first time.
+};
+
+/// What the object of a segment says.
+struct SegmentObject {
+  uint64_t epoch = 0;     ///< Of the last one who may append.
+  uint64_t length = 0;    ///< Everything below was appended; nothing stands behind.
+  uint64_t capacity = 0;  ///< Frames and seal stay below it.
+  Lsn base_lsn;
+};
+
+class ObjectLog {
+ public:
+  ObjectLog(ObjectAddress address, std::string path)
+      : address_(std::move(address)), path_(std::move(path)) {}
+
+  /// As it was opened.
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string segment_path(uint64_t number) const;
+  /// Of the owner that this is; 0 for somebody who only reads.
+  [[nodiscard]] uint64_t epoch() const { return epoch_; }
+  /// Number of its newest segment, for an owner.
+  [[nodiscard]] uint64_t active() const { return active_; }
+
+  /// Nothing if there is no log. `unsupported_format` if the object is of another version, or of
+  /// another program.
+  [[nodiscard]] Result<std::optional<LogHead>> read_head();
+  /// Takes the log over from whoever owned it, and from the segment that is appended to, so that it
+  /// ends where it ends now. Makes it if there is none and that is allowed, else `not_found`.
+  /// `fenced` if somebody else took it over in the middle of that.
+  [[nodiscard]] Result<LogHead> take_over(bool may_create, std::string_view owner);
+  /// Replaces the root.
+  [[nodiscard]] Result<void> write_root(std::span<const std::byte> slot, uint64_t sequence,
+                                        uint64_t removed);
+  /// Before anything but its header is in it.
+  [[nodiscard]] Result<void> set_active(uint64_t number);
+
+  /// Nothing if there is no such segment.
+  [[nodiscard]] Result<std::optional<SegmentObject>> find_segment(uint64_t number);
+  /// Makes a segment that holds its header. What another owner made, and never came to use, is
+  /// replaced.
+  [[nodiscard]] Result<void> create_segment(uint64_t number, std::span<const std::byte> header,
+                                            const SegmentObject& segment);
+  /// Appends to a segment that is `length` bytes long.
+  [[nodiscard]] Result<void> append(uint64_t number, uint64_t length,
+                                    std::span<const std::byte> bytes);
+  /// Reads all of `out`; what stands behind the end of the segment is zero.
+  [[nodiscard]] Result<void> read(uint64_t number, uint64_t offset, std::span<std::byte> out);
+  [[nodiscard]] Result<void> remove(uint64_t number);
+  [[nodiscard]] Result<void> remove_head();
+
+  void notify() { address_.store->notify(head_name()); }
+  [[nodiscard]] std::unique_ptr<ObjectWatch> watch(std::function<void()> on_change) {
+    return address_.store->watch(head_name(), std::move(on_change));
+  }
+
+ private:
+  struct Task;
+  [[nodiscard]] std::string head_name() const { return address_.name + ".head"; }
+  [[nodiscard]] std::string segment_name(uint64_t number) const;
+  [[nodiscard]] SystemResult<ObjectView> look(const std::string& object, uint64_t offset,
+                                              std::span<std::byte> out);
+  template <class IsDone>
+  [[nodiscard]] Result<void> make(const Task& task, const ObjectChange& change,
+                                  const IsDone& is_done);
+  [[nodiscard]] Result<bool> raise_epoch(const std::optional<LogHead>& head,
+                                         std::string_view owner);
+  [[nodiscard]] Result<void> fence_segment(uint64_t number);
+
+  const ObjectAddress address_;
+  const std::string path_;
+  uint64_t epoch_ = 0;
+  std::atomic<uint64_t> active_ = 0;
+};
+
+}  // namespace writeahead::internal

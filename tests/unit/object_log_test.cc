@@ -1,0 +1,257 @@
+// Goal: a log in objects does what one in a directory does, finds every damage, and refuses what
+// makes no sense there. Method: objects in memory.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/error_of.h"
+#include "support/sim_objects.h"
+#include "writeahead/log.h"
+#include "writeahead/read_only_log.h"
+
+namespace writeahead::test {
+namespace {
+
+using ::writeahead::testing::code_of;
+
+const std::string kAddress = "sim://log";
+constexpr std::string_view kFirst = "log.seg.00000000000000000001";
+constexpr std::string_view kSecond = "log.seg.00000000000000000002";
+
+class ObjectLogTest : public ::testing::Test {
+ protected:
+  ObjectLogTest() { register_client(client_); }
+
+  static Options options() {
+    return {.segment_bytes = 8192, .background = BackgroundWork::stepped};
+  }
+  static Log open() { return Log::open(kAddress, options()).value(); }
+  /// Of three segments, the first two of them sealed.
+  void make_log() {
+    Log log = open();
+    while (objects_->names().size() < 4) append(log);
+    append(log);
+    while (log.step_background()) {
+    }
+    ASSERT_TRUE(log.close());
+  }
+  void append(Log& log) {
+    payloads_.push_back(std::to_string(payloads_.size()) + std::string(700, 'p'));
+    lsns_.push_back(log.append(payloads_.back()).value());
+  }
+  template <class AnyLog>
+  void expect_all(const AnyLog& log, size_t from = 0) {
+    size_t i = from;
+    for (auto& record : log.reader(log.first_lsn())) {
+      ASSERT_TRUE(record) << record.error().message();
+      ASSERT_LT(i, payloads_.size());
+      EXPECT_EQ(record->lsn, lsns_[i]);
+      EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(record->payload.data()),
+                                 record->payload.size()),
+                payloads_[i]);
+      ++i;
+    }
+    EXPECT_EQ(i, payloads_.size());
+  }
+
+  std::shared_ptr<SimObjects> objects_ = std::make_shared<SimObjects>();
+  std::shared_ptr<SimClient> client_ = std::make_shared<SimClient>(objects_);
+  std::vector<std::string> payloads_;
+  std::vector<Lsn> lsns_;
+};
+
+TEST_F(ObjectLogTest, records_are_there_after_reopening) {
+  make_log();
+  for (int i = 0; i < 3; ++i) {
+    Log log = open();
+    EXPECT_EQ(log.epoch(), i + 2U);
+    expect_all(log);
+    append(log);
+    expect_all(log);
+  }
+  const auto log = ReadOnlyLog::open(kAddress).value();
+  expect_all(log);
+  for (size_t i = 0; i < lsns_.size(); ++i) {
+    EXPECT_EQ(log.read(lsns_[i])->ordinal, i);
+    EXPECT_EQ(log.find_ordinal(i), lsns_[i]);
+  }
+  const auto segments = log.segments();
+  EXPECT_EQ(segments[0].state, SegmentInfo::State::sealed);
+  EXPECT_EQ(segments.back().state, SegmentInfo::State::active);
+}
+
+TEST_F(ObjectLogTest, trim_removes_objects_for_good) {
+  make_log();
+  Log log = open();
+  ASSERT_TRUE(log.trim_before(lsns_.back()));
+  EXPECT_EQ(code_of(log.read(lsns_[0])), ErrorCode::trimmed);
+  EXPECT_EQ(objects_->names().size(), 2U) << "the head, and one segment";
+  ASSERT_TRUE(log.trim_before(log.end_lsn()));
+  EXPECT_EQ(objects_->names().size(), 1U);
+  payloads_.clear();
+  lsns_.clear();
+  append(log);
+  ASSERT_TRUE(log.close());
+  expect_all(open());
+  ASSERT_TRUE(Log::destroy(kAddress));
+  EXPECT_TRUE(objects_->names().empty());
+}
+
+TEST_F(ObjectLogTest, holds_outlive_their_owner) {
+  make_log();
+  ASSERT_TRUE(open().hold("consumer", lsns_[0]));
+  Log log = open();
+  ASSERT_EQ(log.holds().size(), 1U);
+  ASSERT_TRUE(log.trim_before(log.end_lsn()));
+  expect_all(log);
+}
+
+TEST_F(ObjectLogTest, follower_sees_records_and_trims) {
+  Log log = open();
+  append(log);
+  auto follower = ReadOnlyLog::open(kAddress).value();
+  for (int i = 0; i < 40; ++i) {
+    append(log);
+    ASSERT_TRUE(follower.refresh());
+    EXPECT_EQ(follower.last()->lsn, lsns_.back());
+  }
+  expect_all(follower);
+  ASSERT_TRUE(log.trim_before(lsns_.back()));
+  const auto gone = follower.read(lsns_[0]);
+  // What it has in memory may still be shown.
+  EXPECT_TRUE(gone || gone.error().code() == ErrorCode::trimmed);
+  auto reader = ReadOnlyLog::open(kAddress).value().reader(lsns_[0]);
+  EXPECT_EQ(code_of(*reader.next()), ErrorCode::trimmed);
+}
+
+TEST_F(ObjectLogTest, follower_goes_over_to_the_next_owner) {
+  Log old = open();
+  append(old);
+  auto follower = ReadOnlyLog::open(kAddress).value();
+  Log log = open();
+  EXPECT_EQ(code_of(old.append("zombie")), ErrorCode::fenced);
+  for (int i = 0; i < 20; ++i) append(log);
+  ASSERT_TRUE(follower.refresh());
+  expect_all(follower);
+}
+
+TEST_F(ObjectLogTest, no_flipped_bit_loses_anything_in_silence) {
+  make_log();
+  uint64_t flipped = 0;
+  uint64_t found = 0;
+  for (const std::string& name : objects_->names()) {
+    const bool is_head = name.ends_with(".head");
+    std::array<std::byte, 16384> bytes{};
+    const size_t count = objects_->read(name, 0, bytes)->bytes;
+    ASSERT_LT(count, bytes.size());
+    for (uint64_t offset = 0; offset < count; ++offset) {
+      objects_->damage(name, offset);
+      const auto report = ReadOnlyLog::verify(kAddress);
+      if (report) {
+        // A seal only helps to find records: without one they are found all the same.
+        if (report->findings.empty()) expect_all(ReadOnlyLog::open(kAddress).value());
+        found += report->findings.empty() ? 0 : 1;
+      } else {
+        ++found;
+        EXPECT_TRUE(report.error().code() == ErrorCode::corruption ||
+                    report.error().code() == ErrorCode::unsupported_format)
+            << name << " at " << offset << ": " << report.error().message();
+      }
+      EXPECT_TRUE(!is_head || !Log::open(kAddress, options())) << offset;
+      ++flipped;
+      objects_->damage(name, offset);
+      if (HasFailure()) return;
+    }
+  }
+  expect_all(open());
+  EXPECT_GT(found, flipped * 9 / 10) << "of " << flipped;
+}
+
+TEST_F(ObjectLogTest, object_that_was_cut_short_is_corruption) {
+  make_log();
+  const std::string last = objects_->names().back();
+  std::array<std::byte, 16384> bytes{};
+  const size_t count = objects_->read(last, 0, bytes)->bytes;
+  // Behind its last record is zero padding, which a cut brings back as it was.
+  for (size_t kept = count - 8; kept + 600 > count; kept -= 8) {
+    objects_->cut(last, kept);
+    EXPECT_EQ(code_of(Log::open(kAddress, options())), ErrorCode::corruption) << kept;
+  }
+}
+
+TEST_F(ObjectLogTest, missing_object_is_corruption_and_named) {
+  make_log();
+  objects_->remove(std::string(kSecond));
+  const auto opened = Log::open(kAddress, options());
+  ASSERT_EQ(code_of(opened), ErrorCode::corruption);
+  EXPECT_NE(opened.error().message().find(kSecond), std::string::npos) << opened.error().message();
+  EXPECT_EQ(code_of(ReadOnlyLog::open(kAddress)), ErrorCode::corruption);
+}
+
+TEST_F(ObjectLogTest, object_that_goes_under_an_open_log_is_corruption) {
+  make_log();
+  Log log = open();
+  objects_->remove(std::string(kFirst));
+  EXPECT_EQ(code_of(log.read(lsns_[0])), ErrorCode::corruption);
+  objects_->remove("log.head");
+  while (log.append(std::string(700, 'x'))) {
+  }
+  EXPECT_EQ(code_of(log.append("x")), ErrorCode::failed);
+}
+
+TEST_F(ObjectLogTest, full_store_loses_nothing) {
+  Log log = open();
+  append(log);
+  objects_->fill_up(true);
+  const auto refused = log.append("refused");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("No space"), std::string::npos);
+  expect_all(log);
+  objects_->fill_up(false);
+  Log again = open();
+  append(again);
+  expect_all(again);
+}
+
+TEST_F(ObjectLogTest, options_that_make_no_sense_are_refused) {
+  make_log();
+  const auto code_with = [](const Options& options) {
+    return code_of(Log::open(kAddress, options));
+  };
+  EXPECT_EQ(code_with({.frame_alignment = 512}), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_with({.sync_method = SyncMethod::fdatasync}), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_with({.file_mode = 0640}), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_with({.standby_segments = 2}), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_with({.segment_bytes = 128 << 20}), ErrorCode::invalid_argument);
+  Log owner = open();
+  EXPECT_EQ(code_with({.error_if_exists = true}), ErrorCode::invalid_argument);
+  append(owner);  // It was not fenced for that.
+  EXPECT_EQ(code_of(owner.truncate_from(lsns_[0])), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(Log::open("sim://none", {.create_if_missing = false})), ErrorCode::not_found);
+  EXPECT_EQ(code_of(ReadOnlyLog::open("sim://none")), ErrorCode::not_found);
+  EXPECT_EQ(code_of(Log::destroy("sim://none")), ErrorCode::not_found);
+  EXPECT_EQ(code_of(Log::open("other://log")), ErrorCode::invalid_argument);
+}
+
+TEST_F(ObjectLogTest, more_than_a_request_takes_is_too_large) {
+  auto log = Log::open(kAddress, {.max_record_bytes = 1 << 30}).value();
+  EXPECT_EQ(code_of(log.append(std::string(81 << 20, 'l'))), ErrorCode::too_large);
+  Batch batch;
+  for (int i = 0; i < 3; ++i) batch.add(std::string(30 << 20, 'l'));
+  EXPECT_EQ(code_of(log.append(batch)), ErrorCode::too_large);
+  EXPECT_TRUE(log.append(std::string(79 << 20, 'l')));
+}
+
+TEST_F(ObjectLogTest, head_of_another_program_is_left_alone) {
+  objects_->set_attribute("log.head", "format", "something else");
+  EXPECT_EQ(code_of(Log::open(kAddress)), ErrorCode::unsupported_format);
+  EXPECT_EQ(code_of(ReadOnlyLog::open(kAddress)), ErrorCode::unsupported_format);
+  EXPECT_EQ(code_of(Log::destroy(kAddress)), ErrorCode::unsupported_format);
+  EXPECT_EQ(objects_->names().size(), 1U);
+}
+
+}  // namespace
+}  // namespace writeahead::test
