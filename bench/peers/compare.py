@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -146,6 +147,19 @@ def need_matplotlib():
         sys.exit("bench-peers: the plots need Debian's python3-matplotlib")
 
 
+def count_instructions():
+    """Of an append, by callgrind: counted and not timed, so that it is done when the page is written. Nothing
+    where the program or valgrind is missing."""
+    try:
+        counted = subprocess.run([sys.executable, ROOT / "tests/instructions/instructions_test.py",
+                                  ROOT / "build/release/bin/paths", "append"], cwd=STORE.parent, text=True,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=SECONDS_MAX).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r"^append: (\d+) instructions", counted, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
 def write_report():
     """Returns whether all of our own runs did well."""
     if not STORE.is_file():
@@ -153,7 +167,7 @@ def write_report():
     need_matplotlib()
     import plots
     import report
-    results = Results(json.loads(STORE.read_text()))
+    results = Results({**json.loads(STORE.read_text()), "instructions": count_instructions()})
     REPORT.write_text(report.page(results, plots.draw_all(results, PLOTS)))
     print(f"written: {REPORT.relative_to(ROOT)}, {PLOTS.relative_to(ROOT)}/")
     return not any(run["system"] == OURS and "failure" in run for run in results.stored["runs"])

@@ -1,7 +1,7 @@
 """docs/performance.md, made of the results. Pure: text out of what was measured."""
 
 from results import (CPU, CRATE, OURS, P50, P99, P999, PEER_SCENARIOS, RATE, Figure, compared_targets,
-                     cpu_ms_a_second, figures, own_targets, spread)
+                     counted_targets, cpu_ms_a_second, figures, own_targets, spread)
 
 HEAD = """# Performance
 
@@ -215,7 +215,7 @@ def page(results, plots):
     scenarios = results.scenarios()
     parts = [HEAD, "\n## Where it was measured\n\n", machine_table(results),
              READING.format(rounds=how_many(results.stored["rounds"]))]
-    targets = own_targets(results) + compared_targets(results)
+    targets = own_targets(results) + counted_targets(results) + compared_targets(results)
     if targets:
         parts += ["\n## Targets\n\n", targets_table(targets)]
     if plots:

@@ -17,8 +17,8 @@ sys.dont_write_bytecode = True
 
 import report  # noqa: E402 (found by the path above)
 import systems  # noqa: E402
-from results import (CRATE, OURS, P50, RATE, Results, compared_targets, figures, own_targets,  # noqa: E402
-                     rocksdb_targets, spread)
+from results import (CRATE, OURS, P50, RATE, Results, compared_targets, counted_targets, figures,  # noqa: E402
+                     own_targets, rocksdb_targets, spread)
 
 MACHINE = {"date": "2026-01-02", "commit": "abc", "processor": "P", "cores": 2, "memory_gib": 4.0, "system": "Linux",
            "file_system": "ext4 (rw)", "device": "/dev/x", "load_before": 0.1, "load_after": 0.2}
@@ -137,6 +137,13 @@ class Targets(unittest.TestCase):
                              rate_run(CRATE, "replay_64", 30))
         target, = compared_targets(results)
         self.assertEqual((target.value.median, target.is_met), (3, True))
+
+    def test_instructions_are_a_target_once_they_were_counted(self):
+        results = results_of(rate_run(OURS, "append_64", 90))
+        self.assertEqual(counted_targets(results), [])
+        results.stored["instructions"] = 3080
+        target, = counted_targets(results)
+        self.assertEqual((target.value.median, target.is_met), (3080, False))
 
     def test_target_without_its_peer_is_neither_met_nor_missed(self):
         target, = compared_targets(results_of(rate_run(OURS, "point_reads", 90)))

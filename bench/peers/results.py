@@ -196,6 +196,14 @@ def own_targets(results):
             for (scenario, name, limit, is_at_most), targets in found.items()]
 
 
+def counted_targets(results):
+    """What is counted, and not timed."""
+    found = results.stored.get("instructions")
+    if not found:
+        return []
+    return [Target("append", "instructions outside of system calls", spread([found]), 1200, is_at_most=True)]
+
+
 # (scenario, how many times the rate, of the best peer or of a named one, in which of its
 # scenarios). With one writer there is nobody to share a barrier with: threads_1 is no such target.
 # Our writers are threads there, and coroutines in `tasks_*`; a peer's are what it is faster with.
