@@ -29,7 +29,9 @@ struct RecordView {
   uint64_t time_ns = 0;  ///< When its frame was issued, in ns since 1970; never falls.
   uint16_t type = 0;     ///< RecordOptions::type of its append.
   std::span<const std::byte> payload;  ///< Its bytes, verified against the checksum.
-  std::shared_ptr<const void> pin;     ///< Keeps `payload` in place.
+  /// Keeps `payload` in place, and with it what it lies in: a segment's mapping, a window of 64 KiB
+  /// or more, or the record alone.
+  std::shared_ptr<const void> pin;
 };
 
 /// What a point read looks at.

@@ -6,15 +6,11 @@
 
 namespace writeahead::internal {
 
-/// More make no difference, and no product that overflows.
-constexpr uint64_t kMostCounted = 1000;
-
 /// Returns how many slept.
 uint64_t FollowerAlarm::wake() {
   const uint64_t woken = wake_all_();
   if (woken <= kFew) return woken;
-  const auto rest = std::clamp<std::chrono::nanoseconds>(
-      std::min(woken, kMostCounted) * kRestForEach, kShortestRest, kLongestRest);
+  const auto rest = std::min<std::chrono::nanoseconds>(woken * kRestForEach, kLongestRest);
   rest_end_ns_.store(env_.monotonic_ns() + static_cast<uint64_t>(rest.count()));
   return woken;
 }

@@ -18,10 +18,9 @@ class FollowerAlarm {
  public:
   /// More than these are a crowd.
   static constexpr uint64_t kFew = 4;
-  /// A crowd is left alone for so long each after it was woken, within these bounds: what it does
-  /// with its records takes the processors, too.
+  /// A crowd is left alone for so long each after it was woken, and for that at the longest: what
+  /// it does with its records takes the processors, too. At least 1 ms, since it is more than kFew.
   static constexpr std::chrono::nanoseconds kRestForEach = std::chrono::microseconds(200);
-  static constexpr std::chrono::nanoseconds kShortestRest = std::chrono::milliseconds(1);
   static constexpr std::chrono::nanoseconds kLongestRest = std::chrono::milliseconds(10);
 
   /// `wake_all` wakes all who sleep, and returns how many did; `wake_background` has the owner of

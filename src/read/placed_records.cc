@@ -18,15 +18,22 @@ std::shared_ptr<const PlacedRecords::Places> PlacedRecords::places() const {
 
 std::optional<RecordView> PlacedRecords::read(Lsn lsn, uint64_t truncations) {
   const auto places = this->places();
-  if (places == nullptr || places->truncations != truncations) return std::nullopt;
+  if (places == nullptr) return std::nullopt;
   const SegmentView& segment = places->segment;
+  if (places->truncations != truncations) {
+    forget(segment.header.number);
+    return std::nullopt;
+  }
   const Lsn base = segment.header.base_lsn;
   if (lsn < base || lsn >= segment.end_lsn) return std::nullopt;
   const auto place = places->records->find(lsn - base);
   if (!place) return std::nullopt;
   // Fails if the segment left the log.
   const auto reader = table_.reader(store_, segment.header.number);
-  if (!reader) return std::nullopt;
+  if (!reader) {
+    if (!table_.at(segment.header.number)) forget(segment.header.number);
+    return std::nullopt;
+  }
   auto single = places->windows->read(**reader, segment, lsn);
   if (!single) return std::nullopt;
   return RecordView{.lsn = lsn,
@@ -35,6 +42,11 @@ std::optional<RecordView> PlacedRecords::read(Lsn lsn, uint64_t truncations) {
                     .type = single->record.header.type,
                     .payload = single->record.payload,
                     .pin = std::move(single->memory)};
+}
+
+void PlacedRecords::forget(uint64_t number) {
+  MutexLock lock(mutex_);
+  if (places_ != nullptr && places_->segment.header.number == number) places_ = nullptr;
 }
 
 /// Whether searches have cost as much as finding all that is not known yet, and as copying what is.

@@ -32,6 +32,9 @@ class PlacedRecords {
   /// A search found a record there. Once all of them together have cost as much as looking for the
   /// records that are not known yet, those are looked for.
   void count_search(Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Gives back what is known of a segment, and its windows: it is read in another way from now on,
+  /// or is gone.
+  void forget(uint64_t number) WRITEAHEAD_EXCLUDES(mutex_);
 
  private:
   /// What was found in a segment as it was then.
@@ -51,7 +54,7 @@ class PlacedRecords {
   mutable Mutex mutex_;
   std::shared_ptr<const Places> places_ WRITEAHEAD_GUARDED_BY(mutex_);
   uint64_t searched_bytes_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;  // since places_ were looked for
-  std::atomic<bool> has_places_ = false;  // Once there are any, there always are.
+  std::atomic<bool> has_places_ = false;  // As long as there never were any, nobody asks.
 };
 
 }  // namespace writeahead::internal

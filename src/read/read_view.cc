@@ -132,12 +132,15 @@ Result<RecordView> ReadView::read(Lsn lsn, ReadOptions options) {
   return std::move(**record);
 }
 
-/// A segment that leaves the log meanwhile was there when the call began.
+/// The list of mappings holds as long as nothing was truncated since it was taken; what was trimmed
+/// meanwhile was there when the call began.
 std::vector<Result<RecordView>> ReadView::read_many(std::span<const Lsn> lsns,
                                                     ReadOptions options) {
   // So many that the first one is there when its turn comes, and not so many that it is gone again.
   constexpr size_t kAhead = 12;
+  const uint64_t truncations = table_->truncations();
   const auto list = table_->mapped().list();
+  const auto is_valid = [&] { return table_->truncations() == truncations; };
   const auto find = [&](size_t i) {
     return list != nullptr ? MappedSegments::find_in(*list, lsns[i]) : nullptr;
   };
@@ -150,8 +153,8 @@ std::vector<Result<RecordView>> ReadView::read_many(std::span<const Lsn> lsns,
   for (size_t i = 0; i < lsns.size(); ++i) {
     if (lsns.size() - i > kAhead) prefetch(i + kAhead);
     const auto* const segment = find(i);
-    auto record = segment != nullptr ? read_mapped(*segment, lsns[i]) : std::nullopt;
-    if (record) {
+    auto record = segment != nullptr && is_valid() ? read_mapped(*segment, lsns[i]) : std::nullopt;
+    if (record && is_valid()) {
       records.emplace_back(std::move(*record));
     } else {
       records.push_back(read(lsns[i], options));
@@ -325,6 +328,7 @@ std::shared_ptr<MappedSegment> ReadView::map(const SegmentView& segment) {
 }
 
 std::shared_ptr<MappedSegment> ReadView::keep(const std::shared_ptr<MappedSegment>& mapped) {
+  placed_.forget(mapped->range().binding.number);
   // The segment may have left the log meanwhile; its mappings are dropped after that.
   return table_->mapped().keep(mapped, [&] {
     const auto now = table_->at(mapped->range().binding.number);

@@ -2,7 +2,8 @@
 //
 // For a segment that nobody may map: a read of the file for each record would cost ten times as
 // much as the rest. A window is read once so many reads fell into it that its bytes are worth it,
-// from what is durable only, so that it never changes. Of many windows the oldest go. Thread-safe.
+// from what is durable only, so that it never changes. Of many windows the oldest goes, unless it
+// was used since it was looked at for that. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -36,18 +37,21 @@ class RecordWindows {
   using Memory = std::shared_ptr<std::byte[]>;
   struct Window {
     Memory memory;
-    uint8_t reads = 0;  // while there was no memory
+    uint8_t reads = 0;      // while there was no memory
+    bool was_used = false;  // since the hand came by
   };
 
-  /// The window with this index, if it is there; counts the read if it is not, and says whether it
-  /// is to be loaded now.
-  [[nodiscard]] Memory find(size_t index, bool& is_due) WRITEAHEAD_EXCLUDES(mutex_);
-  void add(size_t index, Memory memory) WRITEAHEAD_EXCLUDES(mutex_);
+  /// The window with this index, if it is there.
+  [[nodiscard]] Memory find(size_t index) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Counts a read that would have been served by this window. Whether it is to be loaded now.
+  [[nodiscard]] bool count_read(size_t index) WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] bool has_room() WRITEAHEAD_REQUIRES(mutex_);
+  void load(SegmentReader& reader, size_t index) WRITEAHEAD_EXCLUDES(mutex_);
 
   const size_t most_windows_;
   Mutex mutex_;
   std::vector<Window> windows_ WRITEAHEAD_GUARDED_BY(mutex_);
-  std::deque<size_t> loaded_ WRITEAHEAD_GUARDED_BY(mutex_);  // oldest first
+  std::deque<size_t> loaded_ WRITEAHEAD_GUARDED_BY(mutex_);  // the hand is at its front
 };
 
 }  // namespace writeahead::internal

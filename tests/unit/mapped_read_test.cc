@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "format/segment_header.h"
@@ -392,6 +394,31 @@ TEST(MappedRead, many_are_answered_as_one_by_one) {
   const auto follower = ReadOnlyLog::open(std::string(kLogPath), {.env = &opened.env});
   ASSERT_TRUE(follower);
   expect_many_as_one_by_one(*follower, opened.made.records);
+}
+
+/// The first one lies in a segment that nobody has read, and is read from its file: meanwhile the
+/// log is cut at the other one.
+TEST(MappedRead, many_reads_beside_a_truncation_show_one_course_of_the_log) {
+  const ReferenceLog made = make_reference_log();
+  SimEnv machine(made.disk, {.trace_calls = 0});
+  std::function<void()> before_read;
+  const auto env = make_hooked_env(machine, [&](CallKind kind, std::string_view) {
+    if (kind == CallKind::read && before_read) std::exchange(before_read, nullptr)();
+  });
+  auto log = Log::open(std::string(kLogPath), reference_options(*env)).value();
+  ASSERT_GT(made.segments.size(), 3U);
+  const Lsn sealed = made.records[made.segments[1].first_record].lsn;
+  const Lsn unread = made.records[made.segments[2].first_record].lsn;
+  for (int i = 0; i < 2000; ++i) ASSERT_TRUE(log.read(sealed));
+  bool is_cut = false;
+  before_read = [&] {
+    is_cut = true;
+    EXPECT_TRUE(log.truncate_from(sealed));
+  };
+  const std::vector<Lsn> lsns = {unread, sealed};
+  const auto many = log.read_many(lsns);
+  ASSERT_TRUE(is_cut);
+  EXPECT_FALSE(many[1]) << "it was taken back before";
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 //
 // Without somebody who changes, to take and to give it are an addition each: a third of what a
 // std::shared_mutex takes, which was a quarter of a look-up. It has their names, for the standard's
-// guards. Whoever changes goes first: those who come to look wait.
+// guards. Whoever changes goes first: those who come to look wait as soon as somebody waits to
+// change, also for those who still look. Who looks must not look again meanwhile.
 #pragma once
 
 #include <atomic>
@@ -24,14 +25,21 @@ class PartLock {
     state_.notify_all();
   }
   void lock_shared() {
-    while ((state_.fetch_add(kLooking, std::memory_order_acquire) & kChanging) != 0) {
-      unlock_shared();
+    while (!try_lock_shared()) {
       await([](uint32_t state) { return (state & kChanging) == 0; });
     }
   }
+  bool try_lock_shared() {
+    if ((state_.load(std::memory_order_relaxed) & kChanging) != 0) return false;
+    if ((state_.fetch_add(kLooking, std::memory_order_acquire) & kChanging) == 0) return true;
+    unlock_shared();
+    return false;
+  }
   void unlock_shared() {
-    const uint32_t before = state_.fetch_sub(kLooking, std::memory_order_release);
-    if ((before & kChanging) != 0) state_.notify_all();
+    // Whoever waits to change waits for nobody to be left.
+    if (state_.fetch_sub(kLooking, std::memory_order_release) == (kChanging | kLooking)) {
+      state_.notify_all();
+    }
   }
 
  private:
