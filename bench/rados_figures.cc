@@ -11,6 +11,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,12 +88,11 @@ class Crowd {
     log_.append_async(payload_, [this, begin = Clock::now()](const auto& lsn) {
       require(lsn.has_value(), "an append fails");
       const double ms = ms_since(begin);
-      {
-        const std::lock_guard lock(mutex_);
-        times_.push_back(ms);
-        if (--awaited_ == 0) done_.notify_all();
-      }
       next();
+      // The last thing that is done with this object.
+      const std::lock_guard lock(mutex_);
+      times_.push_back(ms);
+      if (--awaited_ == 0) done_.notify_all();
     });
   }
 

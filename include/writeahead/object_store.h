@@ -41,6 +41,8 @@ struct ObjectGuard {
 struct ObjectChange {
   /// The object must not exist yet; else it has to.
   bool creates = false;
+  /// It is gone afterwards.
+  bool removes = false;
   std::vector<ObjectGuard> guards = {};
   /// Written at `offset`, unless there are none; what stands behind stays.
   std::span<const std::byte> bytes = {};
@@ -111,8 +113,8 @@ struct ObjectAddress {
 /// Opens the store that an address names, with the scheme in front.
 using ObjectStoreOpener = std::function<Result<ObjectAddress>(const std::string& address)>;
 
-/// Makes addresses that begin with "`scheme`://" lead to object stores, for every call of the
-/// library that takes a log's path. Replaces what was said of that scheme before.
+/// Makes addresses that begin with "`scheme`://" lead to object stores, for the calls of Log
+/// and ReadOnlyLog that take a path. Replaces what was said of that scheme before.
 WRITEAHEAD_EXPORT void register_object_store(std::string_view scheme, ObjectStoreOpener opener);
 
 }  // namespace writeahead

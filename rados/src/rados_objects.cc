@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -84,8 +85,9 @@ Result<std::shared_ptr<librados::Rados>> share_connection(const RadosAddress& ad
                                                           const std::string& where) {
   static std::mutex mutex;
   static std::map<std::string, std::weak_ptr<librados::Rados>> connections;
-  const std::string key =
-      fmt::format("{}\n{}\n{}", address.configuration, address.user, address.timeout_s);
+  // A forked child has none of the parent's threads, on which each answer would wait.
+  const std::string key = fmt::format("{}\n{}\n{}\n{}", Env::posix().process_id(),
+                                      address.configuration, address.user, address.timeout_s);
   const std::lock_guard lock(mutex);
   if (auto shared = connections[key].lock()) return shared;
   auto made = connect(address, where);
@@ -226,7 +228,14 @@ class RadosObjects::Notifier : public std::enable_shared_from_this<Notifier> {
     const std::unique_ptr<Sent> sent(static_cast<Sent*>(argument));
     std::vector<librados::notify_ack_t> answers;
     std::vector<librados::notify_timeout_t> silent;
-    sent->pool.decode_notify_response(sent->answers, &answers, &silent);
+    // An answer that cannot be read says that nobody is there.
+    try {
+      if (sent->answers.length() != 0) {
+        sent->pool.decode_notify_response(sent->answers, &answers, &silent);
+      }
+    } catch (const std::exception&) {
+      answers.clear();
+    }
     Notifier& self = *sent->notifier;
     const std::lock_guard lock(self.mutex_);
     self.has_watchers_ = !answers.empty();
@@ -289,6 +298,7 @@ SystemResult<ObjectAnswer> RadosObjects::change(const std::string& object,
                  static_cast<unsigned>(change.bytes.size()));
     request.write(change.offset, bytes);
   }
+  if (change.removes) request.remove();
   for (const auto& [name, value] : change.attributes) {
     request.setxattr(std::string(name).c_str(), to_buffer(value));
   }

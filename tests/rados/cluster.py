@@ -19,6 +19,8 @@ BOOT_SECONDS, STOP_SECONDS, COMMAND_SECONDS = 120, 20, 60
 ROOT = pathlib.Path(os.environ.get("WRITEAHEAD_RADOS_DIR", "/tmp/writeahead-rados"))
 # What tells the networks of several clusters apart.
 HASH = hashlib.sha256(str(ROOT).encode()).digest()
+# Of a directory that this script made.
+MARK = "writeahead-cluster"
 LINK = "wa" + HASH.hex()[:6]
 NETWORK = f"10.{64 + HASH[3] % 128}.{HASH[4]}"
 SWITCH = "switch"
@@ -230,22 +232,23 @@ def start():
     clear()
     try:
         ROOT.mkdir(mode=0o700)
+        (ROOT / MARK).touch()
         (ROOT / "run").mkdir(mode=0o700)
         make_network()
         make_cluster()
         await_service()
     except BaseException:
-        logs = ROOT.with_name(ROOT.name + "-failed")
-        shutil.rmtree(logs, ignore_errors=True)
-        if (ROOT / "log").exists():
-            shutil.copytree(ROOT / "log", logs)
+        for log in sorted((ROOT / "log").glob("*.log")):
+            print(f"{log}:", *log.read_text(errors="replace").splitlines()[-5:], sep="\n", file=sys.stderr)
         stop()
         raise
     return status()
 
 
 def clear():
-    """What is left of one that was not stopped, after a reboot for example."""
+    """What is left of one that was not stopped, after a reboot for example; never what somebody else put there."""
+    if ROOT.exists() and any(ROOT.iterdir()) and not (ROOT / MARK).exists():
+        raise Failure(f"{ROOT} holds something else: name an empty directory, or none, in WRITEAHEAD_RADOS_DIR")
     drop_network()
     shutil.rmtree(ROOT, ignore_errors=True)
 

@@ -32,7 +32,16 @@ std::vector<std::string> texts_of(Reader reader) {
   return texts;
 }
 
-class RadosLogTest : public RadosTest {};
+class RadosLogTest : public RadosTest {
+ protected:
+  /// The object of a segment.
+  [[nodiscard]] std::string segment(uint64_t number) const {
+    for (const std::string& name : objects()) {
+      if (name.ends_with("000" + std::to_string(number))) return name;
+    }
+    return "there is none";
+  }
+};
 
 TEST_F(RadosLogTest, records_are_there_after_reopening) {
   std::vector<std::string> texts;
@@ -106,7 +115,7 @@ TEST_F(RadosLogTest, follower_sees_records_as_they_come) {
 TEST_F(RadosLogTest, appends_go_on_when_the_primary_is_killed) {
   auto log = Log::open(address()).value();
   ASSERT_TRUE(log.append("before"));
-  const std::string primary = primary_of(prefix() + "-log.seg.00000000000000000001");
+  const std::string primary = primary_of(segment(1));
   ASSERT_EQ(::kill(daemons().at(primary), SIGKILL), 0);
   for (int i = 0; i < 20; ++i) {
     const auto lsn = log.append("during " + std::to_string(i));
@@ -136,7 +145,7 @@ TEST_F(RadosLogTest, damage_is_found_and_names_its_object) {
     auto log = Log::open(address(), {.segment_bytes = 16 << 10}).value();
     for (int i = 0; i < 60; ++i) ASSERT_TRUE(log.append(std::string(1000, 'd')));
   }
-  const std::string gone = prefix() + "-log.seg.00000000000000000002";
+  const std::string gone = segment(2);
   ASSERT_EQ(rados({"rm", gone}).exit_code, 0);
   const auto opened = Log::open(address());
   ASSERT_FALSE(opened);

@@ -70,6 +70,10 @@ ObjectAnswer SimObjects::make(const std::string& object, const ObjectChange& cha
     }
     if (!holds(guard, stored)) return ObjectAnswer::refused;
   }
+  if (change.removes) {
+    objects_.erase(object);
+    return ObjectAnswer::done;
+  }
   Object& changed = objects_[object];
   if (!change.bytes.empty()) {
     const uint64_t end = change.offset + change.bytes.size();

@@ -101,6 +101,6 @@ class SimClient final : public ObjectStore {
 };
 
 /// Makes "sim://NAME" the log `NAME` of this client.
-void register_client(std::shared_ptr<SimClient> client, uint64_t patience_ms = 10'000);
+void register_client(std::shared_ptr<SimClient> client, uint64_t patience_ms = 2000);
 
 }  // namespace writeahead::test

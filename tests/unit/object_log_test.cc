@@ -18,8 +18,6 @@ namespace {
 using ::writeahead::testing::code_of;
 
 const std::string kAddress = "sim://log";
-constexpr std::string_view kFirst = "log.seg.00000000000000000001";
-constexpr std::string_view kSecond = "log.seg.00000000000000000002";
 
 class ObjectLogTest : public ::testing::Test {
  protected:
@@ -41,6 +39,14 @@ class ObjectLogTest : public ::testing::Test {
   void append(Log& log) {
     payloads_.push_back(std::to_string(payloads_.size()) + std::string(700, 'p'));
     lsns_.push_back(log.append(payloads_.back()).value());
+  }
+  /// The object of a segment.
+  [[nodiscard]] std::string segment(uint64_t number) const {
+    for (const std::string& name : objects_->names()) {
+      if (name.ends_with("000" + std::to_string(number))) return name;
+    }
+    ADD_FAILURE() << "there is no segment " << number;
+    return {};
   }
   template <class AnyLog>
   void expect_all(const AnyLog& log, size_t from = 0) {
@@ -98,6 +104,109 @@ TEST_F(ObjectLogTest, trim_removes_objects_for_good) {
   expect_all(open());
   ASSERT_TRUE(Log::destroy(kAddress));
   EXPECT_TRUE(objects_->names().empty());
+}
+
+TEST_F(ObjectLogTest, log_that_was_trimmed_to_nothing_opens_and_goes) {
+  for (const bool appends : {true, false}) {
+    make_log();
+    {
+      Log log = open();
+      ASSERT_TRUE(log.trim_before(log.end_lsn()));
+    }
+    payloads_.clear();
+    lsns_.clear();
+    Log log = open();
+    EXPECT_TRUE(log.is_empty());
+    if (appends) append(log);
+    ASSERT_TRUE(log.close());
+    expect_all(open());
+    ASSERT_TRUE(Log::destroy(kAddress));
+    EXPECT_TRUE(objects_->names().empty());
+    payloads_.clear();
+    lsns_.clear();
+  }
+}
+
+TEST_F(ObjectLogTest, fenced_owner_of_a_segment_that_was_trimmed_is_told_so) {
+  Log old = open();
+  append(old);
+  Log log = open();
+  for (int i = 0; i < 20; ++i) append(log);
+  ASSERT_TRUE(log.trim_before(lsns_.back()));
+  EXPECT_EQ(code_of(old.append("zombie")), ErrorCode::fenced);
+}
+
+TEST_F(ObjectLogTest, seal_that_does_not_verify_is_left) {
+  make_log();
+  std::array<std::byte, 16384> bytes{};
+  const size_t count = objects_->read(segment(1), 0, bytes)->bytes;
+  objects_->damage(segment(1), count - 16);
+  Log log = open();
+  expect_all(log);
+  while (log.step_background()) {
+  }
+  append(log);
+  expect_all(log);
+}
+
+/// Epochs and numbers begin again: nothing of the first life may count in the second.
+TEST_F(ObjectLogTest, owner_of_a_destroyed_log_changes_nothing_of_the_next) {
+  for (const size_t appends : {1U, 3U}) {
+    Log old = open();
+    append(old);
+    auto follower = ReadOnlyLog::open(kAddress).value();
+    ASSERT_TRUE(Log::destroy(kAddress));
+    EXPECT_TRUE(objects_->names().empty());
+    EXPECT_EQ(code_of(follower.refresh()), ErrorCode::not_found);
+    payloads_.clear();
+    lsns_.clear();
+    Log log = open();
+    for (size_t i = 0; i < appends; ++i) append(log);
+    EXPECT_EQ(code_of(follower.refresh()), ErrorCode::not_found);
+    if (appends == 1) {
+      EXPECT_EQ(code_of(old.append("0" + std::string(700, 'p'))), ErrorCode::fenced);
+    } else {
+      EXPECT_EQ(code_of(old.hold("old", Lsn())), ErrorCode::fenced);
+    }
+    append(log);
+    expect_all(log);
+    ASSERT_TRUE(log.close());
+    expect_all(open());
+    ASSERT_TRUE(Log::destroy(kAddress));
+    payloads_.clear();
+    lsns_.clear();
+  }
+}
+
+/// A destruction that stops anywhere leaves the log, or none; and the name can be used.
+TEST_F(ObjectLogTest, destruction_that_stops_is_finished) {
+  for (uint64_t calls = 0; calls < 8; ++calls) {
+    SCOPED_TRACE(calls);
+    make_log();
+    const auto doomed = std::make_shared<SimClient>(objects_);
+    doomed->stop_at(1 + calls);
+    register_client(doomed);
+    const bool is_done = Log::destroy(kAddress).has_value();
+    register_client(client_);
+    if (!ReadOnlyLog::open(kAddress)) {
+      EXPECT_EQ(code_of(ReadOnlyLog::open(kAddress)), ErrorCode::not_found);
+      EXPECT_EQ(code_of(Log::open(kAddress, {.create_if_missing = false})), ErrorCode::not_found);
+      payloads_.clear();
+      lsns_.clear();
+    }
+    EXPECT_TRUE(!is_done || payloads_.empty());
+    {
+      Log log = open();
+      expect_all(log);
+      append(log);
+      ASSERT_TRUE(log.close());
+      expect_all(open());
+    }
+    ASSERT_TRUE(Log::destroy(kAddress));
+    EXPECT_TRUE(objects_->names().empty());
+    payloads_.clear();
+    lsns_.clear();
+  }
 }
 
 TEST_F(ObjectLogTest, holds_outlive_their_owner) {
@@ -184,22 +293,23 @@ TEST_F(ObjectLogTest, object_that_was_cut_short_is_corruption) {
 
 TEST_F(ObjectLogTest, missing_object_is_corruption_and_named) {
   make_log();
-  objects_->remove(std::string(kSecond));
+  const std::string gone = segment(2);
+  objects_->remove(gone);
   const auto opened = Log::open(kAddress, options());
   ASSERT_EQ(code_of(opened), ErrorCode::corruption);
-  EXPECT_NE(opened.error().message().find(kSecond), std::string::npos) << opened.error().message();
+  EXPECT_NE(opened.error().message().find(gone), std::string::npos) << opened.error().message();
   EXPECT_EQ(code_of(ReadOnlyLog::open(kAddress)), ErrorCode::corruption);
 }
 
 TEST_F(ObjectLogTest, object_that_goes_under_an_open_log_is_corruption) {
   make_log();
   Log log = open();
-  objects_->remove(std::string(kFirst));
+  objects_->remove(segment(1));
   EXPECT_EQ(code_of(log.read(lsns_[0])), ErrorCode::corruption);
   objects_->remove("log.head");
   while (log.append(std::string(700, 'x'))) {
   }
-  EXPECT_EQ(code_of(log.append("x")), ErrorCode::failed);
+  EXPECT_EQ(code_of(log.append("x")), ErrorCode::fenced) << "as if it was destroyed";
 }
 
 TEST_F(ObjectLogTest, full_store_loses_nothing) {

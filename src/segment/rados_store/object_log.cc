@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -19,6 +20,8 @@ namespace {
 using Stored = ObjectGuard::Stored;
 
 constexpr std::string_view kFormat = "format";
+constexpr std::string_view kLife = "life";
+constexpr std::string_view kDestroyed = "destroyed";
 constexpr std::string_view kEpoch = "epoch";
 constexpr std::string_view kOwner = "owner";
 constexpr std::string_view kActive = "active";
@@ -27,6 +30,10 @@ constexpr std::string_view kSequence = "sequence";
 constexpr std::string_view kBase = "base";
 constexpr std::string_view kLength = "len";
 constexpr std::string_view kCapacity = "capacity";
+/// Between two tries of a change.
+constexpr std::chrono::microseconds kShortestPause = std::chrono::microseconds(100);
+constexpr std::chrono::microseconds kLongestPause = std::chrono::milliseconds(100);
+
 constexpr std::string_view kFormatName = "writeahead 1";
 
 std::string_view text_of(const ObjectView& view, std::string_view attribute) {
@@ -60,7 +67,8 @@ struct ObjectLog::Task {
 };
 
 std::string ObjectLog::segment_name(uint64_t number) const {
-  return fmt::format("{}.seg.{:020}", address_.name, number);
+  // A log that is made anew under a name never meets what is on its way to the one before.
+  return fmt::format("{}.seg.{:016x}.{:020}", address_.name, life_.load(), number);
 }
 
 std::string ObjectLog::segment_path(uint64_t number) const {
@@ -91,6 +99,7 @@ Result<void> ObjectLog::make(const Task& task, const ObjectChange& change, const
   };
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(address_.patience_ms);
+  std::chrono::microseconds pause = kShortestPause;
   while (true) {
     const auto answer = address_.store->change(task.object, change);
     if (!answer) {
@@ -102,6 +111,13 @@ Result<void> ObjectLog::make(const Task& task, const ObjectChange& change, const
     }
     if (*answer == ObjectAnswer::done) return {};
     if (*answer == ObjectAnswer::missing) {
+      if (change.removes) return {};
+      // Whoever has taken the log over may have trimmed it.
+      auto head = read_head();
+      if (head && !*head) return refuse(ErrorCode::fenced, "the log was destroyed");
+      if (head && (*head)->epoch > epoch_) {
+        return refuse(ErrorCode::fenced, "another writer has taken the log over");
+      }
       return refuse(ErrorCode::corruption, "the object is gone");
     }
     const auto view = look(task.object, 0, {});
@@ -110,7 +126,13 @@ Result<void> ObjectLog::make(const Task& task, const ObjectChange& change, const
       return std::unexpected(
           io_error(task.action, view.error(), {.path = task.path, .offset = task.offset}));
     }
+    if (is_missing && change.removes) return {};
     if (view) {
+      // Of the head alone: a segment's name has it.
+      const uint64_t life = number_of(*view, kLife);
+      if (life != 0 && life != life_) {
+        return refuse(ErrorCode::fenced, "the log was destroyed, and another one was made");
+      }
       if (number_of(*view, kEpoch) > epoch_) {
         return refuse(ErrorCode::fenced, "another writer has taken the log over");
       }
@@ -118,9 +140,10 @@ Result<void> ObjectLog::make(const Task& task, const ObjectChange& change, const
       if (*answer != ObjectAnswer::unknown) {
         return refuse(ErrorCode::corruption, "the object is not what this owner made of it");
       }
-    } else if (!change.creates) {
-      return refuse(ErrorCode::corruption, "the object is gone");
     }
+    // Neither the store nor this processor gains by more haste.
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kLongestPause);
     if (std::chrono::steady_clock::now() >= deadline) {
       return std::unexpected(
           make_error(ErrorCode::io, task.action,
@@ -132,6 +155,15 @@ Result<void> ObjectLog::make(const Task& task, const ObjectChange& change, const
 }
 
 Result<std::optional<LogHead>> ObjectLog::read_head() {
+  auto head = read_any_head();
+  if (!head || !*head) return head;
+  uint64_t unseen = 0;
+  life_.compare_exchange_strong(unseen, (*head)->life);
+  if ((*head)->life != life_ || (*head)->is_destroyed) return std::nullopt;
+  return head;
+}
+
+Result<std::optional<LogHead>> ObjectLog::read_any_head() {
   std::array<std::byte, kRootSlotBytes> slot{};
   const auto view = look(head_name(), 0, slot);
   if (!view) {
@@ -143,7 +175,9 @@ Result<std::optional<LogHead>> ObjectLog::read_head() {
                                       "it is the head of no log that this version knows",
                                       {.path = path_ + ": " + head_name()}));
   }
-  return LogHead{.epoch = number_of(*view, kEpoch),
+  return LogHead{.life = number_of(*view, kLife),
+                 .is_destroyed = number_of(*view, kDestroyed) != 0,
+                 .epoch = number_of(*view, kEpoch),
                  .active = number_of(*view, kActive),
                  .removed = std::max<uint64_t>(number_of(*view, kRemoved), 1),
                  .owner = std::string(text_of(*view, kOwner)),
@@ -158,10 +192,18 @@ Result<bool> ObjectLog::raise_epoch(const std::optional<LogHead>& head, std::str
   ObjectChange change;
   change.attributes = {{kEpoch, std::to_string(epoch_)}, {kOwner, std::string(owner)}};
   if (head) {
-    change.guards = {{.attribute = kEpoch, .stored = Stored::equal, .value = before}};
+    life_ = head->life;
+    change.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
+                     {.attribute = kEpoch, .stored = Stored::equal, .value = before}};
   } else {
+    uint64_t life = 0;
+    constexpr size_t kDigits = 16;
+    const std::string_view digits = owner.substr(0, kDigits);
+    std::from_chars(digits.data(), digits.data() + digits.size(), life, 16);
+    life_ = std::max<uint64_t>(life, 1);
     change.creates = true;
     change.attributes.emplace_back(kFormat, std::string(kFormatName));
+    change.attributes.emplace_back(kLife, std::to_string(life_));
   }
   const auto made =
       make({.action = "take over log", .object = head_name(), .path = path_}, change,
@@ -174,7 +216,7 @@ Result<bool> ObjectLog::raise_epoch(const std::optional<LogHead>& head, std::str
   return std::unexpected(made.error());
 }
 
-Result<LogHead> ObjectLog::take_over(bool may_create, std::string_view owner) {
+Result<LogHead> ObjectLog::take_over(const TakeOver& wish, std::string_view owner) {
   constexpr int kTries = 10;
   const auto beaten = [&] {
     return std::unexpected(make_error(ErrorCode::fenced, "take over log",
@@ -182,15 +224,27 @@ Result<LogHead> ObjectLog::take_over(bool may_create, std::string_view owner) {
   };
   bool is_raised = false;
   for (int i = 0; i < kTries && !is_raised; ++i) {
-    auto head = read_head();
+    auto head = read_any_head();
     if (!head) return std::unexpected(head.error());
-    if (!*head && !may_create) {
+    const bool is_there = *head && !(*head)->is_destroyed;
+    if (!is_there && !wish.may_create) {
       return std::unexpected(
           make_error(ErrorCode::not_found, "open log", "there is no log there", {.path = path_}));
     }
+    // Before anybody is fenced for it.
+    if (wish.must_create && is_there && (*head)->root.state == HeaderState::valid) {
+      return std::unexpected(make_error(ErrorCode::invalid_argument, "create log",
+                                        "there is a log already", {.path = path_}));
+    }
     auto raised = raise_epoch(*head, owner);
     if (!raised) return std::unexpected(raised.error());
-    is_raised = *raised;
+    is_raised = *raised && (is_there || !*head);
+    if (*raised && !is_raised) {
+      // Somebody's destruction ended on its way: it is finished, and the name is free.
+      if (auto removed = remove_what_is_left(**head); !removed) {
+        return std::unexpected(removed.error());
+      }
+    }
   }
   if (!is_raised) return beaten();
   // Every change of an older owner to the head names its epoch: what it says now is final.
@@ -198,7 +252,10 @@ Result<LogHead> ObjectLog::take_over(bool may_create, std::string_view owner) {
   if (!head) return std::unexpected(head.error());
   if (!*head || (*head)->epoch != epoch_) return beaten();
   active_ = (*head)->active;
-  if (active_ != 0) {
+  // One that was trimmed, with all others, is not appended to any more, and may be gone.
+  const RootState& root = (*head)->root.root;
+  const bool is_trimmed = (*head)->root.state == HeaderState::valid && active_ < root.first.number;
+  if (active_ != 0 && !is_trimmed) {
     if (auto fenced = fence_segment(active_); !fenced) return std::unexpected(fenced.error());
   }
   return std::move(**head);
@@ -218,7 +275,8 @@ Result<void> ObjectLog::write_root(std::span<const std::byte> slot, uint64_t seq
                                    uint64_t removed) {
   ObjectChange change;
   // A late twin of an older root must not bring that back.
-  change.guards = {{.attribute = kEpoch, .stored = Stored::equal, .value = epoch_},
+  change.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
+                   {.attribute = kEpoch, .stored = Stored::equal, .value = epoch_},
                    {.attribute = kSequence, .stored = Stored::below, .value = sequence}};
   change.bytes = slot;
   change.attributes = {{kSequence, std::to_string(sequence)}, {kRemoved, std::to_string(removed)}};
@@ -228,7 +286,8 @@ Result<void> ObjectLog::write_root(std::span<const std::byte> slot, uint64_t seq
 
 Result<void> ObjectLog::set_active(uint64_t number) {
   ObjectChange change;
-  change.guards = {{.attribute = kEpoch, .stored = Stored::equal, .value = epoch_},
+  change.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
+                   {.attribute = kEpoch, .stored = Stored::equal, .value = epoch_},
                    {.attribute = kActive, .stored = Stored::below, .value = number}};
   change.attributes = {{kActive, std::to_string(number)}};
   auto named =
@@ -301,11 +360,28 @@ Result<void> ObjectLog::remove(uint64_t number) {
   return {};
 }
 
-Result<void> ObjectLog::remove_head() {
-  if (auto removed = address_.store->remove(head_name()); !removed) {
-    return std::unexpected(io_error("remove head", removed.error(), {.path = path_}));
+Result<void> ObjectLog::destroy(const LogHead& head) {
+  ObjectChange change;
+  change.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
+                   {.attribute = kEpoch, .stored = Stored::equal, .value = epoch_}};
+  change.attributes = {{kDestroyed, "1"}};
+  auto marked = make({.action = "destroy log", .object = head_name(), .path = path_}, change,
+                     [&](const ObjectView& view) { return number_of(view, kDestroyed) != 0; });
+  // CRASH: the log is there, or it is gone; its objects go when the name is taken the next time.
+  return marked ? remove_what_is_left(head) : marked;
+}
+
+/// A segment that the head did not name yet may be there, too.
+Result<void> ObjectLog::remove_what_is_left(const LogHead& head) {
+  for (uint64_t number = head.removed; number <= head.active + 1; ++number) {
+    if (auto removed = remove(number); !removed) return removed;
   }
-  return {};
+  ObjectChange change;
+  change.removes = true;
+  change.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
+                   {.attribute = kEpoch, .stored = Stored::equal, .value = epoch_}};
+  return make({.action = "remove head", .object = head_name(), .path = path_}, change,
+              [](const ObjectView&) { return false; });
 }
 
 }  // namespace writeahead::internal

@@ -24,11 +24,13 @@ namespace writeahead::internal {
 
 /// What the head says.
 struct LogHead {
-  uint64_t epoch = 0;    ///< Of the newest owner.
-  uint64_t active = 0;   ///< Number of the segment that is appended to; 0 if there is none.
-  uint64_t removed = 1;  ///< The segments below are gone.
-  std::string owner;     ///< A random word of whoever took the epoch.
-  DecodedRootSlot root;  ///< `zero` until the log was opened for the first time.
+  uint64_t life = 0;          ///< A random number of its own for each log that is made.
+  bool is_destroyed = false;  ///< What is left of it has to go.
+  uint64_t epoch = 0;         ///< Of the newest owner.
+  uint64_t active = 0;        ///< Number of the segment that is appended to; 0 if there is none.
+  uint64_t removed = 1;       ///< The segments below are gone.
+  std::string owner;          ///< A random word of whoever took the epoch.
+  DecodedRootSlot root;       ///< `zero` until the log was opened for the first time.
 };
 
 /// What the object of a segment says.
@@ -37,6 +39,12 @@ struct SegmentObject {
   uint64_t length = 0;    ///< Everything below was appended; nothing stands behind.
   uint64_t capacity = 0;  ///< Frames and seal stay below it.
   Lsn base_lsn;
+};
+
+/// Which logs are taken over.
+struct TakeOver {
+  bool may_create = true;    ///< Makes one if there is none; else that is `not_found`.
+  bool must_create = false;  ///< One that was opened before is `invalid_argument`.
 };
 
 class ObjectLog {
@@ -52,13 +60,13 @@ class ObjectLog {
   /// Number of its newest segment, for an owner.
   [[nodiscard]] uint64_t active() const { return active_; }
 
-  /// Nothing if there is no log. `unsupported_format` if the object is of another version, or of
-  /// another program.
+  /// Nothing if there is no log, or another one than at the first call. `unsupported_format` if the
+  /// object is of another version, or of another program.
   [[nodiscard]] Result<std::optional<LogHead>> read_head();
   /// Takes the log over from whoever owned it, and from the segment that is appended to, so that it
-  /// ends where it ends now. Makes it if there is none and that is allowed, else `not_found`.
+  /// ends where it ends now.
   /// `fenced` if somebody else took it over in the middle of that.
-  [[nodiscard]] Result<LogHead> take_over(bool may_create, std::string_view owner);
+  [[nodiscard]] Result<LogHead> take_over(const TakeOver& wish, std::string_view owner);
   /// Replaces the root.
   [[nodiscard]] Result<void> write_root(std::span<const std::byte> slot, uint64_t sequence,
                                         uint64_t removed);
@@ -77,7 +85,9 @@ class ObjectLog {
   /// Reads all of `out`; what stands behind the end of the segment is zero.
   [[nodiscard]] Result<void> read(uint64_t number, uint64_t offset, std::span<std::byte> out);
   [[nodiscard]] Result<void> remove(uint64_t number);
-  [[nodiscard]] Result<void> remove_head();
+  /// Removes the log, which was taken over and looked so. From its first change on there is no log;
+  /// what a crash leaves behind that, the next one to take it over removes.
+  [[nodiscard]] Result<void> destroy(const LogHead& head);
 
   void notify() { address_.store->notify(head_name()); }
   [[nodiscard]] std::unique_ptr<ObjectWatch> watch(std::function<void()> on_change) {
@@ -88,6 +98,8 @@ class ObjectLog {
   struct Task;
   [[nodiscard]] std::string head_name() const { return address_.name + ".head"; }
   [[nodiscard]] std::string segment_name(uint64_t number) const;
+  [[nodiscard]] Result<std::optional<LogHead>> read_any_head();
+  [[nodiscard]] Result<void> remove_what_is_left(const LogHead& head);
   [[nodiscard]] SystemResult<ObjectView> look(const std::string& object, uint64_t offset,
                                               std::span<std::byte> out);
   template <class IsDone>
@@ -100,6 +112,7 @@ class ObjectLog {
   const ObjectAddress address_;
   const std::string path_;
   uint64_t epoch_ = 0;
+  std::atomic<uint64_t> life_ = 0;  // of the log; 0 until it was seen
   std::atomic<uint64_t> active_ = 0;
 };
 

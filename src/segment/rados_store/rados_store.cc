@@ -43,16 +43,8 @@ Result<std::unique_ptr<RadosStore>> RadosStore::open(Env& env, ObjectAddress add
   auto owner = make_owner(env);
   if (!owner) return std::unexpected(owner.error());
   auto log = std::make_shared<ObjectLog>(std::move(address), path);
-  if (options.error_if_exists) {
-    // Before anybody is fenced for it.
-    auto found = log->read_head();
-    if (!found) return std::unexpected(found.error());
-    if (*found && (*found)->root.state == HeaderState::valid) {
-      return std::unexpected(make_error(ErrorCode::invalid_argument, "create log",
-                                        "there is a log already", {.path = path}));
-    }
-  }
-  auto head = log->take_over(options.create_if_missing, *owner);
+  auto head = log->take_over(
+      {.may_create = options.create_if_missing, .must_create = options.error_if_exists}, *owner);
   if (!head) return std::unexpected(head.error());
   std::unique_ptr<RadosStore> store(new RadosStore(std::move(log)));
   store->removed_ = head->removed;
@@ -89,6 +81,12 @@ Result<ProvenPosition> RadosStore::end_of(const LogHead& head) {
   if (head.active < first.number) return ProvenPosition{first.number, first.lsn};
   auto segment = find_segment(head.active);
   if (!segment) return std::unexpected(segment.error());
+  if (!is_owner()) {
+    // Behind its last frame is a seal, if its writer has gone on to the next one meanwhile.
+    auto now = current_head();
+    if (!now) return std::unexpected(now.error());
+    if (now->active != head.active) return end_of(*now);
+  }
   const uint64_t length = std::max(segment->length, kSegmentHeaderBytes);
   return ProvenPosition{head.active, segment->base_lsn + (length - kSegmentHeaderBytes)};
 }
@@ -178,9 +176,15 @@ Result<uint64_t> RadosStore::read_head(uint64_t number, std::span<std::byte> blo
   return (*segment)->bytes();
 }
 
-Result<std::shared_ptr<SegmentWriter>> RadosStore::open_for_append(uint64_t number, uint64_t) {
+Result<std::shared_ptr<SegmentWriter>> RadosStore::open_for_append(uint64_t number, uint64_t end) {
   auto segment = find_segment(number);
   if (!segment) return std::unexpected(segment.error());
+  // A seal that does not verify stands behind the end: there is no other place for one.
+  if (segment->length != end) {
+    return std::unexpected(make_error(ErrorCode::corruption, "append to segment",
+                                      "it does not end where its frames do",
+                                      {.path = segment_path(number), .offset = segment->length}));
+  }
   return std::make_shared<RadosSegment>(log_, number, *segment, true);
 }
 
@@ -257,12 +261,7 @@ void RadosStore::release() { watch_.reset(); }
 Result<void> RadosStore::destroy(Env& env, ObjectAddress address, const std::string& path) {
   auto store = open(env, std::move(address), path, {.create_if_missing = false});
   if (!store) return std::unexpected(store.error());
-  const LogHead& head = *(*store)->taken_;
-  // A segment that the head does not name yet may be there, too.
-  for (uint64_t number = head.removed; number <= head.active + 1; ++number) {
-    if (auto removed = (*store)->log_->remove(number); !removed) return removed;
-  }
-  return (*store)->log_->remove_head();
+  return (*store)->log_->destroy(*(*store)->taken_);
 }
 
 }  // namespace writeahead::internal

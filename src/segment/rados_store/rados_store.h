@@ -30,7 +30,7 @@ class RadosStore final : public SegmentStore {
   /// Changes nothing.
   [[nodiscard]] static Result<std::unique_ptr<RadosStore>> open_read_only(ObjectAddress address,
                                                                           const std::string& path);
-  /// Takes the log over and removes it; the head goes last.
+  /// Takes the log over and removes it. Readers are told `not_found` from its first change on.
   [[nodiscard]] static Result<void> destroy(Env& env, ObjectAddress address,
                                             const std::string& path);
   ~RadosStore() override { RadosStore::release(); }
@@ -101,8 +101,7 @@ class RadosStore final : public SegmentStore {
   std::optional<LogHead> taken_;  // as it was taken over
   std::vector<std::byte> written_root_;
   uint64_t sequence_ = 0;
-  uint64_t removed_ = 1;
-
+  std::atomic<uint64_t> removed_ = 1;
   std::atomic<uint64_t> first_ = 1;  // of the owner's root
   std::atomic<uint64_t> changes_ = 0;
   std::mutex change_mutex_;
