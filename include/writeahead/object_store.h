@@ -41,7 +41,7 @@ struct ObjectGuard {
 struct ObjectChange {
   /// The object must not exist yet; else it has to.
   bool creates = false;
-  /// It is gone afterwards.
+  /// It is gone afterwards. A full store has to take that.
   bool removes = false;
   std::vector<ObjectGuard> guards = {};
   /// Written at `offset`, unless there are none; what stands behind stays.
@@ -92,8 +92,6 @@ class WRITEAHEAD_EXPORT ObjectStore {
   /// `done` before the call. Errors: ENOENT; ETIMEDOUT if there was no answer in time.
   [[nodiscard]] virtual SystemResult<ObjectView> read(const std::string& object, uint64_t offset,
                                                       std::span<std::byte> out) = 0;
-  /// Removes an object, if it is there.
-  [[nodiscard]] virtual SystemResult<void> remove(const std::string& object) = 0;
 
   /// Tells those who watch an object that it changed. Returns at once; may be lost.
   virtual void notify(const std::string& object) = 0;

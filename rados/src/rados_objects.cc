@@ -302,7 +302,9 @@ SystemResult<ObjectAnswer> RadosObjects::change(const std::string& object,
   for (const auto& [name, value] : change.attributes) {
     request.setxattr(std::string(name).c_str(), to_buffer(value));
   }
-  const int answer = pool_.operate(object, &request, librados::OPERATION_FULL_TRY);
+  const auto when_full =
+      change.removes ? librados::OPERATION_FULL_FORCE : librados::OPERATION_FULL_TRY;
+  const int answer = pool_.operate(object, &request, when_full);
   if (answer >= 0) return ObjectAnswer::done;
   switch (-answer) {
     case ECANCELED:
@@ -336,15 +338,6 @@ SystemResult<ObjectView> RadosObjects::read(const std::string& object, uint64_t 
     bytes.begin().copy(static_cast<unsigned>(view.bytes), reinterpret_cast<char*>(out.data()));
   }
   return view;
-}
-
-SystemResult<void> RadosObjects::remove(const std::string& object) {
-  librados::ObjectWriteOperation request;
-  request.remove();
-  // A full store has to take this.
-  const int answer = pool_.operate(object, &request, librados::OPERATION_FULL_FORCE);
-  if (answer < 0 && answer != -ENOENT) return std::unexpected(SystemError{-answer});
-  return {};
 }
 
 void RadosObjects::notify(const std::string& object) { notifier_->send(pool_, object); }

@@ -24,7 +24,6 @@ class RadosObjects final : public ObjectStore {
                                                   const ObjectChange& change) override;
   [[nodiscard]] SystemResult<ObjectView> read(const std::string& object, uint64_t offset,
                                               std::span<std::byte> out) override;
-  [[nodiscard]] SystemResult<void> remove(const std::string& object) override;
   void notify(const std::string& object) override;
   [[nodiscard]] std::unique_ptr<ObjectWatch> watch(const std::string& object,
                                                    std::function<void()> on_change) override;

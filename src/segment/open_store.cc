@@ -54,6 +54,11 @@ Result<ObjectAddress> open_address(const std::string& path, std::string_view sch
                  {.path = path}));
 }
 
+Error env_error(const std::string& path) {
+  return make_error(ErrorCode::invalid_argument, "open log",
+                    "an env has no part in a log of objects", {.path = path});
+}
+
 /// What has a meaning for files only is refused, and not ignored.
 Result<void> check_object_options(const std::string& path, const Options& options) {
   const Options defaults;
@@ -61,7 +66,7 @@ Result<void> check_object_options(const std::string& path, const Options& option
     return std::unexpected(
         make_error(ErrorCode::invalid_argument, "open log", cause, {.path = path}));
   };
-  if (options.env != nullptr) return refuse("an env has no part in a log of objects");
+  if (options.env != nullptr) return std::unexpected(env_error(path));
   if (options.sync_method != SyncMethod::automatic) {
     return refuse("sync_method has no meaning for objects");
   }
@@ -99,6 +104,7 @@ Result<std::unique_ptr<SegmentStore>> open_store(Env& env, const std::string& pa
 
 Result<std::unique_ptr<SegmentStore>> open_store_read_only(Env& env, const std::string& path) {
   if (const auto scheme = scheme_of(path)) {
+    if (&env != &Env::posix()) return std::unexpected(env_error(path));
     auto address = open_address(path, *scheme);
     if (!address) return std::unexpected(address.error());
     return RadosStore::open_read_only(std::move(*address), path);

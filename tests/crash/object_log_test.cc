@@ -54,7 +54,8 @@ std::string payload_of(std::string_view owner, int i) {
          std::string(static_cast<size_t>(i) * 131 % 700, 'x');
 }
 
-/// Appends, rotates, seals, holds and trims. What fails is no error here: an owner may be stopped.
+/// Appends, rotates, seals, holds, trims, and trims to nothing. What fails is no error here: an
+/// owner may be stopped.
 void run_course(History& history, std::string_view owner, int records) {
   auto log = Log::open(kAddress, options());
   if (!log) return;
@@ -69,6 +70,11 @@ void run_course(History& history, std::string_view owner, int records) {
         history.trimmed = std::max(history.trimmed, *kept);
         (void)log->trim_before(*kept);
       }
+      if (auto hold = log->hold("consumer", log->first_lsn())) (void)hold->release();
+    }
+    if (i == records * 3 / 4) {
+      history.trimmed = std::max(history.trimmed, log->end_lsn());
+      (void)log->trim_before(log->end_lsn());
     }
   }
   (void)log->close();

@@ -21,6 +21,8 @@ ROOT = pathlib.Path(os.environ.get("WRITEAHEAD_RADOS_DIR", "/tmp/writeahead-rado
 HASH = hashlib.sha256(str(ROOT).encode()).digest()
 # Of a directory that this script made.
 MARK = "writeahead-cluster"
+# In the environment of the processes that hold its namespaces.
+HOLDER = "WRITEAHEAD_HOLDER"
 LINK = "wa" + HASH.hex()[:6]
 NETWORK = f"10.{64 + HASH[3] % 128}.{HASH[4]}"
 SWITCH = "switch"
@@ -60,7 +62,8 @@ def holder_of(node):
     """The process that keeps a node's network namespace, which has no name: names need mounts."""
     try:
         pid = int((ROOT / "run" / f"{node}.holder").read_text())
-        if cmdline(pid)[:2] == [b"sleep", b"infinity"]:
+        # By then the number may be another process's.
+        if f"{HOLDER}={ROOT}".encode() in pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
             return pid
     except (OSError, ValueError):
         pass
@@ -69,7 +72,8 @@ def holder_of(node):
 
 def make_space(node):
     holder = subprocess.Popen(("unshare", "--net", "sleep", "infinity"), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                              env={**os.environ, HOLDER: str(ROOT)})
     (ROOT / "run" / f"{node}.holder").write_text(str(holder.pid))
     deadline = time.monotonic() + COMMAND_SECONDS
     while holder.poll() is None and cmdline(holder.pid)[0] != b"sleep":
@@ -89,10 +93,10 @@ def pid_of(daemon):
         pid = int((ROOT / "run" / f"{daemon}.pid").read_text())
         kind, number = daemon.split(".")
         words = cmdline(pid)
+        is_dead = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (OSError, ValueError):
         return None
     is_it = words[0].endswith(f"ceph-{kind}".encode()) and number.encode() in words and str(CONFIGURATION).encode() in words
-    is_dead = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return pid if is_it and not is_dead else None
 
 

@@ -54,6 +54,11 @@ std::string RadosTest::address(std::string_view name) const {
          "&timeout=30";
 }
 
+Finished RadosTest::ceph(std::vector<std::string> words) const {
+  words.insert(words.begin(), {"ceph", "-c", configuration_});
+  return run_for_a_while(std::move(words));
+}
+
 Finished RadosTest::rados(std::vector<std::string> words) const {
   words.insert(words.begin(), {"rados", "-c", configuration_, "-p", "wal"});
   return run_for_a_while(std::move(words));
@@ -87,8 +92,7 @@ std::string RadosTest::cluster(std::vector<std::string> words) {
 }
 
 std::string RadosTest::primary_of(const std::string& object) const {
-  const Finished shown =
-      run_for_a_while({"ceph", "-c", configuration_, "osd", "map", "wal", object});
+  const Finished shown = ceph({"osd", "map", "wal", object});
   // ... -> up ([1,0,2], p1) acting ([1,0,2], p1)
   const size_t begin = shown.out.rfind(", p");
   if (begin == std::string::npos) throw std::runtime_error("osd map: " + shown.out + shown.err);

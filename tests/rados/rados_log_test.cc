@@ -1,6 +1,8 @@
 // Goal: a log on a real Ceph cluster does what one in a directory does, and survives the death of
 // an OSD, of its writer, and a second writer. Method: the cluster of scripts/rados-cluster.
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <thread>
@@ -138,6 +140,31 @@ TEST_F(RadosLogTest, what_is_wrong_is_said) {
   const Lsn first = log.append("a").value();
   ASSERT_TRUE(log.append("b"));
   EXPECT_EQ(code_of(log.truncate_from(first)), ErrorCode::invalid_argument);
+}
+
+TEST_F(RadosLogTest, pool_that_keeps_too_few_copies_is_refused) {
+  const std::string pool = prefix() + "-weak";
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"osd", "pool", "create", pool, "1", "1", "replicated"},
+        {"osd", "pool", "set", pool, "min_size", "1"}}) {
+    ASSERT_EQ(ceph(words).exit_code, 0);
+  }
+  const auto refused = Log::open("rados://" + pool + "/log?conf=" + configuration());
+  EXPECT_EQ(code_of(refused), ErrorCode::invalid_argument);
+  EXPECT_NE(refused.error().message().find("min_size 1"), std::string_view::npos);
+  EXPECT_EQ(ceph({"osd", "pool", "delete", pool, pool, "--yes-i-really-really-mean-it"}).exit_code,
+            0);
+}
+
+TEST_F(RadosLogTest, cluster_without_a_monitor_is_given_up) {
+  const std::filesystem::path path = std::filesystem::temp_directory_path() / (prefix() + ".conf");
+  std::ofstream(path) << "[global]\nmon_host = [v2:127.0.0.1:1]\n[client]\nlog_file =\n";
+  const auto refused = Log::open("rados://wal/log?conf=" + path.string() + "&timeout=1");
+  std::filesystem::remove(path);
+  EXPECT_EQ(code_of(refused), ErrorCode::io);
+  EXPECT_NE(refused.error().message().find("no monitor let client.admin in"),
+            std::string_view::npos)
+      << refused.error().message();
 }
 
 TEST_F(RadosLogTest, damage_is_found_and_names_its_object) {

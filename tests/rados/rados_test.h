@@ -31,6 +31,8 @@ class RadosTest : public ::testing::Test {
   static std::string cluster(std::vector<std::string> words);
   /// Which OSD serves an object.
   [[nodiscard]] std::string primary_of(const std::string& object) const;
+  /// The ceph program.
+  [[nodiscard]] Finished ceph(std::vector<std::string> words) const;
   /// The rados program, in the pool.
   [[nodiscard]] Finished rados(std::vector<std::string> words) const;
 

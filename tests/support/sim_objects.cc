@@ -149,12 +149,6 @@ SystemResult<ObjectView> SimClient::read(const std::string& object, uint64_t off
   return objects_->read(object, offset, out);
 }
 
-SystemResult<void> SimClient::remove(const std::string& object) {
-  if (changes_ >= stop_) return std::unexpected(SystemError{EIO});
-  objects_->remove(object);
-  return {};
-}
-
 void register_client(std::shared_ptr<SimClient> client, uint64_t patience_ms) {
   register_object_store("sim", [client, patience_ms](const std::string& address) {
     return Result<ObjectAddress>(

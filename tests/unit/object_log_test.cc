@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cerrno>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "support/sim_objects.h"
 #include "writeahead/log.h"
 #include "writeahead/read_only_log.h"
+#include "writeahead/testing/sim_env.h"
 
 namespace writeahead::test {
 namespace {
@@ -47,6 +50,11 @@ class ObjectLogTest : public ::testing::Test {
     }
     ADD_FAILURE() << "there is no segment " << number;
     return {};
+  }
+  /// What was appended is not expected any more.
+  void forget() {
+    payloads_.clear();
+    lsns_.clear();
   }
   template <class AnyLog>
   void expect_all(const AnyLog& log, size_t from = 0) {
@@ -97,8 +105,7 @@ TEST_F(ObjectLogTest, trim_removes_objects_for_good) {
   EXPECT_EQ(objects_->names().size(), 2U) << "the head, and one segment";
   ASSERT_TRUE(log.trim_before(log.end_lsn()));
   EXPECT_EQ(objects_->names().size(), 1U);
-  payloads_.clear();
-  lsns_.clear();
+  forget();
   append(log);
   ASSERT_TRUE(log.close());
   expect_all(open());
@@ -113,8 +120,7 @@ TEST_F(ObjectLogTest, log_that_was_trimmed_to_nothing_opens_and_goes) {
       Log log = open();
       ASSERT_TRUE(log.trim_before(log.end_lsn()));
     }
-    payloads_.clear();
-    lsns_.clear();
+    forget();
     Log log = open();
     EXPECT_TRUE(log.is_empty());
     if (appends) append(log);
@@ -122,8 +128,7 @@ TEST_F(ObjectLogTest, log_that_was_trimmed_to_nothing_opens_and_goes) {
     expect_all(open());
     ASSERT_TRUE(Log::destroy(kAddress));
     EXPECT_TRUE(objects_->names().empty());
-    payloads_.clear();
-    lsns_.clear();
+    forget();
   }
 }
 
@@ -158,8 +163,7 @@ TEST_F(ObjectLogTest, owner_of_a_destroyed_log_changes_nothing_of_the_next) {
     ASSERT_TRUE(Log::destroy(kAddress));
     EXPECT_TRUE(objects_->names().empty());
     EXPECT_EQ(code_of(follower.refresh()), ErrorCode::not_found);
-    payloads_.clear();
-    lsns_.clear();
+    forget();
     Log log = open();
     for (size_t i = 0; i < appends; ++i) append(log);
     EXPECT_EQ(code_of(follower.refresh()), ErrorCode::not_found);
@@ -173,8 +177,7 @@ TEST_F(ObjectLogTest, owner_of_a_destroyed_log_changes_nothing_of_the_next) {
     ASSERT_TRUE(log.close());
     expect_all(open());
     ASSERT_TRUE(Log::destroy(kAddress));
-    payloads_.clear();
-    lsns_.clear();
+    forget();
   }
 }
 
@@ -191,8 +194,7 @@ TEST_F(ObjectLogTest, destruction_that_stops_is_finished) {
     if (!ReadOnlyLog::open(kAddress)) {
       EXPECT_EQ(code_of(ReadOnlyLog::open(kAddress)), ErrorCode::not_found);
       EXPECT_EQ(code_of(Log::open(kAddress, {.create_if_missing = false})), ErrorCode::not_found);
-      payloads_.clear();
-      lsns_.clear();
+      forget();
     }
     EXPECT_TRUE(!is_done || payloads_.empty());
     {
@@ -204,8 +206,7 @@ TEST_F(ObjectLogTest, destruction_that_stops_is_finished) {
     }
     ASSERT_TRUE(Log::destroy(kAddress));
     EXPECT_TRUE(objects_->names().empty());
-    payloads_.clear();
-    lsns_.clear();
+    forget();
   }
 }
 
@@ -312,6 +313,72 @@ TEST_F(ObjectLogTest, object_that_goes_under_an_open_log_is_corruption) {
   EXPECT_EQ(code_of(log.append("x")), ErrorCode::fenced) << "as if it was destroyed";
 }
 
+TEST_F(ObjectLogTest, active_object_that_goes_is_an_error_of_the_append) {
+  Log log = open();
+  append(log);
+  objects_->remove(segment(1));
+  const auto refused = log.append("x");
+  ASSERT_EQ(code_of(refused), ErrorCode::failed);
+  EXPECT_NE(refused.error().message().find("the object is gone"), std::string_view::npos);
+}
+
+TEST_F(ObjectLogTest, object_that_somebody_changed_is_an_error_of_the_append) {
+  Log log = open();
+  append(log);
+  objects_->set_attribute(segment(1), "len", "4097");
+  const auto refused = log.append("x");
+  ASSERT_EQ(code_of(refused), ErrorCode::failed);
+  EXPECT_NE(refused.error().message().find("not what this owner made of it"),
+            std::string_view::npos);
+}
+
+/// A store that shuts this client out, or that never answers.
+class DeafStore final : public ObjectStore {
+ public:
+  explicit DeafStore(std::shared_ptr<SimObjects> objects) : objects_(std::move(objects)) {}
+  SystemResult<ObjectAnswer> answer = ObjectAnswer::unknown;
+  bool is_deaf = false;
+  SystemResult<ObjectAnswer> change(const std::string& object, const ObjectChange& made) override {
+    return is_deaf ? answer : objects_->change(object, made);
+  }
+  SystemResult<ObjectView> read(const std::string& object, uint64_t offset,
+                                std::span<std::byte> out) override {
+    return objects_->read(object, offset, out);
+  }
+  void notify(const std::string&) override {}
+  std::unique_ptr<ObjectWatch> watch(const std::string&, std::function<void()>) override {
+    return nullptr;
+  }
+
+ private:
+  const std::shared_ptr<SimObjects> objects_;
+};
+
+TEST_F(ObjectLogTest, store_that_shuts_its_client_out_or_never_answers_ends_the_log) {
+  struct Case {
+    SystemResult<ObjectAnswer> answer;
+    ErrorCode code;
+    std::string_view says;
+  };
+  for (const Case& wanted :
+       {Case{std::unexpected(SystemError{ESHUTDOWN}), ErrorCode::fenced,
+             "has shut this client out"},
+        Case{ObjectAnswer::unknown, ErrorCode::failed, "nobody knows whether it was done"}}) {
+    const auto store = std::make_shared<DeafStore>(objects_);
+    register_object_store("sim", [&](const std::string&) {
+      return Result<ObjectAddress>({.store = store, .name = "log", .patience_ms = 20});
+    });
+    Log log = open();
+    append(log);
+    store->answer = wanted.answer;
+    store->is_deaf = true;
+    const auto refused = log.append("x");
+    ASSERT_EQ(code_of(refused), wanted.code);
+    EXPECT_NE(refused.error().message().find(wanted.says), std::string_view::npos)
+        << refused.error().message();
+  }
+}
+
 TEST_F(ObjectLogTest, full_store_loses_nothing) {
   Log log = open();
   append(log);
@@ -331,6 +398,9 @@ TEST_F(ObjectLogTest, options_that_make_no_sense_are_refused) {
   const auto code_with = [](const Options& options) {
     return code_of(Log::open(kAddress, options));
   };
+  ::writeahead::testing::SimEnv env{::writeahead::testing::SimDisk()};
+  EXPECT_EQ(code_with({.env = &env}), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(ReadOnlyLog::open(kAddress, {.env = &env})), ErrorCode::invalid_argument);
   EXPECT_EQ(code_with({.frame_alignment = 512}), ErrorCode::invalid_argument);
   EXPECT_EQ(code_with({.sync_method = SyncMethod::fdatasync}), ErrorCode::invalid_argument);
   EXPECT_EQ(code_with({.file_mode = 0640}), ErrorCode::invalid_argument);

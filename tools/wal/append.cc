@@ -196,7 +196,8 @@ Verb add_append(CLI::App& application) {
   const auto options = std::make_shared<AppendOptions>();
   CLI::App& verb = *application.add_subcommand("append", "Append records from standard input");
   add_directory(verb, options->directory,
-                "Directory of the log; its last component is made if it is missing");
+                "Directory of the log, whose last component is made if it is missing; or its\n"
+                "address, rados://pool/name: then whoever has it open is fenced");
   verb.add_option("--input", options->input, "Read this file instead of standard input")
       ->type_name("FILE");
   verb.add_option("--format", options->format,

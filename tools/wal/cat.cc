@@ -115,7 +115,7 @@ Outcome<void> cat(const CatOptions& options) {
 Verb add_cat(CLI::App& application) {
   const auto options = std::make_shared<CatOptions>();
   CLI::App& verb = *application.add_subcommand("cat", "Print records in append order");
-  add_directory(verb, options->directory, "Directory of the log");
+  add_directory(verb, options->directory, "Directory of the log, or its address");
   auto* const from = add_number(
       verb, "--from", options->from, 0,
       "Begin at this LSN: a record's address, the position behind a record, or first_lsn");

@@ -96,7 +96,7 @@ Outcome<void> stat(const StatOptions& options) {
 Verb add_stat(CLI::App& application) {
   const auto options = std::make_shared<StatOptions>();
   CLI::App& verb = *application.add_subcommand("stat", "Show what a log holds");
-  add_directory(verb, options->directory, "Directory of the log");
+  add_directory(verb, options->directory, "Directory of the log, or its address");
   add_json(verb, options->is_json);
   verb.footer(
       "Works on a log that another process is writing; the end is what is durable.\n"

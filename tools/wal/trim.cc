@@ -126,7 +126,9 @@ Outcome<void> trim(const TrimOptions& options) {
 Verb add_trim(CLI::App& application) {
   const auto options = std::make_shared<TrimOptions>();
   CLI::App& verb = *application.add_subcommand("trim", "Give up the oldest records");
-  add_directory(verb, options->directory, "Directory of the log; nobody may have it open");
+  add_directory(verb, options->directory,
+                "Directory of the log, which nobody may have open; or its address: then\n"
+                "whoever has it open is fenced");
   add_number(verb, "--before", options->before, 0,
              "Give up what lies below this LSN, in whole segments. At or beyond the end all\n"
              "records go.")

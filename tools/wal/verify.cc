@@ -118,7 +118,7 @@ Outcome<void> verify(const VerifyOptions& options) {
 Verb add_verify(CLI::App& application) {
   const auto options = std::make_shared<VerifyOptions>();
   CLI::App& verb = *application.add_subcommand("verify", "Check a log, without changing it");
-  add_directory(verb, options->directory, "Directory of the log");
+  add_directory(verb, options->directory, "Directory of the log, or its address");
   add_json(verb, options->is_json);
   verb.footer(
       "Exit code 0 if every record verifies, with a torn tail too; 1 on corruption.\n"

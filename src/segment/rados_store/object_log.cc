@@ -50,11 +50,13 @@ uint64_t number_of(const ObjectView& view, std::string_view attribute) {
 }
 
 SegmentObject to_segment(const ObjectView& view) {
-  return {.epoch = number_of(view, kEpoch),
-          .length = number_of(view, kLength),
+  return {.length = number_of(view, kLength),
           .capacity = number_of(view, kCapacity),
           .base_lsn = Lsn(number_of(view, kBase))};
 }
+
+/// Of what is to be removed: as long as there is something to look at it was not.
+bool is_removed(const ObjectView&) { return false; }
 
 }  // namespace
 
@@ -75,11 +77,19 @@ std::string ObjectLog::segment_path(uint64_t number) const {
   return fmt::format("{}: {}", path_, segment_name(number));
 }
 
+ObjectLog::Deadline ObjectLog::patience_from_now() const {
+  return std::chrono::steady_clock::now() + std::chrono::milliseconds(address_.patience_ms);
+}
+
+/// Of the head, by the owner of this log and of no other that has its name.
+ObjectChange ObjectLog::change_of_head() const {
+  return {.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
+                     {.attribute = kEpoch, .stored = Stored::equal, .value = epoch_}}};
+}
+
 /// A read changes nothing: it is made again as long as there is patience.
 SystemResult<ObjectView> ObjectLog::look(const std::string& object, uint64_t offset,
-                                         std::span<std::byte> out) {
-  const auto deadline =
-      std::chrono::steady_clock::now() + std::chrono::milliseconds(address_.patience_ms);
+                                         std::span<std::byte> out, Deadline deadline) {
   while (true) {
     auto view = address_.store->read(object, offset, out);
     if (view || view.error().number != ETIMEDOUT) return view;
@@ -97,8 +107,7 @@ Result<void> ObjectLog::make(const Task& task, const ObjectChange& change, const
     return std::unexpected(
         make_error(code, task.action, cause, {.path = task.path, .offset = task.offset}));
   };
-  const auto deadline =
-      std::chrono::steady_clock::now() + std::chrono::milliseconds(address_.patience_ms);
+  const Deadline deadline = patience_from_now();
   std::chrono::microseconds pause = kShortestPause;
   while (true) {
     const auto answer = address_.store->change(task.object, change);
@@ -120,7 +129,7 @@ Result<void> ObjectLog::make(const Task& task, const ObjectChange& change, const
       }
       return refuse(ErrorCode::corruption, "the object is gone");
     }
-    const auto view = look(task.object, 0, {});
+    const auto view = look(task.object, 0, {}, deadline);
     const bool is_missing = !view && view.error().number == ENOENT;
     if (!view && !is_missing) {
       return std::unexpected(
@@ -165,7 +174,7 @@ Result<std::optional<LogHead>> ObjectLog::read_head() {
 
 Result<std::optional<LogHead>> ObjectLog::read_any_head() {
   std::array<std::byte, kRootSlotBytes> slot{};
-  const auto view = look(head_name(), 0, slot);
+  const auto view = look(head_name(), 0, slot, patience_from_now());
   if (!view) {
     if (view.error().number == ENOENT) return std::nullopt;
     return std::unexpected(io_error("read head", view.error(), {.path = path_}));
@@ -180,7 +189,6 @@ Result<std::optional<LogHead>> ObjectLog::read_any_head() {
                  .epoch = number_of(*view, kEpoch),
                  .active = number_of(*view, kActive),
                  .removed = std::max<uint64_t>(number_of(*view, kRemoved), 1),
-                 .owner = std::string(text_of(*view, kOwner)),
                  .root = decode_root_slot(slot)};
 }
 
@@ -273,11 +281,9 @@ Result<void> ObjectLog::fence_segment(uint64_t number) {
 
 Result<void> ObjectLog::write_root(std::span<const std::byte> slot, uint64_t sequence,
                                    uint64_t removed) {
-  ObjectChange change;
+  ObjectChange change = change_of_head();
   // A late twin of an older root must not bring that back.
-  change.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
-                   {.attribute = kEpoch, .stored = Stored::equal, .value = epoch_},
-                   {.attribute = kSequence, .stored = Stored::below, .value = sequence}};
+  change.guards.push_back({.attribute = kSequence, .stored = Stored::below, .value = sequence});
   change.bytes = slot;
   change.attributes = {{kSequence, std::to_string(sequence)}, {kRemoved, std::to_string(removed)}};
   return make({.action = "write head", .object = head_name(), .path = path_}, change,
@@ -285,10 +291,8 @@ Result<void> ObjectLog::write_root(std::span<const std::byte> slot, uint64_t seq
 }
 
 Result<void> ObjectLog::set_active(uint64_t number) {
-  ObjectChange change;
-  change.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
-                   {.attribute = kEpoch, .stored = Stored::equal, .value = epoch_},
-                   {.attribute = kActive, .stored = Stored::below, .value = number}};
+  ObjectChange change = change_of_head();
+  change.guards.push_back({.attribute = kActive, .stored = Stored::below, .value = number});
   change.attributes = {{kActive, std::to_string(number)}};
   auto named =
       make({.action = "begin segment", .object = head_name(), .path = segment_path(number)}, change,
@@ -298,7 +302,7 @@ Result<void> ObjectLog::set_active(uint64_t number) {
 }
 
 Result<std::optional<SegmentObject>> ObjectLog::find_segment(uint64_t number) {
-  const auto view = look(segment_name(number), 0, {});
+  const auto view = look(segment_name(number), 0, {}, patience_from_now());
   if (view) return to_segment(*view);
   if (view.error().number == ENOENT) return std::nullopt;
   return std::unexpected(io_error("open segment", view.error(), {.path = segment_path(number)}));
@@ -343,7 +347,7 @@ Result<void> ObjectLog::append(uint64_t number, uint64_t length, std::span<const
 }
 
 Result<void> ObjectLog::read(uint64_t number, uint64_t offset, std::span<std::byte> out) {
-  const auto view = look(segment_name(number), offset, out);
+  const auto view = look(segment_name(number), offset, out, patience_from_now());
   if (!view) {
     return std::unexpected(
         io_error("read segment", view.error(), {.path = segment_path(number), .offset = offset}));
@@ -353,17 +357,16 @@ Result<void> ObjectLog::read(uint64_t number, uint64_t offset, std::span<std::by
 }
 
 Result<void> ObjectLog::remove(uint64_t number) {
-  if (auto removed = address_.store->remove(segment_name(number)); !removed) {
-    return std::unexpected(
-        io_error("remove segment", removed.error(), {.path = segment_path(number)}));
-  }
-  return {};
+  ObjectChange change;
+  change.removes = true;
+  change.guards = {{.attribute = kEpoch, .stored = Stored::at_most, .value = epoch_}};
+  return make(
+      {.action = "remove segment", .object = segment_name(number), .path = segment_path(number)},
+      change, is_removed);
 }
 
 Result<void> ObjectLog::destroy(const LogHead& head) {
-  ObjectChange change;
-  change.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
-                   {.attribute = kEpoch, .stored = Stored::equal, .value = epoch_}};
+  ObjectChange change = change_of_head();
   change.attributes = {{kDestroyed, "1"}};
   auto marked = make({.action = "destroy log", .object = head_name(), .path = path_}, change,
                      [&](const ObjectView& view) { return number_of(view, kDestroyed) != 0; });
@@ -376,12 +379,9 @@ Result<void> ObjectLog::remove_what_is_left(const LogHead& head) {
   for (uint64_t number = head.removed; number <= head.active + 1; ++number) {
     if (auto removed = remove(number); !removed) return removed;
   }
-  ObjectChange change;
+  ObjectChange change = change_of_head();
   change.removes = true;
-  change.guards = {{.attribute = kLife, .stored = Stored::equal, .value = life_},
-                   {.attribute = kEpoch, .stored = Stored::equal, .value = epoch_}};
-  return make({.action = "remove head", .object = head_name(), .path = path_}, change,
-              [](const ObjectView&) { return false; });
+  return make({.action = "remove head", .object = head_name(), .path = path_}, change, is_removed);
 }
 
 }  // namespace writeahead::internal

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,13 +30,11 @@ struct LogHead {
   uint64_t epoch = 0;         ///< Of the newest owner.
   uint64_t active = 0;        ///< Number of the segment that is appended to; 0 if there is none.
   uint64_t removed = 1;       ///< The segments below are gone.
-  std::string owner;          ///< A random word of whoever took the epoch.
   DecodedRootSlot root;       ///< `zero` until the log was opened for the first time.
 };
 
 /// What the object of a segment says.
 struct SegmentObject {
-  uint64_t epoch = 0;     ///< Of the last one who may append.
   uint64_t length = 0;    ///< Everything below was appended; nothing stands behind.
   uint64_t capacity = 0;  ///< Frames and seal stay below it.
   Lsn base_lsn;
@@ -96,12 +95,15 @@ class ObjectLog {
 
  private:
   struct Task;
+  using Deadline = std::chrono::steady_clock::time_point;
+  [[nodiscard]] Deadline patience_from_now() const;
+  [[nodiscard]] ObjectChange change_of_head() const;
   [[nodiscard]] std::string head_name() const { return address_.name + ".head"; }
   [[nodiscard]] std::string segment_name(uint64_t number) const;
   [[nodiscard]] Result<std::optional<LogHead>> read_any_head();
   [[nodiscard]] Result<void> remove_what_is_left(const LogHead& head);
   [[nodiscard]] SystemResult<ObjectView> look(const std::string& object, uint64_t offset,
-                                              std::span<std::byte> out);
+                                              std::span<std::byte> out, Deadline deadline);
   template <class IsDone>
   [[nodiscard]] Result<void> make(const Task& task, const ObjectChange& change,
                                   const IsDone& is_done);

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "format/checksum.h"
 #include "segment/rados_store/rados_segment.h"
 
 namespace writeahead::internal {
