@@ -43,13 +43,16 @@ class LogState;
 /// before another began comes before it.
 ///
 /// States: open, then `failed` after the first write or sync that failed (reads go on; appends
-/// answer `failed` with the first cause), then closed. In a child process after fork() every call
-/// that can answers `failed`; positions and facts are those of the fork, or those of an empty log.
-/// Nothing is written there, and nothing read.
+/// answer `failed` with the first cause), then closed. A log on an object store (object_store.h)
+/// answers `fenced` instead, for ever, once another writer has taken it over. In a child process
+/// after fork() every call that can answers `failed`; positions and facts are those of the fork, or
+/// those of an empty log. Nothing is written there, and nothing read.
 class WRITEAHEAD_EXPORT Log {
  public:
   /// Opens the log in directory `path` for writing, recovers it if it was not closed, and takes
-  /// exclusive ownership until close.
+  /// exclusive ownership until close. Or the one at an address, "rados://pool/name", if the program
+  /// is linked with what opens such; there it takes the log over from whoever has it, and nobody is
+  /// `locked`.
   ///
   /// Codes: `not_found` (no log, and create_if_missing is off), `locked` (another owner, named in
   /// the message), `corruption` (acknowledged bytes are damaged; nothing was changed),
@@ -59,9 +62,9 @@ class WRITEAHEAD_EXPORT Log {
   /// segment, and a few syncs. A crash inside leaves a log that opens just as well.
   [[nodiscard]] static Result<Log> open(const std::string& path, const Options& options = {});
 
-  /// Removes the log in directory `path`, a damaged one, too: its own files, and the directory, if
-  /// that is empty then and may be removed. Files of other names stay. Of the options only `env`
-  /// matters.
+  /// Removes the log in directory `path`, or at that address, a damaged one, too: its own files,
+  /// and the directory, if that is empty then and may be removed. Files of other names stay. Of the
+  /// options only `env` matters.
   ///
   /// Takes the ownership first: `locked` if somebody has it. Durable on return. A crash inside
   /// leaves the log whole, or one that opens without a record, or none; so does an error, and
@@ -195,7 +198,8 @@ class WRITEAHEAD_EXPORT Log {
   ///
   /// Codes: `not_found` (no record ends or begins there), `trimmed`, `no_space` (nothing was
   /// changed), `corruption` (of the segment in which `lsn` lies; nothing was changed), `failed`
-  /// (the log ends at either position after reopening), `closed`, `io` (it could not be read).
+  /// (the log ends at either position after reopening), `closed`, `io` (it could not be read),
+  /// `invalid_argument` (on an object store, which does not offer it).
   [[nodiscard]] Result<void> truncate_from(Lsn lsn);
 
   /// Makes a hold for the consumer `name`, or moves the one that it has, in either direction:

@@ -34,7 +34,8 @@ class ReadView;
 /// even if another log is made in its place.
 class WRITEAHEAD_EXPORT ReadOnlyLog {
  public:
-  /// Opens the log in directory `path` for reading, beside a writer or without one.
+  /// Opens the log in directory `path`, or at an address as Log::open() takes it, for reading,
+  /// beside a writer or without one.
   ///
   /// Beside a writer of the same boot it serves what the writer says is durable. Otherwise it
   /// judges the end of the log as recovery does, syncs what it found and serves the valid records;

@@ -302,6 +302,15 @@ TEST_F(ObjectLogTest, missing_object_is_corruption_and_named) {
   EXPECT_EQ(code_of(ReadOnlyLog::open(kAddress)), ErrorCode::corruption);
 }
 
+TEST_F(ObjectLogTest, damaged_log_can_be_destroyed) {
+  make_log();
+  objects_->remove(segment(3));
+  objects_->damage("log.head", 100);
+  EXPECT_EQ(code_of(Log::open(kAddress, options())), ErrorCode::corruption);
+  ASSERT_TRUE(Log::destroy(kAddress));
+  EXPECT_TRUE(objects_->names().empty());
+}
+
 TEST_F(ObjectLogTest, object_that_goes_under_an_open_log_is_corruption) {
   make_log();
   Log log = open();

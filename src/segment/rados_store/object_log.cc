@@ -264,7 +264,9 @@ Result<LogHead> ObjectLog::take_over(const TakeOver& wish, std::string_view owne
   const RootState& root = (*head)->root.root;
   const bool is_trimmed = (*head)->root.state == HeaderState::valid && active_ < root.first.number;
   if (active_ != 0 && !is_trimmed) {
-    if (auto fenced = fence_segment(active_); !fenced) return std::unexpected(fenced.error());
+    auto fenced = fence_segment(active_);
+    const bool is_damaged = !fenced && fenced.error().code() == ErrorCode::corruption;
+    if (!fenced && !(is_damaged && wish.is_to_go)) return std::unexpected(fenced.error());
   }
   return std::move(**head);
 }

@@ -44,6 +44,7 @@ struct SegmentObject {
 struct TakeOver {
   bool may_create = true;    ///< Makes one if there is none; else that is `not_found`.
   bool must_create = false;  ///< One that was opened before is `invalid_argument`.
+  bool is_to_go = false;     ///< It will be destroyed, and may lack its last segment.
 };
 
 class ObjectLog {

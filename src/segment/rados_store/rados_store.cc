@@ -258,9 +258,11 @@ std::optional<ControlState> RadosStore::read_control() {
 void RadosStore::release() { watch_.reset(); }
 
 Result<void> RadosStore::destroy(Env& env, ObjectAddress address, const std::string& path) {
-  auto store = open(env, std::move(address), path, {.create_if_missing = false});
-  if (!store) return std::unexpected(store.error());
-  return (*store)->log_->destroy(*(*store)->taken_);
+  auto owner = make_owner(env);
+  if (!owner) return std::unexpected(owner.error());
+  ObjectLog log(std::move(address), path);
+  auto head = log.take_over({.may_create = false, .is_to_go = true}, *owner);
+  return head ? log.destroy(*head) : std::unexpected(head.error());
 }
 
 }  // namespace writeahead::internal
