@@ -67,7 +67,8 @@ Result<void> LogState::trim_below(Lsn lsn) {
   const LogExtent extent = view_->table().extent();
   if (limit <= extent.first.lsn) return {};
   Result<void> done{};
-  if (limit >= extent.end_lsn) done = trim_to_empty(limit);
+  // Where a frame waits for space, the last segment stays: the others may be what it waits for.
+  if (limit >= extent.end_lsn && !store_->is_full()) done = trim_to_empty(limit);
   // Somebody may have appended meanwhile; and the last segment may hold nothing as it is.
   const auto trim = done ? trim_closed(view_->table().all(), limit) : std::nullopt;
   if (trim) done = apply(*trim, committer_->durable_position());

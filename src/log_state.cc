@@ -290,6 +290,7 @@ Result<void> LogState::close() {
   if (!is_owner()) return std::unexpected(fork_error("close log"));
   holds_->close(closed_error());
   const auto kept = shared_from_this();
+  store_->stop_waiting_for_space();
   committer_->close(closed_error());
   progress_->end(closed_error());
   if (second_writer_ != nullptr) second_writer_->stop();

@@ -41,8 +41,10 @@ struct ObjectGuard {
 struct ObjectChange {
   /// The object must not exist yet; else it has to.
   bool creates = false;
-  /// It is gone afterwards. A full store has to take that.
+  /// It is gone afterwards. A full store takes that.
   bool removes = false;
+  /// A full store takes this, too: it is how space comes back, and how a log changes its owner.
+  bool ignores_full = false;
   std::vector<ObjectGuard> guards = {};
   /// Written at `offset`, unless there are none; what stands behind stays.
   std::span<const std::byte> bytes = {};

@@ -7,9 +7,11 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <exception>
 #include <map>
 #include <mutex>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
@@ -43,8 +45,9 @@ struct Setting {
   std::string value;
 };
 std::array<Setting, 6> settings_of(const RadosAddress& address) {
-  // An answer that is late is asked for, several times within the patience of the log.
-  const std::string request = std::to_string(std::max<uint64_t>(address.timeout_s / 4, 1));
+  // An answer that is late is asked for once within the patience of the log; Ceph itself sends a
+  // request again whenever its OSD changes.
+  const std::string request = std::to_string(std::max<uint64_t>(address.timeout_s / 2, 1));
   return {{{.name = "objecter_timeout", .value = "1"},
            {.name = "objecter_tick_interval", .value = "0.5"},
            {.name = "rados_osd_op_timeout", .value = request},
@@ -85,7 +88,6 @@ Result<std::shared_ptr<librados::Rados>> share_connection(const RadosAddress& ad
                                                           const std::string& where) {
   static std::mutex mutex;
   static std::map<std::string, std::weak_ptr<librados::Rados>> connections;
-  // A forked child has none of the parent's threads, on which each answer would wait.
   const std::string key = fmt::format("{}\n{}\n{}\n{}", Env::posix().process_id(),
                                       address.configuration, address.user, address.timeout_s);
   const std::lock_guard lock(mutex);
@@ -95,41 +97,56 @@ Result<std::shared_ptr<librados::Rados>> share_connection(const RadosAddress& ad
   return made;
 }
 
-/// One number that the monitors know of a pool.
-Result<int> pool_setting(librados::Rados& cluster, const std::string& pool, const char* name,
-                         const std::string& where) {
+/// What the monitors know of a pool.
+Result<nlohmann::json> describe_pool(librados::Rados& cluster, const std::string& pool,
+                                     const std::string& where) {
+  const auto refuse = [&](int result) {
+    return std::unexpected(
+        error_of(ErrorCode::io, "the monitors do not describe the pool", where, result));
+  };
   const nlohmann::json command = {
-      {"prefix", "osd pool get"}, {"pool", pool}, {"var", name}, {"format", "json"}};
+      {"prefix", "osd pool ls"}, {"detail", "detail"}, {"format", "json"}};
   bufferlist nothing;
   bufferlist answer;
   std::string status;
-  if (const int asked = cluster.mon_command(command.dump(), nothing, &answer, &status); asked < 0) {
-    return std::unexpected(error_of(
-        ErrorCode::io, fmt::format("the monitors do not tell {} of the pool", name), where, asked));
+  const int asked = cluster.mon_command(command.dump(), nothing, &answer, &status);
+  if (asked < 0) return refuse(asked);
+  const auto pools = nlohmann::json::parse(answer.to_str(), nullptr, false);
+  if (!pools.is_array()) return refuse(-EPROTO);
+  for (const auto& described : pools) {
+    if (described.is_object() && described.value("pool_name", "") == pool) return described;
   }
-  const auto said = nlohmann::json::parse(answer.to_str(), nullptr, false);
-  if (!said.is_object() || !said.contains(name) || !said[name].is_number_integer()) {
-    return std::unexpected(error_of(ErrorCode::io,
-                                    fmt::format("the monitors do not tell {} of the pool", name),
-                                    where, -EPROTO));
-  }
-  return said[name].get<int>();
+  return refuse(-ENOENT);
 }
 
+/// A log's pool keeps its copies whole, and enough of them, where they are written.
 Result<void> check_pool(librados::Rados& cluster, const std::string& pool,
                         const std::string& where) {
   struct Rule {
     const char* name;
-    int least;
+    int64_t least;
+    int64_t most;
   };
-  for (const Rule& rule : {Rule{"size", kLeastCopies}, Rule{"min_size", kLeastCopiesToWrite}}) {
-    auto value = pool_setting(cluster, pool, rule.name, where);
-    if (!value) return std::unexpected(value.error());
-    if (*value >= rule.least) continue;
-    return std::unexpected(
-        Error(ErrorCode::invalid_argument,
-              fmt::format("open log: the pool has {} {}, and a log there needs at least {} ({})",
-                          rule.name, *value, rule.least, where)));
+  constexpr int64_t kReplicated = 1;
+  constexpr int64_t kAny = INT64_MAX;
+  auto described = describe_pool(cluster, pool, where);
+  if (!described) return std::unexpected(described.error());
+  for (const Rule& rule : {Rule{"type", kReplicated, kReplicated}, Rule{"size", kLeastCopies, kAny},
+                           Rule{"min_size", kLeastCopiesToWrite, kAny}, Rule{"tier_of", -1, -1},
+                           Rule{"read_tier", -1, -1}, Rule{"write_tier", -1, -1}}) {
+    const auto found = described->find(rule.name);
+    if (found == described->end() || !found->is_number_integer()) {
+      return std::unexpected(
+          error_of(ErrorCode::io, fmt::format("the monitors do not tell {} of the pool", rule.name),
+                   where, -EPROTO));
+    }
+    const int64_t value = found->get<int64_t>();
+    if (value >= rule.least && value <= rule.most) continue;
+    return std::unexpected(Error(
+        ErrorCode::invalid_argument,
+        fmt::format("open log: the pool has {} {}, and a log needs one that is replicated (type "
+                    "1), with size of at least 3, min_size of at least 2, and no cache tier ({})",
+                    rule.name, value, where)));
   }
   return {};
 }
@@ -161,6 +178,8 @@ class Watch final : public ObjectWatch, private librados::WatchCtx2 {
       : pool_(std::move(pool)), object_(std::move(object)), on_change_(std::move(on_change)) {}
   [[nodiscard]] bool begin() { return pool_.watch2(object_, &cookie_, this) >= 0; }
   ~Watch() override {
+    // In a forked child nobody answers; the parent watches on.
+    if (!process_.is_this()) return;
     if (cookie_ != 0) (void)pool_.unwatch2(cookie_);
     // Whoever is told just now is told before this is gone.
     librados::Rados cluster(pool_);
@@ -179,6 +198,7 @@ class Watch final : public ObjectWatch, private librados::WatchCtx2 {
   librados::IoCtx pool_;
   const std::string object_;
   const std::function<void()> on_change_;
+  const MakingProcess process_;
   uint64_t cookie_ = 0;
 };
 
@@ -196,6 +216,13 @@ class RadosObjects::Notifier : public std::enable_shared_from_this<Notifier> {
     }
     is_sending_ = true;
     start(pool, object);
+  }
+
+  /// Returns when nothing is on its way: the connection may end then.
+  void finish() {
+    std::unique_lock lock(mutex_);
+    is_wanted_ = false;
+    sent_.wait(lock, [this] { return !is_sending_; });
   }
 
  private:
@@ -243,9 +270,11 @@ class RadosObjects::Notifier : public std::enable_shared_from_this<Notifier> {
     self.is_sending_ = std::exchange(self.is_wanted_, false) && self.has_watchers_;
     if (self.is_sending_) self.start(sent->pool, sent->object);
     sent->completion->release();
+    self.sent_.notify_all();
   }
 
   std::mutex mutex_;
+  std::condition_variable sent_;
   bool is_sending_ = false;
   bool is_wanted_ = false;
   bool has_watchers_ = false;
@@ -257,7 +286,14 @@ RadosObjects::RadosObjects(std::shared_ptr<librados::Rados> cluster, librados::I
       pool_(std::move(pool)),
       notifier_(std::make_shared<Notifier>()) {}
 
-RadosObjects::~RadosObjects() { (void)pool_.aio_flush(); }
+RadosObjects::~RadosObjects() {
+  if (process_.is_this()) {
+    notifier_->finish();
+    return;
+  }
+  // Its end would wait for the parent's threads.
+  [[maybe_unused]] auto* const kept = new (std::nothrow) std::shared_ptr(cluster_);
+}
 
 Result<std::shared_ptr<RadosObjects>> RadosObjects::open(const RadosAddress& address) {
   const std::string where =
@@ -302,8 +338,8 @@ SystemResult<ObjectAnswer> RadosObjects::change(const std::string& object,
   for (const auto& [name, value] : change.attributes) {
     request.setxattr(std::string(name).c_str(), to_buffer(value));
   }
-  const auto when_full =
-      change.removes ? librados::OPERATION_FULL_FORCE : librados::OPERATION_FULL_TRY;
+  const auto when_full = change.removes || change.ignores_full ? librados::OPERATION_FULL_FORCE
+                                                               : librados::OPERATION_FULL_TRY;
   const int answer = pool_.operate(object, &request, when_full);
   if (answer >= 0) return ObjectAnswer::done;
   switch (-answer) {

@@ -8,6 +8,7 @@
 #include <rados/librados.hpp>
 #include <string>
 
+#include "making_process.h"
 #include "rados_address.h"
 #include "writeahead/object_store.h"
 
@@ -35,6 +36,7 @@ class RadosObjects final : public ObjectStore {
   const std::shared_ptr<librados::Rados> cluster_;
   librados::IoCtx pool_;
   const std::shared_ptr<Notifier> notifier_;
+  const MakingProcess process_;
 };
 
 }  // namespace writeahead::rados

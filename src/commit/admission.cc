@@ -50,6 +50,7 @@ Result<PendingFrame*> Committer::admit(uint64_t bytes, uint64_t records, bool ca
   try {
     while (true) {
       if (const auto refused = refusal()) return std::unexpected(*refused);
+      if (records != 0 && waits_for_space()) return std::unexpected(full_store());
       if (is_paused_) {
         if (!can_wait) return std::unexpected(would_block());
         admission_.wait(mutex_);
@@ -67,6 +68,18 @@ Result<PendingFrame*> Committer::admit(uint64_t bytes, uint64_t records, bool ca
     ++stats_.no_space;
     return std::unexpected(out_of_memory(store_.path()));
   }
+}
+
+/// Whether a frame that was issued does; only objects are full for a while.
+bool Committer::waits_for_space() const { return issued_ != 0 && store_.is_full(); }
+
+/// What comes behind a frame that waits for space is refused, and passes nothing.
+Error Committer::full_store() {
+  ++shortages_;
+  ++stats_.no_space;
+  last_shortage_ =
+      make_error(ErrorCode::no_space, "append", "the store is full", {.path = store_.path()});
+  return *last_shortage_;
 }
 
 /// Opens a frame that has room, or waits for what that takes; the caller looks again.
@@ -273,7 +286,7 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& 
 }
 
 AsyncAppends* Committer::growing(uint64_t bytes, uint64_t records) const {
-  if (frames_.empty() || is_paused_ || refusal()) return nullptr;
+  if (frames_.empty() || is_paused_ || waits_for_space() || refusal()) return nullptr;
   return frames_.back()->has_room(bytes, records) ? frames_.back()->growing() : nullptr;
 }
 

@@ -162,6 +162,8 @@ class Committer {
   [[nodiscard]] std::optional<Error> refusal() const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] bool has_untold_shortage() const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Error would_block() const;
+  [[nodiscard]] bool waits_for_space() const WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Error full_store() WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<PendingFrame*> admit(uint64_t bytes, uint64_t records, bool can_wait)
       WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> make_room(uint64_t bytes, uint64_t records, bool can_wait)

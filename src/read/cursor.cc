@@ -9,9 +9,8 @@
 #include "read/read_view.h"
 
 namespace writeahead::internal {
-namespace {
-constexpr int kAttempts = 3;  // at a log whose writer takes away what is to be read
-}
+
+static constexpr int kAttempts = 3;  // at a log whose writer takes away what is to be read
 
 Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from, ReaderOptions options)
     : view_(std::move(view)),
@@ -109,7 +108,7 @@ Result<bool> Cursor::step_unsynced(RecordView& record) {
 /// In another process than the writer's, bytes may be taken away at any time: that is found out
 /// before a record is handed out, and before anything is called damage.
 Result<bool> Cursor::step_beside_writer(RecordView& record) {
-  if (view_->is_own()) return includes_unsynced_ ? step_unsynced(record) : step(record);
+  if (view_->is_own()) return step_in_own(record);
   Progress& progress = view_->progress();
   const Lsn before = position_;
   for (int attempt = 1;; ++attempt) {
@@ -126,10 +125,24 @@ Result<bool> Cursor::step_beside_writer(RecordView& record) {
     }
     // From where it was, in the log as it is now.
     position_ = before;
-    walk_.reset();
-    segment_ = {};
-    state_ = State::unplaced;
+    forget_place();
   }
+}
+
+void Cursor::forget_place() {
+  walk_.reset();
+  source_.reset();
+  segment_ = {};
+  state_ = State::unplaced;
+}
+
+/// An object that was trimmed is gone for who reads it, too; who looks for his place is told so.
+Result<bool> Cursor::step_in_own(RecordView& record) {
+  const auto step_on = includes_unsynced_ ? &Cursor::step_unsynced : &Cursor::step;
+  auto stepped = (this->*step_on)(record);
+  if (stepped || !is_gone(stepped.error())) return stepped;
+  forget_place();
+  return (this->*step_on)(record);
 }
 
 Result<bool> Cursor::step(RecordView& record) {

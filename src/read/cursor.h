@@ -59,6 +59,8 @@ class Cursor {
   // These write the next record over `record`; false at the end.
   [[nodiscard]] Result<bool> step(RecordView& record);
   [[nodiscard]] Result<bool> step_beside_writer(RecordView& record);
+  [[nodiscard]] Result<bool> step_in_own(RecordView& record);
+  void forget_place();
   [[nodiscard]] Result<bool> step_unsynced(RecordView& record);
   void show_current(RecordView& record);
   [[nodiscard]] Error corruption(std::string_view cause) const;

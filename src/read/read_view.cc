@@ -98,11 +98,13 @@ bool ReadView::may_be_gone(const Error& error) {
   return error.code() == ErrorCode::corruption || is_gone(error);
 }
 
-/// Before damage is told, the writer is asked whether it took away what was read.
+/// Before damage is told, the writer is asked whether it took away what was read. Its own readers
+/// know; but an object that was trimmed is gone for who has it open, too.
 template <class Read>
 auto ReadView::read_beside_writer(const Read& read) -> decltype(read()) {
   auto result = read();
-  if (is_own_ || result || !may_be_gone(result.error())) return result;
+  if (result || !may_be_gone(result.error())) return result;
+  if (is_own_) return is_gone(result.error()) ? read() : std::move(result);
   if (auto checked = progress_->recheck(); !checked) return std::unexpected(checked.error());
   return read();
 }

@@ -27,6 +27,7 @@ Result<std::optional<Candidate>> glance(SegmentStore& store, const RootState& ro
                                         uint64_t number) {
   alignas(kBlockBytes) std::array<std::byte, kSegmentHeaderBytes> block;
   auto bytes = store.read_head(number, block);
+  if (!bytes && bytes.error().code() == ErrorCode::corruption) return std::nullopt;
   if (!bytes) return std::unexpected(bytes.error());
   const auto decoded = decode_segment_header(block);
   if (decoded.state != HeaderState::valid || decoded.header.number != number ||
@@ -42,6 +43,13 @@ Result<std::optional<Candidate>> glance(SegmentStore& store, const RootState& ro
 
 Result<Candidate> classify(SegmentStore& store, const RootState& root, uint64_t number) {
   auto reader = store.open(number);
+  if (!reader && reader.error().code() == ErrorCode::corruption) {
+    // A store that names its segments knows of one that is not there.
+    return Candidate{.number = number,
+                     .segment = {},
+                     .verdict = SegmentVerdict::corruption,
+                     .label = "it is missing"};
+  }
   if (!reader) return std::unexpected(reader.error());
   Candidate candidate{.number = number,
                       .segment = {.header = {}, .file_bytes = (*reader)->bytes()}};

@@ -128,8 +128,15 @@ Result<bool> verify_closed(SegmentStore& store, const Inspection& found, VerifyR
     if (checked->is_sealed || view.is_cut || is_begun) continue;
     auto bad_seal = find_bad_seal(**segment, view);
     if (!bad_seal) return std::unexpected(bad_seal.error());
+    if (!*bad_seal) continue;
     // Beside a writer it may have come since, or be on its way just now.
-    if (*bad_seal && !report.is_live) report.findings.push_back(std::move(**bad_seal));
+    if (report.is_live) {
+      if (!store.writes_whole()) continue;
+      checked = check_closed_segment(*segment, view, ReadSource::device);
+      if (!checked) return std::unexpected(checked.error());
+      if (checked->is_sealed) continue;
+    }
+    report.findings.push_back(std::move(**bad_seal));
   }
   return true;
 }

@@ -28,8 +28,7 @@ Result<bool> Sealer::step() {
   if (!std::exchange(has_examined_, true)) examine_predecessor();
   const auto due = table_.next_unsealed();
   if (!due) return false;
-  if (auto sealed = seal(*due); !sealed) return std::unexpected(sealed.error());
-  return true;
+  return seal(*due);
 }
 
 /// A crash between a rotation and the seal leaves the segment before the last one without it. The
@@ -51,7 +50,8 @@ void Sealer::examine_predecessor() {
   table_.set_verified(segment.header.number, std::move(checked->contents), false);
 }
 
-Result<void> Sealer::seal(const SegmentView& segment) {
+/// False if there is no space for it now.
+Result<bool> Sealer::seal(const SegmentView& segment) {
   const uint64_t number = segment.header.number;
   const uint64_t at = segment_offset(segment.header.base_lsn, segment.end_lsn);
   auto contents = table_.contents(number);
@@ -60,7 +60,7 @@ Result<void> Sealer::seal(const SegmentView& segment) {
     auto opened = store_.open_for_append(number, at);
     if (!opened || !has_header(store_, segment.header)) {
       table_.set_sealed(number);  // Not asked for again by this opening; the next one looks anew.
-      return {};
+      return true;
     }
     writer = std::move(*opened);
   }
@@ -87,11 +87,13 @@ Result<void> Sealer::seal(const SegmentView& segment) {
     // CRASH: a seal that tore does not verify and is as good as none; it is written again.
     writer->place(at, buffer_);
     auto written = writer->write(at, buffer_, WriteMode::barrier);
-    if (!written) return written;
+    // Nothing was changed by that: it is written when there is space, or by the next opening.
+    if (!written && written.error().code() == ErrorCode::no_space) return false;
+    if (!written) return std::unexpected(written.error());
     ++seals_written_;
   }
   table_.set_sealed(number);
-  return {};
+  return true;
 }
 
 }  // namespace writeahead::internal

@@ -22,8 +22,9 @@ class Sealer {
   Sealer(SegmentStore& store, SegmentTable& table, uint64_t epoch, uint64_t alignment)
       : store_(store), table_(table), alignment_(alignment), epoch_(epoch) {}
 
-  /// Writes one seal that is due; false if there is none. The error of a write, which fails the
-  /// log; a segment that cannot be opened or read goes without a seal for now, which harms nothing.
+  /// Writes one seal that is due; false if there is none, or no space for it now. The error of a
+  /// write, which fails the log; a segment that cannot be opened or read goes without a seal for
+  /// now, which harms nothing.
   [[nodiscard]] Result<bool> step();
   /// A truncation began another epoch.
   void set_epoch(uint64_t epoch) { epoch_ = epoch; }
@@ -31,7 +32,7 @@ class Sealer {
 
  private:
   void examine_predecessor();
-  [[nodiscard]] Result<void> seal(const SegmentView& segment);
+  [[nodiscard]] Result<bool> seal(const SegmentView& segment);
 
   SegmentStore& store_;
   SegmentTable& table_;

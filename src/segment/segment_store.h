@@ -216,6 +216,12 @@ class SegmentStore {
   /// Whether the writer that `state` names still runs.
   [[nodiscard]] virtual bool is_writing(const ControlState& state) = 0;
 
+  /// Whether the storage is full, so that a frame waits to be written until it is not: then
+  /// nothing more is to be admitted. Wait-free.
+  [[nodiscard]] virtual bool is_full() const { return false; }
+  /// What waits for space fails from now on: the log is about to be closed.
+  virtual void stop_waiting_for_space() {}
+
   /// Whether the log was destroyed since it was opened; there may be another one in its place.
   [[nodiscard]] virtual Result<bool> is_destroyed() = 0;
 
@@ -237,6 +243,8 @@ class SegmentStore {
   [[nodiscard]] virtual bool prepares_segments() const { return true; }
   /// Most bytes of records that one write can take.
   [[nodiscard]] virtual uint64_t most_batch_bytes() const { return UINT64_MAX; }
+  /// Whether a write is there whole or not at all, for those who read beside it, too.
+  [[nodiscard]] virtual bool writes_whole() const { return false; }
   /// Whether ReadSource::device reads the device.
   [[nodiscard]] virtual bool reads_device() const = 0;
 };

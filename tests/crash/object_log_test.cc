@@ -170,6 +170,36 @@ TEST(ObjectLogCrash, lost_answers_lose_and_double_nothing) {
   print_count(part::kObjects, "lost answers", states);
 }
 
+/// Reads that are not answered in time are made again, and never taken for something that is not
+/// there.
+TEST(ObjectLogCrash, lost_reads_change_nothing) {
+  const auto objects = std::make_shared<SimObjects>();
+  const auto client = std::make_shared<SimClient>(objects);
+  register_client(client);
+  History history;
+  run_course(history, "a", 30);
+  run_course(history, "b", 4);
+  expect_sound(history);
+  const uint64_t reads = client->reads();
+  ASSERT_GT(reads, 20U);
+  uint64_t states = 0;
+  for (uint64_t call = 1; call <= reads; ++call) {
+    for (const uint64_t count : {1U, 3U}) {
+      SCOPED_TRACE(::testing::Message() << "read " << call << ", " << count << " times");
+      const auto deaf = std::make_shared<SimClient>(std::make_shared<SimObjects>());
+      register_client(deaf);
+      deaf->lose_reads(call, count);
+      History heard;
+      run_course(heard, "a", 30);
+      run_course(heard, "b", 4);
+      for (const auto& record : heard.records) ASSERT_TRUE(record.acknowledged);
+      expect_sound(heard);
+      ++states;
+    }
+  }
+  print_count(part::kObjects, "lost reads", states);
+}
+
 TEST(ObjectLogCrash, owner_that_stops_anywhere_loses_nothing) {
   const uint64_t changes = changes_of_a_course();
   uint64_t states = 0;
@@ -266,6 +296,39 @@ TEST(ObjectLogCrash, fenced_owner_appends_nothing) {
   EXPECT_GT(refused, 1000U);
   print_count(part::kObjects, "takeovers", states);
   print_count(part::kObjects, "appends of fenced owners that were refused", refused);
+}
+
+/// Two that take the log over at once, before it was ever opened: one of them has it then, and
+/// whatever was acknowledged to either is there.
+TEST(ObjectLogCrash, owners_that_come_together_share_nothing) {
+  uint64_t states = 0;
+  for (const uint64_t call : {1U, 2U, 3U}) {
+    for (const uint64_t later : kLater) {
+      for (uint64_t lost = 0; lost <= call; ++lost) {
+        SCOPED_TRACE(::testing::Message()
+                     << "before " << call << ", lost " << lost << ", " << later);
+        const auto objects = std::make_shared<SimObjects>();
+        const auto client = std::make_shared<SimClient>(objects);
+        register_client(client);
+        client->lose({.call = lost, .fate = Fate::later, .calls_later = later});
+        History both;
+        std::optional<Log> other;
+        client->before(call, [&] {
+          register_client(std::make_shared<SimClient>(objects));
+          if (auto log = Log::open(kAddress, options())) other.emplace(std::move(*log));
+        });
+        run_course(both, "a", 6);
+        const bool has_first = both.records.size() == 6 && both.records.back().acknowledged;
+        ASSERT_TRUE(other);
+        both.append(*other, payload_of("b", 0));
+        EXPECT_NE(has_first, both.records.back().acknowledged.has_value());
+        (void)other->close();
+        expect_sound(both);
+        ++states;
+      }
+    }
+  }
+  print_count(part::kObjects, "owners that came together", states);
 }
 
 TEST(ObjectLogCrash, fenced_owner_is_told_so) {

@@ -1,11 +1,17 @@
 // Goal: a log on a real Ceph cluster does what one in a directory does, and survives the death of
 // an OSD, of its writer, and a second writer. Method: the cluster of scripts/rados-cluster.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "rados/rados_test.h"
@@ -154,6 +160,97 @@ TEST_F(RadosLogTest, pool_that_keeps_too_few_copies_is_refused) {
   EXPECT_NE(refused.error().message().find("min_size 1"), std::string_view::npos);
   EXPECT_EQ(ceph({"osd", "pool", "delete", pool, pool, "--yes-i-really-really-mean-it"}).exit_code,
             0);
+}
+
+TEST_F(RadosLogTest, pool_of_another_kind_is_refused) {
+  const std::string coded = prefix() + "-coded";
+  const std::string cache = prefix() + "-cache";
+  const std::string base = prefix() + "-base";
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"osd", "pool", "create", coded, "1", "1", "erasure"},
+        {"osd", "pool", "create", base, "1", "1", "replicated"},
+        {"osd", "pool", "create", cache, "1", "1", "replicated"},
+        {"osd", "tier", "add", base, cache},
+        {"osd", "tier", "cache-mode", cache, "writeback", "--yes-i-really-mean-it"},
+        {"osd", "tier", "set-overlay", base, cache}}) {
+    const Finished done = ceph(words);
+    ASSERT_EQ(done.exit_code, 0) << done.err;
+  }
+  const std::string rest = "/log?conf=" + configuration();
+  for (const auto& [pool, says] :
+       {std::pair(coded, "type 3"), std::pair(base, "read_tier"), std::pair(cache, "tier_of")}) {
+    const auto refused = Log::open("rados://" + pool + rest);
+    EXPECT_EQ(code_of(refused), ErrorCode::invalid_argument);
+    EXPECT_NE(refused.error().message().find(says), std::string_view::npos)
+        << refused.error().message();
+  }
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"osd", "tier", "remove-overlay", base},
+        {"osd", "tier", "remove", base, cache},
+        {"osd", "pool", "delete", base, base, "--yes-i-really-really-mean-it"},
+        {"osd", "pool", "delete", cache, cache, "--yes-i-really-really-mean-it"},
+        {"osd", "pool", "delete", coded, coded, "--yes-i-really-really-mean-it"}}) {
+    const Finished done = ceph(words);
+    EXPECT_EQ(done.exit_code, 0) << done.err;
+  }
+}
+
+TEST_F(RadosLogTest, full_cluster_refuses_and_goes_on_when_there_is_space) {
+  auto log = Log::open(address(), {.segment_bytes = 16 << 10}).value();
+  std::vector<Lsn> lsns;
+  for (int i = 0; i < 40; ++i) lsns.push_back(log.append(std::string(1000, 'b')).value());
+  const auto fill_up = [&](bool is_full) {
+    const std::vector<std::pair<std::string, std::string>> ratios = {
+        {"set-nearfull-ratio", is_full ? "0.00001" : "0.85"},
+        {"set-backfillfull-ratio", is_full ? "0.00002" : "0.9"},
+        {"set-full-ratio", is_full ? "0.00003" : "0.95"}};
+    for (const auto& [name, ratio] : ratios) EXPECT_EQ(ceph({"osd", name, ratio}).exit_code, 0);
+  };
+  fill_up(true);
+  std::atomic<int> told = 0;
+  int asked = 0;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  ErrorCode code = ErrorCode::io;
+  // Until the OSDs know, which takes some seconds, appends succeed.
+  while (code != ErrorCode::no_space && std::chrono::steady_clock::now() < deadline) {
+    const auto tried = log.try_append_async("x", {}, [&](const Result<Lsn>& lsn) {
+      EXPECT_TRUE(lsn) << lsn.error().message();
+      ++told;
+    });
+    asked += tried ? 1 : 0;
+    code = tried ? ErrorCode::io : tried.error().code();
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(code, ErrorCode::no_space);
+  EXPECT_EQ(log.read(lsns.back())->payload.size(), 1000U);
+  ASSERT_TRUE(log.trim_before(lsns.back()));
+  EXPECT_LT(told, asked) << "one append waits for space";
+  fill_up(false);
+  ASSERT_TRUE(log.sync());
+  const auto behind = log.append("behind");
+  ASSERT_TRUE(behind) << behind.error().message();
+  EXPECT_EQ(told, asked);
+  EXPECT_EQ(texts_of(log.reader(*behind)), std::vector<std::string>{"behind"});
+}
+
+/// Nobody would answer there: the threads of the connection are the parent's.
+TEST_F(RadosLogTest, log_ends_in_a_forked_child_without_a_word) {
+  std::optional<Log> log = Log::open(address()).value();
+  ASSERT_TRUE(log->append("before"));
+  std::optional<ReadOnlyLog> reader = ReadOnlyLog::open(address()).value();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    reader.reset();
+    log.reset();
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  ASSERT_TRUE(log->append("after"));
+  ASSERT_TRUE(reader->refresh());
+  EXPECT_EQ(reader->records(), 2U);
 }
 
 TEST_F(RadosLogTest, cluster_without_a_monitor_is_given_up) {

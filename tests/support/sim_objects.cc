@@ -134,7 +134,10 @@ SystemResult<ObjectAnswer> SimClient::change(const std::string& object,
   const uint64_t call = ++changes_;
   if (call == hooked_) std::exchange(hook_, nullptr)();
   if (call >= stop_) return std::unexpected(SystemError{EIO});
-  if (objects_->is_full() && !change.bytes.empty()) return std::unexpected(SystemError{ENOSPC});
+  if (objects_->is_full() && !change.removes && !change.ignores_full) {
+    objects_->count_refusal();
+    return std::unexpected(SystemError{ENOSPC});
+  }
   if (!lost_ || lost_->call != call) return objects_->change(object, change);
   if (lost_->fate == LostAnswer::Fate::made) (void)objects_->change(object, change);
   if (lost_->fate == LostAnswer::Fate::later) {
@@ -146,6 +149,10 @@ SystemResult<ObjectAnswer> SimClient::change(const std::string& object,
 SystemResult<ObjectView> SimClient::read(const std::string& object, uint64_t offset,
                                          std::span<std::byte> out) {
   if (changes_ >= stop_) return std::unexpected(SystemError{EIO});
+  const uint64_t call = ++reads_;
+  if (call >= lost_read_ && call < lost_read_ + lost_reads_) {
+    return std::unexpected(SystemError{ETIMEDOUT});
+  }
   return objects_->read(object, offset, out);
 }
 

@@ -6,6 +6,7 @@
 // object are whole, and have an order.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -42,6 +43,9 @@ class SimObjects {
   void set_attribute(const std::string& object, const std::string& name, const std::string& value);
   void fill_up(bool is_full) { is_full_ = is_full; }
   [[nodiscard]] bool is_full() const { return is_full_; }
+  void count_refusal() { ++refusals_; }
+  /// Changes that were refused since they are full.
+  [[nodiscard]] uint64_t refusals() const { return refusals_; }
 
  private:
   struct Object {
@@ -62,7 +66,8 @@ class SimObjects {
   std::map<std::string, Object> objects_;
   std::vector<std::unique_ptr<Late>> late_;
   uint64_t changes_ = 0;
-  bool is_full_ = false;
+  std::atomic<bool> is_full_ = false;
+  std::atomic<uint64_t> refusals_ = 0;
 };
 
 /// One client's way to them. Thread-safe, but for what a test sets before.
@@ -81,6 +86,12 @@ class SimClient final : public ObjectStore {
   }
 
   [[nodiscard]] uint64_t changes() const { return changes_; }
+  [[nodiscard]] uint64_t reads() const { return reads_; }
+  /// That read, and so many in all, are not answered in time.
+  void lose_reads(uint64_t first, uint64_t count) {
+    lost_read_ = first;
+    lost_reads_ = count;
+  }
   void lose(const LostAnswer& lost) { lost_ = lost; }
   /// From that change on, which is not made.
   void stop_at(uint64_t call) { stop_ = call; }
@@ -93,6 +104,9 @@ class SimClient final : public ObjectStore {
  private:
   const std::shared_ptr<SimObjects> objects_;
   uint64_t changes_ = 0;
+  std::atomic<uint64_t> reads_ = 0;
+  uint64_t lost_read_ = 0;
+  uint64_t lost_reads_ = 0;
   std::optional<LostAnswer> lost_;
   uint64_t stop_ = UINT64_MAX;
   uint64_t hooked_ = 0;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/error_of.h"
@@ -146,6 +147,10 @@ TEST_F(ObjectLogTest, seal_that_does_not_verify_is_left) {
   std::array<std::byte, 16384> bytes{};
   const size_t count = objects_->read(segment(1), 0, bytes)->bytes;
   objects_->damage(segment(1), count - 16);
+  const auto report = ReadOnlyLog::verify(kAddress).value();
+  EXPECT_EQ(report.verdict, VerifyReport::Verdict::ok);
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_NE(report.findings[0].what.find("the seal does not verify"), std::string::npos);
   Log log = open();
   expect_all(log);
   while (log.step_background()) {
@@ -388,18 +393,119 @@ TEST_F(ObjectLogTest, store_that_shuts_its_client_out_or_never_answers_ends_the_
   }
 }
 
-TEST_F(ObjectLogTest, full_store_loses_nothing) {
+/// Appends, in a thread of its own, until the store is seen to be full.
+class StuckAppend {
+ public:
+  StuckAppend(Log& log, SimObjects& objects) : thread_([&] { answer_ = log.append("stuck"); }) {
+    // Once it was refused twice, the log knows.
+    const uint64_t before = objects.refusals();
+    while (objects.refusals() < before + 2) std::this_thread::yield();
+  }
+  const Result<Lsn>& answer() {
+    if (thread_.joinable()) thread_.join();
+    return answer_;
+  }
+
+ private:
+  Result<Lsn> answer_ = Lsn();
+  std::jthread thread_;
+};
+
+TEST_F(ObjectLogTest, full_store_refuses_and_goes_on_when_there_is_space) {
+  make_log();
+  Log log = open();
+  objects_->fill_up(true);
+  StuckAppend stuck(log, *objects_);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(code_of(log.append("more")), ErrorCode::no_space);
+  EXPECT_GE(log.stats().no_space, 3U);
+  expect_all(log);
+  // What gives space back is taken by a full store, and takes no space.
+  const size_t before = objects_->names().size();
+  ASSERT_TRUE(log.trim_before(log.end_lsn()));
+  EXPECT_LT(objects_->names().size(), before);
+  ASSERT_TRUE(log.hold("consumer", log.first_lsn()));
+  objects_->fill_up(false);
+  ASSERT_TRUE(stuck.answer());
+  ASSERT_TRUE(log.append("behind"));
+  EXPECT_EQ(log.last()->payload.size(), 6U);
+  EXPECT_EQ(log.read(*stuck.answer())->payload.size(), 5U);
+}
+
+TEST_F(ObjectLogTest, full_store_is_told_to_who_does_not_wait) {
   Log log = open();
   append(log);
   objects_->fill_up(true);
-  const auto refused = log.append("refused");
-  ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().message().find("No space"), std::string::npos);
-  expect_all(log);
+  StuckAppend stuck(log, *objects_);
+  const auto nobody = [](const Result<Lsn>&) {};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(code_of(log.try_append_async("more", {}, nobody)), ErrorCode::no_space);
+  }
   objects_->fill_up(false);
-  Log again = open();
-  append(again);
-  expect_all(again);
+  ASSERT_TRUE(stuck.answer());
+  EXPECT_TRUE(log.try_append_async("behind", {}, nobody));
+}
+
+TEST_F(ObjectLogTest, full_store_does_not_keep_a_log_from_closing_or_opening) {
+  make_log();
+  {
+    Log log = open();
+    objects_->fill_up(true);
+    StuckAppend stuck(log, *objects_);
+    EXPECT_EQ(code_of(log.close()), ErrorCode::failed);
+    EXPECT_EQ(code_of(stuck.answer()), ErrorCode::failed);
+  }
+  Log log = open();
+  expect_all(log);
+  EXPECT_EQ(code_of(Log::open("sim://other", options())), ErrorCode::no_space);
+  objects_->fill_up(false);
+  append(log);
+  expect_all(log);
+}
+
+/// A seal takes space that nobody waits for: it comes later.
+TEST_F(ObjectLogTest, seal_waits_for_space_without_being_in_the_way) {
+  Log log = open();
+  while (objects_->names().size() < 3) append(log);
+  objects_->fill_up(true);
+  for (int i = 0; i < 5; ++i) (void)log.step_background();
+  EXPECT_EQ(log.stats().seals, 0U);
+  objects_->fill_up(false);
+  append(log);
+  while (log.step_background()) {
+  }
+  EXPECT_EQ(log.stats().seals, 1U);
+  expect_all(log);
+}
+
+TEST_F(ObjectLogTest, reader_of_what_is_trimmed_is_told_so) {
+  make_log();
+  Log log = open();
+  auto reader = log.reader(log.first_lsn());
+  ASSERT_TRUE(*reader.next());
+  ASSERT_TRUE(log.trim_before(lsns_.back()));
+  // What it has in memory it may still show.
+  auto record = reader.next();
+  while (record && *record) record = reader.next();
+  ASSERT_TRUE(record);
+  EXPECT_EQ(code_of(*record), ErrorCode::trimmed) << record->error().message();
+}
+
+TEST_F(ObjectLogTest, verification_names_what_is_missing) {
+  make_log();
+  for (const uint64_t number : {1U, 2U, 3U}) {
+    make_log();
+    const std::string gone = segment(number);
+    objects_->remove(gone);
+    const auto report = ReadOnlyLog::verify(kAddress);
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(report->verdict, VerifyReport::Verdict::corruption);
+    ASSERT_EQ(report->findings.size(), 1U) << number;
+    EXPECT_NE(report->findings[0].file.find(gone), std::string::npos) << report->findings[0].file;
+    EXPECT_EQ(report->findings[0].what, "it is missing");
+    ASSERT_TRUE(Log::destroy(kAddress));
+    EXPECT_TRUE(objects_->names().empty());
+    forget();
+  }
 }
 
 TEST_F(ObjectLogTest, options_that_make_no_sense_are_refused) {

@@ -73,13 +73,15 @@ class ObjectLog {
   /// Before anything but its header is in it.
   [[nodiscard]] Result<void> set_active(uint64_t number);
 
-  /// Nothing if there is no such segment.
-  [[nodiscard]] Result<std::optional<SegmentObject>> find_segment(uint64_t number);
+  /// Nothing if there is no such segment. `head` gets its first bytes, with zeros behind its end.
+  [[nodiscard]] Result<std::optional<SegmentObject>> find_segment(uint64_t number,
+                                                                  std::span<std::byte> head = {});
   /// Makes a segment that holds its header. What another owner made, and never came to use, is
   /// replaced.
   [[nodiscard]] Result<void> create_segment(uint64_t number, std::span<const std::byte> header,
                                             const SegmentObject& segment);
-  /// Appends to a segment that is `length` bytes long.
+  /// Appends to a segment that is `length` bytes long. In the newest segment it waits for as long
+  /// as the store is full; else `no_space` says that nothing was changed.
   [[nodiscard]] Result<void> append(uint64_t number, uint64_t length,
                                     std::span<const std::byte> bytes);
   /// Reads all of `out`; what stands behind the end of the segment is zero.
@@ -89,13 +91,26 @@ class ObjectLog {
   /// what a crash leaves behind that, the next one to take it over removes.
   [[nodiscard]] Result<void> destroy(const LogHead& head);
 
+  /// Whether an append waits for space in a full store.
+  [[nodiscard]] bool is_full() const { return is_full_.load(std::memory_order_relaxed); }
+  /// It fails from now on.
+  void stop_waiting_for_space() { waits_for_space_.store(false); }
+
   void notify() { address_.store->notify(head_name()); }
   [[nodiscard]] std::unique_ptr<ObjectWatch> watch(std::function<void()> on_change) {
     return address_.store->watch(head_name(), std::move(on_change));
   }
 
  private:
-  struct Task;
+  /// What is being done, for messages.
+  struct Task {
+    std::string_view action;
+    std::string object;
+    std::string path;
+    std::optional<uint64_t> offset = {};
+    bool waits_for_space = false;
+  };
+  using IsDone = std::function<bool(const ObjectView&)>;
   using Deadline = std::chrono::steady_clock::time_point;
   [[nodiscard]] Deadline patience_from_now() const;
   [[nodiscard]] ObjectChange change_of_head() const;
@@ -105,18 +120,33 @@ class ObjectLog {
   [[nodiscard]] Result<void> remove_what_is_left(const LogHead& head);
   [[nodiscard]] SystemResult<ObjectView> look(const std::string& object, uint64_t offset,
                                               std::span<std::byte> out, Deadline deadline);
-  template <class IsDone>
   [[nodiscard]] Result<void> make(const Task& task, const ObjectChange& change,
                                   const IsDone& is_done);
+  [[nodiscard]] Result<bool> find_out(const Task& task, ObjectAnswer answer,
+                                      const ObjectChange& change, const IsDone& is_done,
+                                      Deadline deadline);
+  [[nodiscard]] bool waits_for_space(const Task& task) const;
+  /// Of what is to be removed: as long as there is something to look at it was not.
+  [[nodiscard]] static bool is_removed(const ObjectView&) { return false; }
+  [[nodiscard]] static Error error_of(const Task& task, SystemError error);
+  [[nodiscard]] static Error error_of(const Task& task, ErrorCode code, std::string_view cause);
+  [[nodiscard]] Error error_of_missing(const Task& task);
+  [[nodiscard]] std::optional<Error> find_successor(const Task& task, const ObjectView& view) const;
+  [[nodiscard]] Result<std::optional<LogHead>> try_take_over(const TakeOver& wish,
+                                                             std::string_view owner);
   [[nodiscard]] Result<bool> raise_epoch(const std::optional<LogHead>& head,
                                          std::string_view owner);
   [[nodiscard]] Result<void> fence_segment(uint64_t number);
+
+  static constexpr std::string_view kTakenOver = "another writer has taken the log over";
 
   const ObjectAddress address_;
   const std::string path_;
   uint64_t epoch_ = 0;
   std::atomic<uint64_t> life_ = 0;  // of the log; 0 until it was seen
   std::atomic<uint64_t> active_ = 0;
+  std::atomic<bool> is_full_ = false;
+  std::atomic<bool> waits_for_space_ = true;
 };
 
 }  // namespace writeahead::internal

@@ -66,6 +66,7 @@ Result<void> RadosSegment::write(uint64_t at, AppendBuffer& buffer, WriteMode) {
   // CRASH: the frame is there whole, or not; nobody was told yet.
   auto appended = log_->append(number_, at, buffer.frame());
   if (appended) length_.store(at + buffer.frame().size(), std::memory_order_release);
+  if (!appended && appended.error().code() == ErrorCode::no_space) placed_ = at;
   return appended;
 }
 

@@ -48,6 +48,7 @@ Result<std::unique_ptr<RadosStore>> RadosStore::open(Env& env, ObjectAddress add
   std::unique_ptr<RadosStore> store(new RadosStore(std::move(log)));
   store->removed_ = head->removed;
   store->sequence_ = head->root.sequence;
+  store->allows_threads_ = options.background != BackgroundWork::stepped;
   if (head->root.state == HeaderState::valid) store->first_ = head->root.root.first.number;
   store->taken_ = std::move(*head);
   return store;
@@ -98,6 +99,10 @@ Result<RootSlots> RadosStore::load_root() {
   slots.slot = {head->root, head->root};
   if (head->root.state != HeaderState::valid) return slots;
   auto proven = end_of(*head);
+  // Whoever looks at the segments says what is missing.
+  if (!proven && proven.error().code() == ErrorCode::corruption) {
+    proven = ProvenPosition{head->active, head->root.root.first.lsn};
+  }
   if (!proven) return std::unexpected(proven.error());
   for (DecodedRootSlot& slot : slots.slot) {
     slot.root.epoch = is_owner() ? log_->epoch() - 1 : head->epoch;
@@ -143,19 +148,21 @@ Result<std::pair<uint64_t, uint64_t>> RadosStore::segments_there() {
   return std::pair(head->root.root.first.number, head->active);
 }
 
-/// One that is missing was trimmed, or else is damage.
 Result<SegmentObject> RadosStore::find_segment(uint64_t number) {
   auto segment = log_->find_segment(number);
   if (!segment) return std::unexpected(segment.error());
-  if (*segment) return **segment;
-  auto extent = segments_there();
-  if (!extent) return std::unexpected(extent.error());
+  return *segment ? Result<SegmentObject>(**segment) : std::unexpected(missing_segment(number));
+}
+
+/// It was trimmed, or else that is damage.
+Error RadosStore::missing_segment(uint64_t number) {
+  const auto extent = segments_there();
+  if (!extent) return extent.error();
   if (number >= extent->first && number <= extent->second) {
-    return std::unexpected(make_error(ErrorCode::corruption, "open segment",
-                                      "the object is missing", {.path = segment_path(number)}));
+    return make_error(ErrorCode::corruption, "open segment", "the object is missing",
+                      {.path = segment_path(number)});
   }
-  return std::unexpected(
-      io_error("open segment", SystemError{ENOENT}, {.path = segment_path(number)}));
+  return io_error("open segment", SystemError{ENOENT}, {.path = segment_path(number)});
 }
 
 Result<std::shared_ptr<SegmentReader>> RadosStore::open(uint64_t number) {
@@ -164,15 +171,12 @@ Result<std::shared_ptr<SegmentReader>> RadosStore::open(uint64_t number) {
   return std::make_shared<RadosSegment>(log_, number, *segment, is_owner());
 }
 
+/// One request a segment: an opening looks at each of them.
 Result<uint64_t> RadosStore::read_head(uint64_t number, std::span<std::byte> block) {
-  auto segment = open(number);
+  auto segment = log_->find_segment(number, block);
   if (!segment) return std::unexpected(segment.error());
-  const auto bytes = block.first(std::min<uint64_t>(block.size(), (*segment)->bytes()));
-  std::ranges::fill(block.subspan(bytes.size()), std::byte{0});
-  if (auto read = (*segment)->read(0, bytes, ReadSource::any); !read) {
-    return std::unexpected(read.error());
-  }
-  return (*segment)->bytes();
+  if (!*segment) return std::unexpected(missing_segment(number));
+  return std::max((*segment)->capacity, (*segment)->length);
 }
 
 Result<std::shared_ptr<SegmentWriter>> RadosStore::open_for_append(uint64_t number, uint64_t end) {

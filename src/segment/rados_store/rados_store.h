@@ -71,14 +71,17 @@ class RadosStore final : public SegmentStore {
   void interrupt_waits() override { note_change(); }
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState&) override { return true; }
+  [[nodiscard]] bool is_full() const override { return log_->is_full(); }
+  void stop_waiting_for_space() override { log_->stop_waiting_for_space(); }
   [[nodiscard]] Result<bool> is_destroyed() override;
   void release() override;
   [[nodiscard]] SyncMethod sync_method() const override { return SyncMethod::automatic; }
   [[nodiscard]] uint64_t write_unit() const override { return 1; }
   [[nodiscard]] uint64_t safe_alignment() const override { return 0; }
-  [[nodiscard]] bool allows_threads() const override { return false; }
+  [[nodiscard]] bool allows_threads() const override { return allows_threads_; }
   [[nodiscard]] bool reads_device() const override { return true; }
   [[nodiscard]] bool can_truncate() const override { return false; }
+  [[nodiscard]] bool writes_whole() const override { return true; }
   /// An object is made by its first append.
   [[nodiscard]] bool prepares_segments() const override { return false; }
   [[nodiscard]] uint64_t most_batch_bytes() const override { return kMostBatchBytes; }
@@ -92,6 +95,7 @@ class RadosStore final : public SegmentStore {
   [[nodiscard]] Result<LogHead> current_head();
   [[nodiscard]] Result<std::pair<uint64_t, uint64_t>> segments_there();
   [[nodiscard]] Result<SegmentObject> find_segment(uint64_t number);
+  [[nodiscard]] Error missing_segment(uint64_t number);
   [[nodiscard]] Result<ProvenPosition> end_of(const LogHead& head);
   [[nodiscard]] Result<void> put_root(const RootState& root);
   void note_change();
@@ -101,6 +105,7 @@ class RadosStore final : public SegmentStore {
   std::optional<LogHead> taken_;  // as it was taken over
   std::vector<std::byte> written_root_;
   uint64_t sequence_ = 0;
+  bool allows_threads_ = true;
   std::atomic<uint64_t> removed_ = 1;
   std::atomic<uint64_t> first_ = 1;  // of the owner's root
   std::atomic<uint64_t> changes_ = 0;
