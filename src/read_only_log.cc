@@ -36,7 +36,7 @@ std::vector<SegmentInfo> list_standbys(SegmentStore& store, const Inspection& fo
                         .end_lsn = {},
                         .records = 0,
                         .state = SegmentInfo::State::standby,
-                        .bytes = (*segment)->bytes()});
+                        .bytes = (*segment)->stored_bytes()});
   }
   return standbys;
 }

@@ -13,7 +13,8 @@
 #include "recovery/salvage_plan.h"
 #include "recovery/salvage_survey.h"
 #include "recovery/salvaged_log.h"
-#include "segment/file_store.h"
+#include "segment/open_store.h"
+#include "writeahead/object_store.h"
 
 namespace writeahead {
 
@@ -21,8 +22,13 @@ using namespace internal;
 
 namespace {
 
-/// A directory in the damaged log's would change it.
-Result<void> refuse_inside(Env& env, const std::string& path, const std::string& new_path) {
+/// Where the new log can not be. A directory in the damaged log's would change it.
+Result<void> refuse_place(Env& env, const std::string& path, const std::string& new_path) {
+  if (is_object_address(new_path)) {
+    return std::unexpected(make_error(ErrorCode::invalid_argument, "salvage log",
+                                      "the new log goes into a directory", {.path = new_path}));
+  }
+  if (is_object_address(path)) return {};
   const auto outer = env.resolve(path);
   if (!outer) return std::unexpected(io_error("salvage log", outer.error(), {.path = path}));
   const auto inner = env.resolve(new_path);
@@ -34,7 +40,9 @@ Result<void> refuse_inside(Env& env, const std::string& path, const std::string&
                                     {.path = new_path}));
 }
 
+/// In objects no writer shows, but by what it changes.
 Result<void> refuse_writer(SegmentStore& store) {
+  if (is_object_address(store.path())) return {};
   const auto control = store.read_control();
   if (!control || !store.is_writing(*control)) return {};
   return std::unexpected(
@@ -43,9 +51,21 @@ Result<void> refuse_writer(SegmentStore& store) {
                  {.path = store.path()}));
 }
 
+/// Where the log ends, if it is known.
+std::optional<Lsn> end_of(SegmentStore& store) {
+  const auto control = store.read_control();
+  return control ? std::optional(control->durable_lsn) : std::nullopt;
+}
+
 /// Whoever opened the log meanwhile may have changed anything.
-Result<void> refuse_change(SegmentStore& store, const SalvageSurvey& survey) {
+Result<void> refuse_change(SegmentStore& store, const SalvageSurvey& survey,
+                           std::optional<Lsn> end) {
   if (auto refused = refuse_writer(store); !refused) return refused;
+  const auto refuse = [&] {
+    return std::unexpected(make_error(ErrorCode::io, "salvage log",
+                                      "somebody wrote to it meanwhile", {.path = store.path()}));
+  };
+  if (is_object_address(store.path()) && end_of(store) != end) return refuse();
   if (!survey.root) return {};
   auto slots = store.load_root();
   if (!slots) return std::unexpected(slots.error());
@@ -57,8 +77,7 @@ Result<void> refuse_change(SegmentStore& store, const SalvageSurvey& survey) {
            slot.sequence > survey.root_sequence;
   });
   if (is_same && !is_newer) return {};
-  return std::unexpected(make_error(ErrorCode::io, "salvage log", "somebody wrote to it meanwhile",
-                                    {.path = store.path()}));
+  return refuse();
 }
 
 /// A log that could not be opened for writing would be no good.
@@ -83,7 +102,7 @@ RootState root_of(const SalvageSurvey& survey, const SalvagePlan& plan) {
 }
 
 Result<void> write(SegmentStore& store, const SalvageSurvey& survey, const SalvagePlan& plan,
-                   SalvagedLog& log) {
+                   std::optional<Lsn> end, SalvagedLog& log) {
   const RootState root = root_of(survey, plan);
   // What is lost at the beginning shows as lost, too, and not as trimmed.
   const SalvageRun behind{.begin = plan.end_lsn,
@@ -114,11 +133,12 @@ Result<void> write(SegmentStore& store, const SalvageSurvey& survey, const Salva
     auto added = log.add_empty({behind.begin, behind.first_ordinal, behind.epoch, behind.time_ns});
     if (!added) return added;
   }
-  if (auto same = refuse_change(store, survey); !same) return same;
+  if (auto same = refuse_change(store, survey, end); !same) return same;
   return log.finish(root);
 }
 
-SalvageReport report_of(const SalvageSurvey& survey, const SalvagePlan& plan) {
+SalvageReport report_of(const SegmentStore& store, const SalvageSurvey& survey,
+                        const SalvagePlan& plan) {
   SalvageReport report;
   report.findings = survey.findings;
   if (!survey.root) {
@@ -134,7 +154,7 @@ SalvageReport report_of(const SalvageSurvey& survey, const SalvagePlan& plan) {
     report.kept.push_back({.begin = run.begin,
                            .end = run.end,
                            .records = run.end_ordinal - run.first_ordinal,
-                           .file = segment_name(source.file),
+                           .file = store.segment_label(source.file),
                            .offset = segment_offset(source.base_lsn, run.begin)});
     report.records += run.end_ordinal - run.first_ordinal;
   }
@@ -153,12 +173,14 @@ Result<SalvageReport> salvage(const std::string& path, const std::string& new_pa
                                       {.path = new_path}));
   }
   Env& env = options.env != nullptr ? *options.env : Env::posix();
-  if (auto refused = refuse_inside(env, path, new_path); !refused) {
+  if (auto refused = refuse_place(env, path, new_path); !refused) {
     return std::unexpected(refused.error());
   }
-  auto store = FileStore::open_read_only(env, path);
+  // The options are those of the new log; an address has a system of its own.
+  auto store = open_store_read_only(is_object_address(path) ? Env::posix() : env, path);
   if (!store) return std::unexpected(store.error());
   if (auto refused = refuse_writer(**store); !refused) return std::unexpected(refused.error());
+  const auto end = is_object_address(path) ? end_of(**store) : std::nullopt;
   auto surveyed = survey(**store);
   if (!surveyed) return std::unexpected(surveyed.error());
   auto plan = plan_salvage(**store, *surveyed);
@@ -166,10 +188,10 @@ Result<SalvageReport> salvage(const std::string& path, const std::string& new_pa
   if (auto refused = refuse_exhausted(*plan, path); !refused) {
     return std::unexpected(refused.error());
   }
-  SalvageReport report = report_of(*surveyed, *plan);
+  SalvageReport report = report_of(**store, *surveyed, *plan);
   auto log = SalvagedLog::begin(env, new_path, options.file_mode);
   if (!log) return std::unexpected(log.error());
-  if (auto written = write(**store, *surveyed, *plan, *log); !written) {
+  if (auto written = write(**store, *surveyed, *plan, end, *log); !written) {
     return std::unexpected(written.error());
   }
   report.segments = log->segments();

@@ -113,8 +113,11 @@ struct ObjectAddress {
 /// Opens the store that an address names, with the scheme in front.
 using ObjectStoreOpener = std::function<Result<ObjectAddress>(const std::string& address)>;
 
-/// Makes addresses that begin with "`scheme`://" lead to object stores, for the calls of Log
-/// and ReadOnlyLog that take a path. Replaces what was said of that scheme before.
+/// Whether a path is an address, "scheme://...", whoever may open such; else it is a directory's.
+[[nodiscard]] WRITEAHEAD_EXPORT bool is_object_address(std::string_view path);
+
+/// Makes addresses that begin with "`scheme`://" lead to object stores, for the calls
+/// that take a log's path. Replaces what was said of that scheme before.
 WRITEAHEAD_EXPORT void register_object_store(std::string_view scheme, ObjectStoreOpener opener);
 
 }  // namespace writeahead

@@ -75,7 +75,7 @@ struct SegmentInfo {
   Lsn end_lsn;   ///< First address behind it; for the active one, behind what is durable.
   uint64_t records = 0;
   State state = State::active;
-  uint64_t bytes = 0;  ///< Size of the file.
+  uint64_t bytes = 0;  ///< Size of the file, or what was appended to the object.
 };
 
 }  // namespace writeahead

@@ -32,7 +32,7 @@ struct SalvageReport {
     Lsn begin;
     Lsn end;               ///< Not of the range any more.
     uint64_t records = 0;  ///< How many are in it; of what is lost, as far as that is known.
-    std::string file;      ///< Name of the file. Empty if it is missing.
+    std::string file;      ///< Name of the file, or object. Empty if it is missing.
     uint64_t offset = 0;   ///< Where `begin` stands in it.
   };
   struct Loss {
@@ -59,8 +59,8 @@ struct SalvageReport {
   }
 };
 
-/// Copies every frame of the log in directory `path` that verifies on its own into a new log in
-/// directory `new_path`, which is made, or is empty.
+/// Copies every frame of the log in directory `path`, or at that address, that verifies on its own
+/// into a new log in directory `new_path`, which is made, or is empty.
 ///
 /// Records keep their addresses, numbers, types, times and bytes. What is lost in between stays a
 /// gap: addresses and numbers in it are `not_found`, and are never given out again. A frame is kept
@@ -75,9 +75,10 @@ struct SalvageReport {
 /// is removed. Nothing in `path` is changed in any case.
 ///
 /// Codes: `not_found` (no log in `path`), `locked` (a process has it open for writing: close it
-/// first), `invalid_argument` (`new_path` is not empty), `corruption` (neither the root nor any
-/// segment says which log it is: nothing can be verified), `unsupported_format`, `no_space`, `io`.
-/// Cost: reads all segments twice and writes them twice.
+/// first; at an address none is seen, and it is `io` if one wrote meanwhile), `invalid_argument`
+/// (`new_path` is not empty, or an address), `corruption` (neither the root nor any segment says
+/// which log it is: nothing can be verified), `unsupported_format`, `no_space`, `io`. Cost: reads
+/// all segments twice and writes them twice.
 [[nodiscard]] WRITEAHEAD_EXPORT Result<SalvageReport> salvage(const std::string& path,
                                                               const std::string& new_path,
                                                               const SalvageOptions& options = {});

@@ -274,7 +274,9 @@ std::vector<SegmentInfo> ReadView::segments() {
                      .state = SegmentInfo::State::active,
                      .bytes = segment.header.prepared_bytes};
     if (auto reader = table_->reader(*store_, segment.header.number)) {
-      info.bytes = (*reader)->bytes();
+      // An object may have grown since it was opened.
+      info.bytes = std::max((*reader)->stored_bytes(),
+                            segment_offset(segment.header.base_lsn, segment.end_lsn));
       if (segment.is_cut) {
         info.state = SegmentInfo::State::closed;
       } else if (segment.is_closed) {

@@ -24,6 +24,7 @@ class DamagedSegment final : public SegmentReader {
   explicit DamagedSegment(std::shared_ptr<SegmentReader> segment) : segment_(std::move(segment)) {}
 
   [[nodiscard]] uint64_t bytes() const override { return segment_->bytes(); }
+  [[nodiscard]] uint64_t stored_bytes() const override { return segment_->stored_bytes(); }
   [[nodiscard]] const std::string& path() const override { return segment_->path(); }
   /// Fails only for a cause that is not the medium's.
   [[nodiscard]] Result<void> read(uint64_t offset, std::span<std::byte> out,

@@ -9,7 +9,6 @@
 #include <string>
 #include <utility>
 
-#include "format/segment_name.h"
 #include "segment/segment_scan.h"
 
 namespace writeahead::internal {
@@ -117,7 +116,7 @@ Result<void> Planner::walk(size_t index) {
   if (!segment) return std::unexpected(segment.error());
   enter(source);
   if (*segment == nullptr) {
-    break_ = Break{.file = segment_name(source.file), .reason = "the file cannot be opened"};
+    break_ = Break{.file = store_.segment_label(source.file), .reason = "it cannot be opened"};
     close(index);
     return {};
   }
@@ -282,7 +281,7 @@ void Planner::note_break(const Walk& walk, std::string_view reason, uint64_t byt
   if (break_) return;
   const uint64_t begin = segment_offset(walk.source.base_lsn, walk.place);
   const auto unreadable = walk.segment->first_unreadable(begin, begin + bytes);
-  break_ = Break{.file = segment_name(walk.source.file),
+  break_ = Break{.file = store_.segment_label(walk.source.file),
                  .offset = begin,
                  .reason = unreadable ? fmt::format("the block at offset {} cannot be read",
                                                     round_down(*unreadable, kBlockBytes))
@@ -335,7 +334,8 @@ std::optional<LogPoint> Planner::end_of(size_t index) const {
 /// Behind the last segment: what the root, broken frames or bytes without a frame say was there.
 Result<void> Planner::finish() {
   Lsn end = std::max(at_, claimed_.lsn);
-  bool is_missing = is_sealed_;  // segments behind the last one are
+  const bool is_last_missing = survey_.last_missing > last_number_;
+  bool is_missing = is_sealed_ || is_last_missing;  // segments behind the last one are
   bool is_end_known = false;
   if (survey_.root) {
     const RootState& root = *survey_.root;
@@ -347,7 +347,7 @@ Result<void> Planner::finish() {
     const ProvenPosition cut{.number = mark.number, .lsn = mark.base_lsn};
     is_missing = is_missing || (root.proven.number > last_number_ && root.proven != beginning &&
                                 root.proven != cut);
-    is_end_known = root.is_clean;
+    is_end_known = root.is_clean && !is_last_missing;  // An object says itself where it ends.
   }
   if (is_missing) {
     if (claimed_.lsn <= at_) break_.reset();

@@ -131,7 +131,9 @@ Result<void> Surveyor::read_heads() {
     auto segment = open_damaged(store, number);
     if (!segment) return std::unexpected(segment.error());
     if (*segment == nullptr) {
-      note(segment_name(number), 0, "the file cannot be opened");
+      note(store.segment_label(number), 0, "it cannot be opened");
+      // A file may be a standby; an object is named once something is in it.
+      if (!store.prepares_segments()) found.last_missing = number;
       continue;
     }
     AlignedBuffer block(kSegmentHeaderBytes);
@@ -203,7 +205,8 @@ Result<void> Surveyor::take_file(const Head& head) {
   auto beginning = find_beginning(**segment, SegmentBinding::of(found.log_id, number));
   if (!beginning) return std::unexpected(beginning.error());
   if (!*beginning) return {};
-  note(segment_name(number), 0, "the header does not verify; its frames say where they belong");
+  note(store.segment_label(number), 0,
+       "the header does not verify; its frames say where they belong");
   found.sources.push_back({.number = number,
                            .file = number,
                            .header = {},
@@ -220,12 +223,13 @@ void Surveyor::take_renamed() {
     if (head.decoded.state != HeaderState::valid || head.is_named_right()) continue;
     const SegmentHeader& header = head.decoded.header;
     if (header.log_id != found.log_id) {
-      if (!has_source(head.file)) note(segment_name(head.file), 0, "it belongs to another log");
+      if (has_source(head.file)) continue;
+      note(store.segment_label(head.file), 0, "it belongs to another log");
       continue;
     }
     const bool is_in_log = found.root && header.number >= found.root->first.number;
     if (has_source(head.file) || (found.root && !is_in_log)) continue;
-    note(segment_name(head.file), 0, fmt::format("it holds segment {}", header.number));
+    note(store.segment_label(head.file), 0, fmt::format("it holds segment {}", header.number));
     if (!is_in_log || has_source(header.number)) continue;
     found.sources.push_back({.number = header.number,
                              .file = head.file,

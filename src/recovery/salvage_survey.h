@@ -41,6 +41,7 @@ struct SalvageSurvey {
   std::vector<SalvageSource> sources;  ///< By number, without gaps or not.
   std::vector<Finding> findings;
   uint64_t root_sequence = 0;
+  uint64_t last_missing = 0;  ///< Number of the last one that held something and is not there.
 
   /// Whether a frame there was written after the root stated its proven position. Then it is of
   /// the root's epoch or a later one: what was there before had been cut.

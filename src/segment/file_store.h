@@ -51,6 +51,7 @@ class FileStore final : public SegmentStore {
 
   [[nodiscard]] const std::string& path() const override { return path_; }
   [[nodiscard]] std::string segment_path(uint64_t number) const override;
+  [[nodiscard]] std::string segment_label(uint64_t number) const override;
   [[nodiscard]] Result<RootSlots> load_root() override;
   [[nodiscard]] Result<void> claim(const RootState& root) override;
   [[nodiscard]] Result<void> write_root(const RootState& root) override;

@@ -29,6 +29,8 @@ std::string FileStore::segment_path(uint64_t number) const {
   return join_path(path_, segment_name(number));
 }
 
+std::string FileStore::segment_label(uint64_t number) const { return segment_name(number); }
+
 Result<std::shared_ptr<FileSegment>> FileStore::open_segment(uint64_t number, OpenFlags flags,
                                                              uint64_t end) {
   const std::string name = segment_name(number);

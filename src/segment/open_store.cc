@@ -35,8 +35,9 @@ std::optional<std::string_view> scheme_of(std::string_view path) {
   const size_t end = path.find("://");
   if (end == 0 || end == std::string_view::npos) return std::nullopt;
   const std::string_view scheme = path.substr(0, end);
-  const bool is_name =
-      scheme.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == std::string_view::npos;
+  const bool is_name = scheme.find_first_not_of(
+                           "abcdefghijklmnopqrstuvwxyz"
+                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-") == std::string_view::npos;
   return is_name ? std::optional(scheme) : std::nullopt;
 }
 
@@ -114,6 +115,7 @@ Result<std::unique_ptr<SegmentStore>> open_store_read_only(Env& env, const std::
 
 Result<void> destroy_store(Env& env, const std::string& path) {
   if (const auto scheme = scheme_of(path)) {
+    if (&env != &Env::posix()) return std::unexpected(env_error(path));
     auto address = open_address(path, *scheme);
     if (!address) return std::unexpected(address.error());
     return RadosStore::destroy(env, std::move(*address), path);
@@ -122,6 +124,8 @@ Result<void> destroy_store(Env& env, const std::string& path) {
 }
 
 }  // namespace internal
+
+bool is_object_address(std::string_view path) { return internal::scheme_of(path).has_value(); }
 
 void register_object_store(std::string_view scheme, ObjectStoreOpener opener) {
   const std::lock_guard lock(internal::schemes().mutex);

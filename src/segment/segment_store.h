@@ -46,6 +46,8 @@ class SegmentReader {
 
   /// Length of the segment when it was opened.
   [[nodiscard]] virtual uint64_t bytes() const = 0;
+  /// How much of that takes up space. A file is made as long as it will ever be, an object not.
+  [[nodiscard]] virtual uint64_t stored_bytes() const { return bytes(); }
   /// For messages.
   [[nodiscard]] virtual const std::string& path() const = 0;
   /// Reads all of `out`; `io` if the segment ends before.
@@ -140,6 +142,8 @@ class SegmentStore {
   [[nodiscard]] virtual const std::string& path() const = 0;
   /// Of a segment, which need not exist; for messages.
   [[nodiscard]] virtual std::string segment_path(uint64_t number) const = 0;
+  /// Name of its file or object alone, for reports.
+  [[nodiscard]] virtual std::string segment_label(uint64_t number) const = 0;
 
   /// Reads the root past every cache.
   [[nodiscard]] virtual Result<RootSlots> load_root() = 0;

@@ -103,7 +103,7 @@ class SimClient final : public ObjectStore {
 
  private:
   const std::shared_ptr<SimObjects> objects_;
-  uint64_t changes_ = 0;
+  std::atomic<uint64_t> changes_ = 0;
   std::atomic<uint64_t> reads_ = 0;
   uint64_t lost_read_ = 0;
   uint64_t lost_reads_ = 0;

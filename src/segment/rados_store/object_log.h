@@ -55,6 +55,8 @@ class ObjectLog {
   /// As it was opened.
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string segment_path(uint64_t number) const;
+  /// Of its object.
+  [[nodiscard]] std::string segment_name(uint64_t number) const;
   /// Of the owner that this is; 0 for somebody who only reads.
   [[nodiscard]] uint64_t epoch() const { return epoch_; }
   /// Number of its newest segment, for an owner.
@@ -115,7 +117,6 @@ class ObjectLog {
   [[nodiscard]] Deadline patience_from_now() const;
   [[nodiscard]] ObjectChange change_of_head() const;
   [[nodiscard]] std::string head_name() const { return address_.name + ".head"; }
-  [[nodiscard]] std::string segment_name(uint64_t number) const;
   [[nodiscard]] Result<std::optional<LogHead>> read_any_head();
   [[nodiscard]] Result<void> remove_what_is_left(const LogHead& head);
   [[nodiscard]] SystemResult<ObjectView> look(const std::string& object, uint64_t offset,

@@ -23,6 +23,7 @@ class RadosSegment final : public SegmentWriter {
   RadosSegment(std::shared_ptr<ObjectLog> log, uint64_t number);
 
   [[nodiscard]] uint64_t bytes() const override { return capacity_; }
+  [[nodiscard]] uint64_t stored_bytes() const override { return length_.load(); }
   [[nodiscard]] const std::string& path() const override { return path_; }
   [[nodiscard]] Result<void> read(uint64_t offset, std::span<std::byte> out,
                                   ReadSource source) override;

@@ -39,6 +39,9 @@ class RadosStore final : public SegmentStore {
   [[nodiscard]] std::string segment_path(uint64_t number) const override {
     return log_->segment_path(number);
   }
+  [[nodiscard]] std::string segment_label(uint64_t number) const override {
+    return log_->segment_name(number);
+  }
   [[nodiscard]] Result<RootSlots> load_root() override;
   [[nodiscard]] Result<void> claim(const RootState& root) override;
   [[nodiscard]] Result<void> write_root(const RootState& root) override;
