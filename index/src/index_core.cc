@@ -22,17 +22,15 @@ constexpr std::chrono::milliseconds kRestAfterFailure = std::chrono::seconds(1);
 
 }  // namespace
 
-IndexCore::IndexCore(Log& log, IndexContents& contents, const IndexOptions& options,
-                     std::unique_ptr<SnapshotDirectory> directory)
-    : log_(log), contents_(contents), options_(options), directory_(std::move(directory)) {}
+IndexCore::IndexCore(Log& log, IndexContents& contents, const IndexOptions& options)
+    : log_(log), contents_(contents), options_(options) {}
 
 IndexCore::~IndexCore() = default;
 
 Result<std::unique_ptr<IndexCore>> IndexCore::open(Log& log, IndexContents& contents,
                                                    const IndexOptions& options) {
-  auto directory = SnapshotDirectory::open(log.env(), log.path(), options.name);
-  if (!directory) return std::unexpected(directory.error());
-  std::unique_ptr<IndexCore> core(new IndexCore(log, contents, options, std::move(*directory)));
+  std::unique_ptr<IndexCore> core(new IndexCore(log, contents, options));
+  if (auto opened = core->open_directory(); !opened) return std::unexpected(opened.error());
   const auto is_loaded = core->recover();
   if (!is_loaded) return std::unexpected(is_loaded.error());
   const Lsn first = log.first_lsn();
@@ -45,8 +43,10 @@ Result<std::unique_ptr<IndexCore>> IndexCore::open(Log& log, IndexContents& cont
   return core;
 }
 
-void IndexCore::start(std::function<Result<bool>()> work) {
+void IndexCore::start(std::function<Result<bool>()> work,
+                      std::function<void(const Error&)> on_end) {
   work_ = std::move(work);
+  on_end_ = std::move(on_end);
   if (options_.background != BackgroundWork::thread) return;
   background_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
@@ -78,7 +78,9 @@ void IndexCore::begin_reader() {
 
 /// Some records, up to the one at `last`: together, for what each of them changes lies far apart.
 Result<IndexCore::Advance> IndexCore::take_some(Lsn last) {
-  if (!reader_) begin_reader();
+  const bool is_new = !reader_;
+  if (is_new) begin_reader();
+  const Lsn from = position();
   std::optional<Result<RecordView>> record;
   try {
     while (batch_.size() < kBatchRecords && (record = reader_->next()) && *record) {
@@ -97,6 +99,9 @@ Result<IndexCore::Advance> IndexCore::take_some(Lsn last) {
   const ErrorCode code = record->error().code();
   if (code == ErrorCode::trimmed) {
     const Lsn first = log_.first_lsn();
+    // By whoever took the log over: this one begins where it did, and cannot go on.
+    const bool is_stuck = is_new && position() == from && first <= from;
+    if (is_stuck) return std::unexpected(record->error());
     sweep_all(first);
     begin_at(std::max(position(), first));
     return Advance::went_on;
@@ -197,7 +202,10 @@ bool IndexCore::follow(const std::stop_token& stop) {
   if (!record) return true;
   if (!*record) {
     const ErrorCode code = record->error().code();
-    if (code == ErrorCode::closed || code == ErrorCode::failed) return false;
+    if (code == ErrorCode::closed || code == ErrorCode::failed || code == ErrorCode::fenced) {
+      if (on_end_) on_end_(record->error());
+      return false;
+    }
   }
   rest(stop, std::chrono::milliseconds(options_.follow_interval_ms));
   if (stop.stop_requested()) return false;

@@ -8,13 +8,32 @@
 #include "snapshot_file.h"
 #include "writeahead/index/detail/index_core.h"
 #include "writeahead/index/id_codec.h"
+#include "writeahead/object_store.h"
 
 namespace writeahead::index::internal {
+
+Result<void> IndexCore::open_directory() {
+  if (auto checked = check_index_name(options_.name, log_.path()); !checked) return checked;
+  if (cache_path(log_.path(), options_.cache_directory).empty()) return {};
+  auto directory =
+      SnapshotDirectory::open(log_.env(), log_.path(), options_.cache_directory, options_.name);
+  if (directory) {
+    directory_ = std::move(*directory);
+    return {};
+  }
+  // Whoever takes a log over asks nobody: an owner who was fenced may still run, and keep its
+  // cache, which must not keep the next one from going on.
+  const bool is_left =
+      directory.error().code() == ErrorCode::locked && is_object_address(log_.path());
+  if (!is_left) return std::unexpected(directory.error());
+  opening_.refused_snapshots.emplace_back(directory.error().message());
+  return {};
+}
 
 /// Whether there is a snapshot that may be used; else the index stands at the log's beginning.
 Result<bool> IndexCore::recover() {
   truncations_ = log_.identity().truncations;
-  auto numbers = directory_->list();
+  auto numbers = directory_ ? directory_->list() : Result<std::vector<uint64_t>>();
   if (!numbers) return std::unexpected(numbers.error());
   if (!numbers->empty()) next_number_ = numbers->front() + 1;
   for (const uint64_t number : *numbers) {
@@ -98,13 +117,14 @@ Result<RecordMark> IndexCore::mark_of(Lsn lsn) const {
 }
 
 bool IndexCore::is_snapshot_due() const {
-  if (options_.snapshot_bytes == 0) return false;
+  if (!directory_ || options_.snapshot_bytes == 0) return false;
   const Lsn from = std::max(snapshot_end_.load(), log_.first_lsn());
   const Lsn now = position();
   return now > from && now - from >= std::max(options_.snapshot_bytes, snapshot_size_.load());
 }
 
 Result<void> IndexCore::write_snapshot() {
+  if (!directory_) return advance();
   const std::lock_guard lock(snapshot_mutex_);
   const uint64_t number = next_number_++;
   const uint64_t before = snapshots_;
@@ -173,7 +193,7 @@ Result<void> IndexCore::close() {
   background_.request_stop();
   if (background_.joinable()) background_.join();
   if (auto advanced = advance(); !advanced) return advanced;
-  if (snapshot_end_.load() == position()) return {};
+  if (!directory_ || snapshot_end_.load() == position()) return {};
   return write_snapshot();
 }
 

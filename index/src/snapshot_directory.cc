@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "index_error.h"
+#include "writeahead/object_store.h"
 
 namespace writeahead::index::internal {
 namespace {
@@ -20,13 +21,6 @@ constexpr std::string_view kSnapshot = ".snapshot";
 constexpr std::string_view kNew = ".new";
 constexpr size_t kMostNameBytes = 48;
 constexpr size_t kDigits = 20;
-
-bool is_name(std::string_view name) {
-  constexpr std::string_view kAllowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-  return !name.empty() && name.size() <= kMostNameBytes &&
-         name.find_first_not_of(kAllowed) == std::string_view::npos;
-}
 
 /// The number in `file`, if it is called `name`-<20 digits>`extension`.
 std::optional<uint64_t> number_in(std::string_view file, std::string_view name,
@@ -42,23 +36,8 @@ std::optional<uint64_t> number_in(std::string_view file, std::string_view name,
   return number;
 }
 
-}  // namespace
-
-SnapshotDirectory::SnapshotDirectory(std::unique_ptr<Directory> directory, std::string path,
-                                     std::string name)
-    : directory_(std::move(directory)), path_(std::move(path)), name_(std::move(name)) {}
-
-Result<std::unique_ptr<SnapshotDirectory>> SnapshotDirectory::open(Env& env,
-                                                                   const std::string& log_path,
-                                                                   const std::string& name) {
-  if (!is_name(name)) {
-    return std::unexpected(make_error(ErrorCode::invalid_argument, "open index",
-                                      fmt::format("its name '{}' is not of 1 to {} characters of "
-                                                  "[A-Za-z0-9_-]",
-                                                  name, kMostNameBytes),
-                                      log_path));
-  }
-  const std::string path = fmt::format("{}/{}", log_path, kDirectoryName);
+/// In the log's directory, which not everybody may write to.
+Result<std::unique_ptr<Directory>> open_beside(Env& env, const std::string& log_path) {
   auto parent = env.open_directory(log_path, false, 0);
   if (!parent) return std::unexpected(system_failure("open index", parent.error(), log_path));
   auto directory = (*parent)->open_directory(kDirectoryName, false, 0);
@@ -70,7 +49,63 @@ Result<std::unique_ptr<SnapshotDirectory>> SnapshotDirectory::open(Env& env,
       return std::unexpected(system_failure("sync log directory", synced.error(), log_path));
     }
   }
+  if (directory) return std::move(*directory);
+  return std::unexpected(system_failure("open index", directory.error(), cache_path(log_path, {})));
+}
+
+/// A snapshot is believed if it fits the log: nobody else may put one there.
+Result<std::unique_ptr<Directory>> open_chosen(Env& env, const std::string& path) {
+  if (is_object_address(path)) {
+    return std::unexpected(make_error(ErrorCode::invalid_argument, "open index",
+                                      "a cache_directory is a directory, and no address", path));
+  }
+  auto directory = env.open_directory(path, true, 0700);
   if (!directory) return std::unexpected(system_failure("open index", directory.error(), path));
+  const auto is_open = (*directory)->is_writable_by_all();
+  if (!is_open) return std::unexpected(system_failure("stat index", is_open.error(), path));
+  if (*is_open) {
+    return std::unexpected(make_error(ErrorCode::invalid_argument, "open index",
+                                      "every user may write to the directory (chmod o-w)", path));
+  }
+  // CRASH: as above.
+  if (auto synced = env.sync_parent(path); !synced) {
+    return std::unexpected(system_failure("sync index directory", synced.error(), path));
+  }
+  return std::move(*directory);
+}
+
+}  // namespace
+
+SnapshotDirectory::SnapshotDirectory(std::unique_ptr<Directory> directory, std::string path,
+                                     std::string name)
+    : directory_(std::move(directory)), path_(std::move(path)), name_(std::move(name)) {}
+
+std::string cache_path(const std::string& log_path, const std::string& chosen) {
+  if (!chosen.empty()) return chosen;
+  if (is_object_address(log_path)) return {};
+  return fmt::format("{}/{}", log_path, kDirectoryName);
+}
+
+Result<void> check_index_name(const std::string& name, const std::string& log_path) {
+  constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+  const bool is_name = !name.empty() && name.size() <= kMostNameBytes &&
+                       name.find_first_not_of(kAllowed) == std::string_view::npos;
+  if (is_name) return {};
+  return std::unexpected(
+      make_error(ErrorCode::invalid_argument, "open index",
+                 fmt::format("its name '{}' is not of 1 to {} characters of [A-Za-z0-9_-]", name,
+                             kMostNameBytes),
+                 log_path));
+}
+
+Result<std::unique_ptr<SnapshotDirectory>> SnapshotDirectory::open(Env& env,
+                                                                   const std::string& log_path,
+                                                                   const std::string& chosen,
+                                                                   const std::string& name) {
+  const std::string path = cache_path(log_path, chosen);
+  auto directory = chosen.empty() ? open_beside(env, log_path) : open_chosen(env, path);
+  if (!directory) return std::unexpected(directory.error());
   std::unique_ptr<SnapshotDirectory> made(new SnapshotDirectory(std::move(*directory), path, name));
   if (auto locked = made->lock(); !locked) return std::unexpected(locked.error());
   return made;

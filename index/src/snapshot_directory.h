@@ -1,4 +1,5 @@
-// SnapshotDirectory: the files of one index, in the directory `index` beside the log's segments.
+// SnapshotDirectory: the files of one index, in the directory `index` beside the log's segments, or
+// in one that the caller chose.
 //
 //   NAME.lock                      held by whoever has the index open
 //   NAME-<20 digits>.snapshot      whole and durable; the greatest number is the newest
@@ -16,12 +17,20 @@
 
 namespace writeahead::index::internal {
 
+/// Where the files of a log's indexes lie: in `chosen`, if that is not empty, else beside its
+/// segments. Empty for a log at an address: there is no such place.
+[[nodiscard]] std::string cache_path(const std::string& log_path, const std::string& chosen);
+
+/// `invalid_argument` if an index cannot be called so.
+[[nodiscard]] Result<void> check_index_name(const std::string& name, const std::string& log_path);
+
 class SnapshotDirectory {
  public:
-  /// Makes the directory if need be. `locked` if somebody has this index open, `invalid_argument`
-  /// if `name` is none.
+  /// Opens the one at cache_path(), which is not empty; makes it if need be. `locked` if somebody
+  /// has this index open, `invalid_argument` if every user may put files there.
   [[nodiscard]] static Result<std::unique_ptr<SnapshotDirectory>> open(Env& env,
                                                                        const std::string& log_path,
+                                                                       const std::string& chosen,
                                                                        const std::string& name);
 
   /// The numbers of all snapshots, the newest first.

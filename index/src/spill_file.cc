@@ -1,6 +1,8 @@
 // Reading and writing whole runs of bytes.
 #include "spill_file.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 
 #include "index_error.h"
@@ -8,9 +10,8 @@
 
 namespace writeahead::index::internal {
 
-Result<std::unique_ptr<SpillFile>> SpillFile::create(Env& env, const std::string& log_path,
+Result<std::unique_ptr<SpillFile>> SpillFile::create(Env& env, const std::string& directory_path,
                                                      const std::string& name) {
-  const std::string directory_path = log_path + "/index";
   const std::string file_name = name + ".spill";
   const std::string path = directory_path + "/" + file_name;
   auto directory = env.open_directory(directory_path, false, 0);
@@ -24,6 +25,24 @@ Result<std::unique_ptr<SpillFile>> SpillFile::create(Env& env, const std::string
   }
   if (!file) return std::unexpected(system_failure("spill index", file.error(), path));
   return std::unique_ptr<SpillFile>(new SpillFile(std::move(*file), path));
+}
+
+/// Under a name that nobody else has or guesses, for a moment. CRASH: in that moment it leaves an
+/// empty file behind.
+Result<std::unique_ptr<SpillFile>> SpillFile::create_unnamed(Env& env,
+                                                             const std::string& directory_path) {
+  uint64_t number = 0;
+  if (auto filled = env.random(std::as_writable_bytes(std::span(&number, 1))); !filled) {
+    return std::unexpected(system_failure("spill index", filled.error(), directory_path));
+  }
+  const std::string name = fmt::format("writeahead-{:016x}", number);
+  auto spill = create(env, directory_path, name);
+  if (!spill) return spill;
+  auto directory = env.open_directory(directory_path, false, 0);
+  const auto removed =
+      directory ? (*directory)->remove(name + ".spill") : std::unexpected(directory.error());
+  if (removed) return spill;
+  return std::unexpected(system_failure("spill index", removed.error(), (*spill)->path_));
 }
 
 Result<SpilledBytes> SpillFile::append(std::span<const std::byte> bytes) {

@@ -27,10 +27,13 @@ struct SpilledBytes {
 /// One thread at a time writes it; others may read what they were given.
 class SpillFile {
  public:
-  /// Makes it, empty, in the directory of the indexes of the log at `log_path`, which is there.
+  /// Makes it, empty, in a directory that is there.
   [[nodiscard]] static Result<std::unique_ptr<SpillFile>> create(Env& env,
-                                                                 const std::string& log_path,
+                                                                 const std::string& directory_path,
                                                                  const std::string& name);
+  /// Makes one that has no name any more, in a directory that others may use, too.
+  [[nodiscard]] static Result<std::unique_ptr<SpillFile>> create_unnamed(
+      Env& env, const std::string& directory_path);
 
   [[nodiscard]] Result<SpilledBytes> append(std::span<const std::byte> bytes);
   /// `corruption` if they are not what was written.

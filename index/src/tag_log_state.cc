@@ -2,30 +2,46 @@
 #include "tag_log_state.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 #include "index_error.h"
+#include "snapshot_directory.h"
 
 namespace writeahead::index::internal {
 namespace {
 
 // Places are looked up so many at a time.
 constexpr size_t kPlacesAtOnce = 256;
+constexpr std::string_view kIndexName = "tags";
 
 }  // namespace
 
 Result<void> TagLogState::begin() {
   auto core = IndexCore::open(log_, contents_,
-                              {.name = "tags",
+                              {.name = std::string(kIndexName),
                                .snapshot_bytes = options_.snapshot_bytes,
+                               .cache_directory = options_.cache_directory,
                                .background = options_.log.background});
   if (!core) return std::unexpected(core.error());
   core_ = std::move(*core);
   if (auto advanced = advance(); !advanced) return advanced;
   chain_.begin(contents_.chain());
   moves_counted_to_ = log_.durable_lsn();
-  core_->start([this] { return move_slowest(); });
+  core_->start([this] { return move_slowest(); },
+               [this](const Error& reason) { chain_.end(reason); });
   return {};
+}
+
+Result<std::unique_ptr<SpillFile>> TagLogState::make_spill() {
+  const std::string path = cache_path(log_.path(), options_.cache_directory);
+  if (!path.empty()) return SpillFile::create(log_.env(), path, std::string(kIndexName));
+  std::error_code error;
+  const auto temporary = std::filesystem::temp_directory_path(error);
+  if (!error) return SpillFile::create_unnamed(log_.env(), temporary);
+  return std::unexpected(system_failure("spill index", SystemError{error.value()}, temporary));
 }
 
 Result<void> TagLogState::check(Tag tag) const {

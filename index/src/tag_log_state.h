@@ -32,9 +32,9 @@ using Deadline = std::optional<Clock::time_point>;
 class TagLogState {
  public:
   TagLogState(Log log, const TagLogOptions& options)
-      : log_(std::move(log)), options_(options), contents_(options.index_bytes, [this] {
-          return SpillFile::create(log_.env(), log_.path(), "tags");
-        }) {}
+      : log_(std::move(log)),
+        options_(options),
+        contents_(options.index_bytes, [this] { return make_spill(); }) {}
 
   [[nodiscard]] Result<void> begin();
   [[nodiscard]] Result<void> check(Tag tag) const;
@@ -77,6 +77,7 @@ class TagLogState {
     }
   };
 
+  [[nodiscard]] Result<std::unique_ptr<SpillFile>> make_spill();
   [[nodiscard]] Result<void> advance();
   [[nodiscard]] Result<TaggedRecord> read(const TagPlace& place) const;
   [[nodiscard]] Result<TaggedRecord> read_again(Tag tag, TagPlace place);

@@ -19,6 +19,12 @@ void VersionChain::begin(const ChainState& state) {
   state_ = state;
 }
 
+void VersionChain::end(const Error& reason) {
+  const std::lock_guard lock(mutex_);
+  ended_ = reason;
+  changed_.notify_all();
+}
+
 Result<void> VersionChain::admit_plain() {
   const std::lock_guard lock(mutex_);
   if (state_.version != 0 || state_.generation != 0) {
@@ -45,12 +51,13 @@ Result<bool> VersionChain::wait_for_turn(std::unique_lock<std::mutex>& lock,
   const auto is_early = [&] {
     return link.generation >= state_.generation && link.previous_version > state_.version;
   };
-  const bool has_come = changed_.wait_until(lock, deadline, [&] { return !is_early(); });
+  const bool has_come = changed_.wait_until(lock, deadline, [&] { return ended_ || !is_early(); });
   if (link.generation < state_.generation) {
     return std::unexpected(
         refusal(ErrorCode::fenced, link,
                 fmt::format("generation {} gave way to {}", link.generation, state_.generation)));
   }
+  if (is_early() && ended_) return std::unexpected(*ended_);
   if (!has_come) {
     return std::unexpected(refusal(
         ErrorCode::would_block, link,

@@ -22,6 +22,8 @@ class VersionChain {
  public:
   /// Goes on from what the log says.
   void begin(const ChainState& state);
+  /// Nothing will be appended any more: who waits for its turn is told why.
+  void end(const Error& reason);
 
   /// Runs `append` for `link` when it is its turn, for `limit` at most after it was asked for: with
   /// the chain held, so that the order of the records is that of the versions. If it succeeds
@@ -65,6 +67,7 @@ class VersionChain {
   std::mutex mutex_;
   std::condition_variable changed_;
   ChainState state_;
+  std::optional<Error> ended_;
 };
 
 }  // namespace writeahead::index::internal

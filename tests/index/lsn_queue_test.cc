@@ -22,7 +22,7 @@ using testing::SimEnv;
 std::unique_ptr<SpillFile> make_spill(SimEnv& env) {
   auto log = env.open_directory("/log", true, 0700);
   EXPECT_TRUE(log && (*log)->open_directory("index", true, 0700));
-  return std::move(SpillFile::create(env, "/log", "tags").value());
+  return std::move(SpillFile::create(env, "/log/index", "tags").value());
 }
 
 std::vector<Lsn> from(const std::vector<Lsn>& all, Lsn begin, size_t most) {

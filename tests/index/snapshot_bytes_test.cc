@@ -25,7 +25,7 @@ constexpr SnapshotHeader kHeader{.format = {.order = 1, .id_format = 8}, .hash_s
 
 std::unique_ptr<SnapshotDirectory> open(SimEnv& env) {
   EXPECT_TRUE(env.open_directory(kLog, true, 0700));
-  return std::move(SnapshotDirectory::open(env, kLog, "ids").value());
+  return std::move(SnapshotDirectory::open(env, kLog, "", "ids").value());
 }
 
 ContentsPart part_of(std::string_view text) {
@@ -196,7 +196,7 @@ TEST(SnapshotBytesTest, file_that_ends_early_is_damage) {
     ASSERT_TRUE(writer.publish({}, 0));
   }
   LongerFilesEnv longer(env);
-  const auto directory = std::move(SnapshotDirectory::open(longer, kLog, "ids").value());
+  const auto directory = std::move(SnapshotDirectory::open(longer, kLog, "", "ids").value());
   const auto parts = parts_in(*directory, 1);
   ASSERT_FALSE(parts);
   EXPECT_EQ(parts.error().code(), ErrorCode::corruption);
@@ -206,7 +206,7 @@ TEST(SnapshotBytesTest, file_that_ends_early_is_damage) {
 TEST(SnapshotBytesTest, other_files_are_left_alone) {
   SimEnv env{SimDisk{}};
   const auto directory = open(env);
-  auto other = SnapshotDirectory::open(env, kLog, "ids-1").value();
+  auto other = SnapshotDirectory::open(env, kLog, "", "ids-1").value();
   for (SnapshotDirectory* each : {directory.get(), other.get()}) {
     for (const uint64_t number : {4, 5}) {
       auto writer = SnapshotWriter::begin(*each, number, kHeader).value();

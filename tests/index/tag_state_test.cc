@@ -95,7 +95,7 @@ TEST(TagStateTest, has_what_was_pushed_where_it_was_moved_to) {
   std::mt19937_64 random(writeahead::test::test_seed());
   SimEnv env{SimDisk{}};
   ASSERT_TRUE((*env.open_directory("/log", true, 0700))->open_directory("index", true, 0700));
-  const auto spill = SpillFile::create(env, "/log", "tags").value();
+  const auto spill = SpillFile::create(env, "/log/index", "tags").value();
   TaggedLog log;
   for (int round = 0; round < 6000; ++round) {
     const auto some = [&] { return Lsn(random() % (log.end.value() + 10)); };

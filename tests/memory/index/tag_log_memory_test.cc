@@ -249,7 +249,7 @@ TEST(TagLogMemory, pop_that_is_left_half_done_is_told_or_made_good) {
   uint64_t told = 0;
   for (uint64_t k = 1;; ++k) {
     internal::TagContents contents(
-        1, [&] { return internal::SpillFile::create(env, "/log", "tags"); });
+        1, [&] { return internal::SpillFile::create(env, "/log/index", "tags"); });
     contents.apply(std::span(records).first(2 * kRecords));
     ASSERT_FALSE(contents.spill_failure());
     refusal = {.is_for_ever = false, .k = k};

@@ -9,9 +9,9 @@
 //     if (auto at = (*index)->find(user)) use(log.read(*at));
 //
 // The index is a fold of the log and nothing else: it holds what the extractor says of the records
-// that are there, in their order. What is on disk beside the log, in its directory `index`, only
-// makes an opening quicker: a snapshot that is missing, damaged, or of another course of the log is
-// not used, and IndexOpening says so.
+// that are there, in their order. What is on disk beside the log, in its directory `index` or where
+// IndexOptions::cache_directory says, only makes an opening quicker: a snapshot that is missing,
+// damaged, or of another course of the log is not used, and IndexOpening says so.
 #pragma once
 
 #include <algorithm>
@@ -46,7 +46,8 @@ class IdIndex {
  public:
   /// Loads the newest snapshot that can be used and takes in the records behind it: returns when
   /// all is in that was durable at the call. Codes: `locked` (this index of this log is open
-  /// already), `invalid_argument` (its name), `no_space`, `io`, and what reading the log says.
+  /// already), `invalid_argument` (its name, or every user may write to the cache), `no_space`,
+  /// `io`, and what reading the log says.
   /// Cost: a read of the snapshot, 20 to 60 ns an entry, and of the log behind it.
   [[nodiscard]] static Result<std::unique_ptr<IdIndex>> open(Log& log, IdExtractor<Id> extract,
                                                              const IndexOptions& options = {}) {
@@ -107,8 +108,9 @@ class IdIndex {
 
   /// Takes in all that is durable and writes a snapshot: from then on an opening begins there.
   /// Appends, lookups and, but for moments, the taking in of records go on meanwhile. Durable on
-  /// return; on a crash before that the last one counts. Codes: `no_space`, `io`, `truncated` (the
-  /// log was, meanwhile: call again), and what reading the log says.
+  /// return; on a crash before that the last one counts. Where snapshots have no place, at an
+  /// address without IndexOptions::cache_directory, it takes in, and no more. Codes: `no_space`,
+  /// `io`, `truncated` (the log was, meanwhile: call again), and what reading the log says.
   [[nodiscard]] Result<void> write_snapshot() { return core_->write_snapshot(); }
   /// Ends the background and writes a snapshot if anything was taken in since the last one. Lookups
   /// go on, and nobody else may open this index before it is destroyed. The destructor ends the

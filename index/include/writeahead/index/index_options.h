@@ -32,7 +32,13 @@ struct IndexOptions {
   uint64_t extractor_version = 0;
   /// The background writes a snapshot once the log has grown by so many bytes since the last one,
   /// and by as many as that one has. 0: only write_snapshot() and close() do. Default 64 MiB.
+  /// Nothing is written where there is no place for it.
   uint64_t snapshot_bytes = 64ULL << 20;
+  /// Where snapshots lie: a directory for this log alone, whose last component is made if it is
+  /// missing. By default the directory `index` beside the segments; of a log at an address none,
+  /// so that each opening reads all of it. This is a cache: it may be lost, and what another
+  /// machine did to the log meanwhile is found out, since a snapshot counts only if it fits.
+  std::string cache_directory = {};
   /// How long the background lets records gather before it takes them in, so that an append does
   /// not have to wake a thread each time. advance_to() waits for nothing. Default 10 ms.
   uint32_t follow_interval_ms = 10;
@@ -44,7 +50,8 @@ struct IndexOptions {
 struct IndexOpening {
   uint64_t loaded_entries = 0;    ///< From a snapshot.
   uint64_t replayed_records = 0;  ///< From the log behind it, or from all of it.
-  /// One line for each snapshot that was there and not used: which and why.
+  /// One line for each snapshot that was there and not used: which and why. And one if the cache
+  /// of a log at an address was in use, and left alone.
   std::vector<std::string> refused_snapshots;
 };
 

@@ -51,6 +51,9 @@ struct TagLogOptions {
   uint64_t index_bytes = 64ULL << 20;
   /// As IndexOptions.
   uint64_t snapshot_bytes = 64ULL << 20;
+  /// As IndexOptions; the file of `index_bytes` lies there, too. Where a log at an address has no
+  /// such place, that file has no name, and lies in $TMPDIR, or else in /tmp.
+  std::string cache_directory = {};
   /// A tag that keeps more bytes of the log than that has its records moved forward, in the
   /// background, as move_forward() does it: up to as many bytes as are appended meanwhile. So a
   /// slow consumer keeps about twice that at most, and one whose own records are more keeps
@@ -88,8 +91,10 @@ struct TagInfo {
 /// Any number of threads may call it at once, but for destroying.
 class WRITEAHEAD_EXPORT TagLog {
  public:
-  /// Opens or makes the log in directory `path`. A log whose records are not tagged is refused:
-  /// `unsupported_format`. Else as Log::open and IdIndex::open.
+  /// Opens or makes the log in directory `path`, or at that address. A log whose records are not
+  /// tagged is refused: `unsupported_format`. Else as Log::open and IdIndex::open. Once another
+  /// writer took over a log at an address, each call that appends or trims answers `fenced`, and so
+  /// do waits, those in progress, too.
   [[nodiscard]] static Result<std::unique_ptr<TagLog>> open(const std::string& path,
                                                             const TagLogOptions& options = {});
   ~TagLog();
@@ -105,7 +110,7 @@ class WRITEAHEAD_EXPORT TagLog {
   /// read of its own, of a page or two. Codes: `invalid_argument` (no such tag), and of reading.
   [[nodiscard]] Result<std::vector<TaggedRecord>> peek(Tag tag, Lsn from, uint64_t max_bytes);
   /// The same, but waits until there is one, for `timeout` or until `stop` is asked for; then none,
-  /// as where somebody popped it meanwhile. `closed` once the log is.
+  /// as where somebody popped it meanwhile. `closed`, `failed` and `fenced` once the log is that.
   [[nodiscard]] Result<std::vector<TaggedRecord>> wait_peek(
       Tag tag, Lsn from, uint64_t max_bytes, const std::stop_token& stop = {},
       std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
@@ -138,10 +143,10 @@ class WRITEAHEAD_EXPORT TagLog {
   /// early waits for that, and goes into the same frame. `tags` may be empty: then it only carries
   /// the chain on. Durable on return. A version that was appended before, with the same bytes and
   /// tags, is answered again once it is durable, and not appended again; one whose record was
-  /// trimmed is taken for the same. Codes: `fenced` (a greater generation has locked the log),
-  /// `would_block` (what it follows did not come within TagLogOptions::version_wait_ms),
-  /// `invalid_argument` (the chain leads past it, or the version is there with other bytes; nothing
-  /// was written), and of appending.
+  /// trimmed is taken for the same. Codes: `fenced` (a greater generation has locked the log, or
+  /// another writer has taken it over), `would_block` (what it follows did not come within
+  /// TagLogOptions::version_wait_ms), `invalid_argument` (the chain leads past it, or the version
+  /// is there with other bytes; nothing was written), and of appending.
   [[nodiscard]] Result<VersionAppended> append_version(const VersionLink& link, Payload payload,
                                                        std::span<const Tag> tags);
   [[nodiscard]] Result<VersionAppended> append_version(const VersionLink& link, Payload payload,

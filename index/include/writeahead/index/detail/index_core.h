@@ -43,8 +43,9 @@ class WRITEAHEAD_EXPORT IndexCore {
   ~IndexCore();
 
   /// Begins the background, if there is to be one. It runs `work`, too, each time that records
-  /// came, as long as that says that there is more.
-  void start(std::function<Result<bool>()> work = {});
+  /// came, as long as that says that there is more; and `on_end` once none will come any more.
+  void start(std::function<Result<bool>()> work = {},
+             std::function<void(const Error&)> on_end = {});
   [[nodiscard]] Result<void> advance_to(Lsn lsn);
   [[nodiscard]] Result<void> advance();
   [[nodiscard]] Lsn position() const { return position_.load(std::memory_order_acquire); }
@@ -55,10 +56,10 @@ class WRITEAHEAD_EXPORT IndexCore {
   [[nodiscard]] const IndexOpening& opening() const { return opening_; }
 
  private:
-  IndexCore(Log& log, IndexContents& contents, const IndexOptions& options,
-            std::unique_ptr<SnapshotDirectory> directory);
+  IndexCore(Log& log, IndexContents& contents, const IndexOptions& options);
 
   // Opening.
+  [[nodiscard]] Result<void> open_directory();
   [[nodiscard]] Result<bool> recover();
   [[nodiscard]] Result<bool> load(uint64_t number);
   [[nodiscard]] std::optional<std::string> refusal_of(const SnapshotReader& snapshot) const;
@@ -90,7 +91,7 @@ class WRITEAHEAD_EXPORT IndexCore {
   Log& log_;
   IndexContents& contents_;
   const IndexOptions options_;
-  const std::unique_ptr<SnapshotDirectory> directory_;
+  std::unique_ptr<SnapshotDirectory> directory_;  // null: there is no place for snapshots
   IndexOpening opening_;
 
   std::mutex advance_mutex_;
@@ -117,6 +118,7 @@ class WRITEAHEAD_EXPORT IndexCore {
   std::string last_failure_;
 
   std::function<Result<bool>()> work_;
+  std::function<void(const Error&)> on_end_;
   std::mutex rest_mutex_;
   std::condition_variable_any rest_ends_;
   std::jthread background_;  // last, so that it ends first
