@@ -4,6 +4,7 @@
 #include <string>
 
 #include "rados/rados_test.h"
+#include "support/scratch_directory.h"
 
 namespace writeahead::test {
 namespace {
@@ -29,10 +30,62 @@ TEST_F(RadosCommandTest, verbs_take_an_address) {
   const auto stat = nlohmann::json::parse(shown.out);
   EXPECT_EQ(stat["records"], 100);
   EXPECT_GT(stat["segments"].size(), 1U);
+  for (const auto& segment : stat["segments"]) {
+    const uint64_t held = segment["end_lsn"].get<uint64_t>() - segment["base_lsn"].get<uint64_t>();
+    EXPECT_GE(segment["bytes"].get<uint64_t>(), 4096 + held);
+    EXPECT_LT(segment["bytes"].get<uint64_t>(), 16384U);
+  }
   const std::string middle = stat["segments"][1]["base_lsn"].dump();
   EXPECT_EQ(wal({"trim", address(), "--before", middle}).exit_code, 0);
   EXPECT_LT(wal({"cat", address()}).out.size(), lines.size());
-  EXPECT_EQ(wal({"truncate", address(), "--from", middle}).exit_code, 2);
+}
+
+/// Before the log is opened: its owner goes on.
+TEST_F(RadosCommandTest, truncate_is_not_offered_and_fences_nobody) {
+  Log owner = Log::open(address()).value();
+  const Lsn lsn = owner.append("one").value();
+  const Finished refused = wal({"truncate", address(), "--from", std::to_string(lsn.value())});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.err.find("not offered"), std::string::npos) << refused.err;
+  EXPECT_TRUE(owner.append("two"));
+}
+
+TEST_F(RadosCommandTest, probe_and_bench_measure_in_logs_of_their_own) {
+  const Finished probed = wal({"probe", address(), "--rounds", "20", "--json"});
+  ASSERT_EQ(probed.exit_code, 0) << probed.err;
+  const auto probe = nlohmann::json::parse(probed.out);
+  ASSERT_EQ(probe["methods"].size(), 1U);
+  EXPECT_EQ(probe["methods"][0]["method"], "guarded_append");
+  EXPECT_GT(probe["floor_p50_us"].get<double>(), 0);
+  EXPECT_NE(wal({"probe", address(), "--rounds", "5"}).out.find("the only way"), std::string::npos);
+  const Finished measured = wal({"bench", address(), "--percent", "1", "--rounds", "1", "--json"});
+  ASSERT_EQ(measured.exit_code, 0) << measured.err;
+  const auto bench = nlohmann::json::parse(measured.out);
+  EXPECT_GT(bench["scenarios"].size(), 10U);
+  for (const auto& row : bench["scenarios"]) {
+    EXPECT_GT(row["records_per_second"].get<double>(), 0) << row["scenario"];
+    EXPECT_TRUE(row["targets"].empty());
+  }
+  const Finished table = wal({"bench", address(), "append_64", "--percent", "1", "--rounds", "1"});
+  EXPECT_NE(table.out.find("append_64"), std::string::npos) << table.err;
+  EXPECT_EQ(wal({"bench", address(), "open_10k"}).exit_code, 2);
+  EXPECT_TRUE(objects().empty()) << "they are removed";
+}
+
+TEST_F(RadosCommandTest, repair_salvages_into_a_directory) {
+  std::string lines;
+  for (int i = 0; i < 100; ++i) lines += "line " + std::to_string(i) + std::string(300, 'l') + "\n";
+  ASSERT_EQ(wal({"append", address(), "--segment-bytes", "16K"}, lines).exit_code, 0);
+  const ScratchDirectory scratch;
+  const std::string whole = scratch.path("whole");
+  EXPECT_EQ(wal({"repair", address(), "--salvage-to", whole}).exit_code, 0);
+  EXPECT_EQ(wal({"cat", whole}).out, lines);
+  EXPECT_EQ(wal({"repair", whole, "--salvage-to", address("new")}).exit_code, 2);
+  ASSERT_EQ(rados({"rm", objects().at(2)}).exit_code, 0);
+  const std::string rest = scratch.path("rest");
+  EXPECT_EQ(wal({"repair", address(), "--salvage-to", rest}).exit_code, 1);
+  EXPECT_LT(wal({"cat", rest}).out.size(), lines.size());
+  EXPECT_EQ(wal({"verify", rest}).exit_code, 0);
 }
 
 TEST_F(RadosCommandTest, errors_have_their_exit_codes) {

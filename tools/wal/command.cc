@@ -39,6 +39,8 @@ Outcome<Action> parse_command(int count, const char* const* arguments) {
   application.set_version_flag("--version", "wal " WRITEAHEAD_VERSION, "Print the version");
   application.require_subcommand(1);
   application.footer(
+      "DIR may also be the address of a log on a Ceph cluster,\n"
+      "rados://[user@]pool/name[?conf=path&timeout=seconds].\n"
       "Exit codes: 0 good, 1 corruption, 2 usage or input, 3 system, 4 no log or record there.\n"
       "Example:\n"
       "  printf 'one\\ntwo\\n' | wal append data && wal cat data");

@@ -1,7 +1,8 @@
 // `wal probe`: times the ways to make one small record durable in a directory.
 //
 // The directory needs no log. The files that are written have no name while they are timed, so that
-// nothing is left behind, whatever ends the process.
+// nothing is left behind, whatever ends the process. At an address there is one way only, an append
+// to a log, which is made for that.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -13,20 +14,27 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "bench/stopwatch.h"
+#include "interruption.h"
 #include "option.h"
 #include "output.h"
 #include "probe_file.h"
 #include "sample.h"
+#include "scratch_address.h"
 #include "verb.h"
 #include "writeahead/env.h"
+#include "writeahead/log.h"
+#include "writeahead/object_store.h"
 #include "writeahead/options.h"
 
 namespace wal {
 
 using writeahead::Directory;
 using writeahead::Env;
+using writeahead::Log;
 using writeahead::SyncMethod;
 
 namespace {
@@ -35,6 +43,7 @@ constexpr uint64_t kDefaultRounds = 300;
 constexpr uint64_t kMostRounds = 1'000'000;
 constexpr uint64_t kWarmUpRounds = 20;
 constexpr uint64_t kRecordBytes = 64;
+constexpr std::string_view kGuardedAppend = "guarded_append";
 
 struct ProbeOptions {
   std::string directory;
@@ -43,7 +52,7 @@ struct ProbeOptions {
 };
 
 struct Timing {
-  SyncMethod method = SyncMethod::automatic;
+  std::string_view method;
   double p50_us = 0;
   double p99_us = 0;
 };
@@ -104,6 +113,11 @@ double percentile_us(const Sample& sample, double percent) {
   return std::round(sample.percentile(percent) * 10) / 10;
 }
 
+Timing timing_of(std::string_view method, const Sample& sample) {
+  return {
+      .method = method, .p50_us = percentile_us(sample, 50), .p99_us = percentile_us(sample, 99)};
+}
+
 /// The methods take turns, so that a slow moment of the device meets all of them.
 Outcome<std::vector<Timing>> time_files(const ProbeFiles& files, uint64_t rounds) {
   std::vector<Sample> samples(files.size());
@@ -121,16 +135,53 @@ Outcome<std::vector<Timing>> time_files(const ProbeFiles& files, uint64_t rounds
   std::vector<Timing> timings;
   timings.reserve(files.size());
   for (size_t i = 0; i < files.size(); ++i) {
-    timings.push_back({.method = files[i]->method(),
-                       .p50_us = percentile_us(samples[i], 50),
-                       .p99_us = percentile_us(samples[i], 99)});
+    timings.push_back(timing_of(writeahead::to_string(files[i]->method()), samples[i]));
   }
   return timings;
 }
 
+Outcome<std::vector<Timing>> time_directory(const std::string& path, uint64_t rounds) {
+  const auto files = open_files(Env::posix(), path);
+  if (!files) {
+    return std::unexpected(files.error());
+  }
+  return time_files(*files, rounds);
+}
+
+/// Until it is interrupted, so that the log is removed in any case.
+Outcome<std::vector<Timing>> time_address(const std::string& address, uint64_t rounds) {
+  Interruption interruption;
+  if (auto started = interruption.start(); !started) {
+    return std::unexpected(started.error());
+  }
+  const ScratchAddress scratch(address, "probe");
+  auto log = Log::open(scratch.text());
+  if (!log) {
+    return failure_of(log.error());
+  }
+  const std::string record(kRecordBytes, 'p');
+  Sample sample;
+  for (uint64_t round = 0; round < kWarmUpRounds + rounds; ++round) {
+    if (interruption.token().stop_requested()) {
+      break;
+    }
+    const bench::Clock time;
+    if (const auto lsn = log->append(record); !lsn) {
+      return failure_of(lsn.error());
+    }
+    if (round >= kWarmUpRounds) {
+      sample.add(time.us());
+    }
+  }
+  if (sample.is_empty()) {
+    return system_failure("probe " + address, EINTR);
+  }
+  return std::vector{timing_of(kGuardedAppend, sample)};
+}
+
 /// The floor is what the direct method takes; where it is refused, what the fastest other one does.
 const Timing& floor_of(const std::vector<Timing>& timings) {
-  if (timings.front().method == SyncMethod::direct_dsync) {
+  if (timings.front().method == writeahead::to_string(SyncMethod::direct_dsync)) {
     return timings.front();
   }
   return *std::ranges::min_element(timings, {}, &Timing::p50_us);
@@ -141,7 +192,7 @@ std::string json_of(const std::vector<Timing>& timings) {
   report["methods"] = nlohmann::ordered_json::array();
   for (const auto& timing : timings) {
     nlohmann::ordered_json row;
-    row["method"] = writeahead::to_string(timing.method);
+    row["method"] = timing.method;
     row["p50_us"] = timing.p50_us;
     row["p99_us"] = timing.p99_us;
     row["chosen"] = timing.method == timings.front().method;
@@ -152,33 +203,40 @@ std::string json_of(const std::vector<Timing>& timings) {
 }
 
 std::string table_of(const std::vector<Timing>& timings) {
-  std::string table = fmt::format("{:<14}{:>12}{:>12}\n", "method", "p50 us", "p99 us");
+  const bool is_at_address = timings.front().method == kGuardedAppend;
+  std::vector<std::string_view> methods;
   for (const SyncMethod method : kProbeMethods) {
+    methods.push_back(writeahead::to_string(method));
+  }
+  if (is_at_address) {
+    methods = {kGuardedAppend};
+  }
+  std::string table = fmt::format("{:<14}{:>12}{:>12}\n", "method", "p50 us", "p99 us");
+  for (const std::string_view method : methods) {
     const auto timing = std::ranges::find(timings, method, &Timing::method);
-    const auto name = writeahead::to_string(method);
     if (timing == timings.end()) {
-      table += fmt::format("{:<14}{:>12}{:>12}\n", name, "refused", "refused");
+      table += fmt::format("{:<14}{:>12}{:>12}\n", method, "refused", "refused");
     } else {
-      table += fmt::format("{:<14}{:>12.1f}{:>12.1f}{}\n", name, timing->p50_us, timing->p99_us,
+      table += fmt::format("{:<14}{:>12.1f}{:>12.1f}{}\n", method, timing->p50_us, timing->p99_us,
                            timing == timings.begin() ? "  chosen" : "");
     }
   }
   const Timing& floor = floor_of(timings);
-  table += fmt::format("floor (p50 of {}{}): {:.1f} us\n", writeahead::to_string(floor.method),
-                       floor.method == SyncMethod::direct_dsync
-                           ? ""
-                           : ", the fastest, since direct_dsync is refused here",
-                       floor.p50_us);
+  std::string_view why;
+  if (is_at_address) {
+    why = ", the only way at an address";
+  } else if (floor.method != writeahead::to_string(SyncMethod::direct_dsync)) {
+    why = ", the fastest, since direct_dsync is refused here";
+  }
+  table += fmt::format("floor (p50 of {}{}): {:.1f} us\n", floor.method, why, floor.p50_us);
   return table;
 }
 
 Outcome<void> probe(const ProbeOptions& options) {
-  const auto files = open_files(Env::posix(), options.directory);
-  if (!files) {
-    return std::unexpected(files.error());
-  }
-  const auto timings =
-      time_files(*files, std::min(options.rounds.value_or(kDefaultRounds), kMostRounds));
+  const uint64_t rounds = std::min(options.rounds.value_or(kDefaultRounds), kMostRounds);
+  const auto timings = writeahead::is_object_address(options.directory)
+                           ? time_address(options.directory, rounds)
+                           : time_directory(options.directory, rounds);
   if (!timings) {
     return std::unexpected(timings.error());
   }
@@ -192,7 +250,8 @@ Outcome<void> probe(const ProbeOptions& options) {
 Verb add_probe(CLI::App& application) {
   const auto options = std::make_shared<ProbeOptions>();
   CLI::App& verb = *application.add_subcommand("probe", "Time what makes a record durable here");
-  add_directory(verb, options->directory, "Any directory that exists, with a log or without");
+  add_directory(verb, options->directory,
+                "Any directory that exists, or address, with a log or without");
   add_number(verb, "--rounds", options->rounds, 1,
              "Time each method N times, at most a million. Default 300.");
   add_json(verb, options->is_json);
@@ -203,6 +262,8 @@ Verb add_probe(CLI::App& application) {
       "fdatasync     through the page cache, and a sync of the file\n"
       "A log takes the first that the file system supports. If direct_dsync is refused, the floor\n"
       "is the fastest of the others. A directory that does not exist is exit code 4.\n"
+      "At an address it times guarded_append, the only way there, in a log beside the one that is\n"
+      "named, which is removed again: a record on the disks of all OSDs that have to have it.\n"
       "Example:\n"
       "  wal probe data --json");
   return {.parser = &verb, .run = [options] { return probe(*options); }};

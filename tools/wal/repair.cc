@@ -121,15 +121,17 @@ Verb add_repair(CLI::App& application) {
   const auto options = std::make_shared<RepairOptions>();
   CLI::App& verb =
       *application.add_subcommand("repair", "Copy what verifies of a damaged log to a new one");
-  add_directory(verb, options->directory, "Directory of the damaged log; it is not changed");
+  add_directory(verb, options->directory,
+                "Directory of the damaged log, or its address; it is not changed");
   verb.add_option("--salvage-to", options->new_directory, "Directory of the new log; made by this")
       ->type_name("DIR2")
       ->required();
   add_json(verb, options->is_json);
   verb.footer(
       "Records keep their LSNs, ordinals, types and times; what is lost between them stays a\n"
-      "gap, and is never used again. DIR2 must be empty or not exist. Nobody may have the\n"
-      "damaged log open for writing.\n"
+      "gap, and is never used again. DIR2 must be empty or not exist, and is no address. Nobody\n"
+      "may have the damaged log open for writing; at an address what somebody writes meanwhile\n"
+      "ends it with exit code 3.\n"
       "Exit code 0 if nothing was lost that was durable; 1 if something was: DIR2 then holds a\n"
       "good log of what is left, and the report tells the rest.\n"
       "Example:\n"

@@ -15,6 +15,7 @@
 #include "owned_log.h"
 #include "progress.h"
 #include "verb.h"
+#include "writeahead/object_store.h"
 
 namespace wal {
 
@@ -37,6 +38,12 @@ struct Truncated {
 };
 
 Outcome<Truncated> truncate_log(const TruncateOptions& options) {
+  if (writeahead::is_object_address(options.directory)) {
+    // Before whoever has it open is fenced for nothing.
+    return usage_failure(fmt::format(
+        "truncate {}: a log at an address gives no record back: that is not offered there",
+        options.directory));
+  }
   const Progress progress("truncating");
   auto log = open_owned(options.directory, options.segment_bytes);
   if (!log) {
@@ -84,7 +91,8 @@ Outcome<void> truncate(const TruncateOptions& options) {
 Verb add_truncate(CLI::App& application) {
   const auto options = std::make_shared<TruncateOptions>();
   CLI::App& verb = *application.add_subcommand("truncate", "Take back the newest records");
-  add_directory(verb, options->directory, "Directory of the log; nobody may have it open");
+  add_directory(verb, options->directory,
+                "Directory of the log, and no address; nobody may have it open");
   add_number(verb, "--from", options->from, 0, "Remove the record at this LSN and all behind it")
       ->type_name("LSN")
       ->required();

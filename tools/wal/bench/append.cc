@@ -50,8 +50,10 @@ class OneWriter final : public Scenario {
         batch_size_(batch),
         appends_(place.scaled(appends)),
         payload_(payload_of(record_bytes)),
-        floor_(place.directory, batch * (record_bytes + 32) + kBlockBytes),
-        log_(take(Log::open(place.directory + "/log", {.segment_bytes = 64 << 20}))) {
+        log_(take(Log::open(place.log(), {.segment_bytes = 64 << 20}))) {
+    if (!place.is_address) {
+      floor_.emplace(place.directory, batch * (record_bytes + 32) + kBlockBytes);
+    }
     for (uint64_t i = 0; i < batch; ++i) {
       batch_.add(payload_);
     }
@@ -64,7 +66,9 @@ class OneWriter final : public Scenario {
     Sample sample;
     Measurement result;
     double seconds = 0;
-    await_standbys(log_);
+    if (floor_) {
+      await_standbys(log_);
+    }
     const Stats before = log_.stats();
     for (uint64_t i = 0; i < appends_; ++i) {
       const uint64_t frames_end = log_.stats().frame_bytes;
@@ -73,7 +77,9 @@ class OneWriter final : public Scenario {
       const double us = time.us();
       seconds += us / 1e6;
       sample.add(us);
-      floor_.append(log_.stats().frame_bytes - frames_end);
+      if (floor_) {
+        floor_->append(log_.stats().frame_bytes - frames_end);
+      }
     }
     const Stats after = log_.stats();
     result.set_work({.records = appends_ * batch_size_,
@@ -82,11 +88,13 @@ class OneWriter final : public Scenario {
                      .cpu_seconds = cpu_seconds_alone(appends_, [this] { append(); })});
     result.set_latencies(std::move(sample));
     result.set("barriers_per_second", static_cast<double>(after.frames - before.frames) / seconds);
-    floor_.report(result);
-    result.set("floor.records_per_second",
-               static_cast<double>(batch_size_) * 1e6 / result.get("floor.latency_us.p50"));
-    result.set_ratio("p50_to_floor", "latency_us.p50", "floor.latency_us.p50");
-    result.set_ratio("p99_to_floor", "latency_us.p99", "floor.latency_us.p99");
+    if (floor_) {
+      floor_->report(result);
+      result.set("floor.records_per_second",
+                 static_cast<double>(batch_size_) * 1e6 / result.get("floor.latency_us.p50"));
+      result.set_ratio("p50_to_floor", "latency_us.p50", "floor.latency_us.p50");
+      result.set_ratio("p99_to_floor", "latency_us.p99", "floor.latency_us.p99");
+    }
     trim_sealed(log_);
     return result;
   }
@@ -104,7 +112,7 @@ class OneWriter final : public Scenario {
   const uint64_t batch_size_;
   const uint64_t appends_;
   const std::string payload_;
-  DeviceFloor floor_;
+  std::optional<DeviceFloor> floor_;
   Batch batch_;
   Log log_;
 };
@@ -121,7 +129,7 @@ class Rotating final : public Scenario {
         record_bytes_(record_bytes),
         appends_(place.scaled(appends)),
         payload_(payload_of(record_bytes)),
-        log_(take(Log::open(place.directory + "/log", options))) {
+        log_(take(Log::open(place.log(), options))) {
     for (uint64_t i = 0; i < kWarmUpAppends; ++i) {
       take(log_.append(payload_));
     }
@@ -251,9 +259,11 @@ ScenarioKind one_writer(std::string_view name, std::string_view what, uint64_t r
           .what = what,
           .targets = {{"p50_to_floor", Target::Kind::at_most, 1.05, "p50 to the floor's"},
                       {"p99_to_floor", Target::Kind::at_most, 1.2, "p99 to the floor's"}},
-          .make = [record_bytes](const Place& place) {
-            return std::make_unique<OneWriter>(place, record_bytes, 1, kAppends);
-          }};
+          .make =
+              [record_bytes](const Place& place) {
+                return std::make_unique<OneWriter>(place, record_bytes, 1, kAppends);
+              },
+          .takes_address = true};
 }
 
 }  // namespace
@@ -267,14 +277,14 @@ std::vector<ScenarioKind> append_scenarios() {
        .what = "one writer, durable, batches of 1,000 of 64 bytes",
        .targets = {{"p50_to_floor", Target::Kind::at_most, 1.15, "p50 to the floor's"}},
        .make =
-           [](const Place& place) {
-             return std::make_unique<OneWriter>(place, kSmall, 1000, 300);
-           }},
+           [](const Place& place) { return std::make_unique<OneWriter>(place, kSmall, 1000, 300); },
+       .takes_address = true},
       {.name = "large_1m",
        .what = "one writer, durable, 1 MiB",
        .targets = {},
        .make =
-           [](const Place& place) { return std::make_unique<OneWriter>(place, 1 << 20, 1, 128); }},
+           [](const Place& place) { return std::make_unique<OneWriter>(place, 1 << 20, 1, 128); },
+       .takes_address = true},
       {.name = "rotate_4",
        .what = "one writer, durable, 64 bytes, a rotation every 4",
        .targets = {{"rotating_to_others", Target::Kind::at_most, 1.15,
@@ -292,7 +302,8 @@ std::vector<ScenarioKind> append_scenarios() {
            [](const Place& place) {
              return std::make_unique<Rotating>(place, 1 << 10, kAppends,
                                                Options{.segment_bytes = 256 << 10});
-           }},
+           },
+       .takes_address = true},
       {.name = "standby",
        .what = "one writer, durable, 8 KiB, while segments are made ready",
        .targets = {{"p99_to_without", Target::Kind::at_most, 1.5, "p99 to that without"}},

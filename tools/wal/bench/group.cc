@@ -33,15 +33,20 @@ class Writers : public Scenario {
       : writers_(writers),
         appends_each_(place.scaled(std::max<uint64_t>(20, 2000 / writers))),
         payload_(payload_of(kGroupedBytes)),
-        floor_(place.directory, 256 << 10),
         floor_writes_(place.scaled(kFloorWrites)),
-        log_(take(Log::open(place.directory + "/log", {.segment_bytes = 64 << 20}))) {}
+        log_(take(Log::open(place.log(), {.segment_bytes = 64 << 20}))) {
+    if (!place.is_address) {
+      floor_.emplace(place.directory, 256 << 10);
+    }
+  }
 
   Measurement run() override {
     Sample warm_up;
     (void)append_all(2, warm_up);
     Measurement result;
-    await_standbys(log_);
+    if (floor_) {
+      await_standbys(log_);
+    }
     const Stats before = log_.stats();
     Sample sample;
     const Elapsed time = append_all(appends_each_, sample);
@@ -58,16 +63,11 @@ class Writers : public Scenario {
     result.set("group_to_writers",
                static_cast<double>(records) / frames / static_cast<double>(writers_));
     result.set("barriers_per_second", frames / time.seconds);
-    // One write after the other, each with the bytes of a mean frame.
-    const auto frame_bytes =
-        static_cast<uint64_t>(static_cast<double>(after.frame_bytes - before.frame_bytes) / frames);
-    for (uint64_t i = 0; i < floor_writes_; ++i) {
-      floor_.append_best(frame_bytes);
+    if (floor_) {
+      const double mean_bytes =
+          static_cast<double>(after.frame_bytes - before.frame_bytes) / frames;
+      measure_floor(mean_bytes, static_cast<double>(records) / frames, result);
     }
-    floor_.report(result);
-    result.set("floor.records_per_second",
-               static_cast<double>(records) / frames * 1e6 / result.get("floor.latency_us.p50"));
-    result.set_ratio("rate_to_floor", "records_per_second", "floor.records_per_second");
     return result;
   }
 
@@ -79,6 +79,16 @@ class Writers : public Scenario {
   [[nodiscard]] const std::string& payload() const { return payload_; }
 
  private:
+  /// One write after the other, each with the bytes of a mean frame.
+  void measure_floor(double frame_bytes, double frame_records, Measurement& result) {
+    for (uint64_t i = 0; i < floor_writes_; ++i) {
+      floor_->append_best(static_cast<uint64_t>(frame_bytes));
+    }
+    floor_->report(result);
+    result.set("floor.records_per_second",
+               frame_records * 1e6 / result.get("floor.latency_us.p50"));
+    result.set_ratio("rate_to_floor", "records_per_second", "floor.records_per_second");
+  }
   Elapsed append_all(uint64_t appends_each, Sample& all) {
     std::vector<Sample> samples(writers_);
     const Elapsed elapsed = append_all(appends_each, samples);
@@ -91,7 +101,7 @@ class Writers : public Scenario {
   const size_t writers_;
   const uint64_t appends_each_;
   const std::string payload_;
-  DeviceFloor floor_;
+  std::optional<DeviceFloor> floor_;
   const uint64_t floor_writes_;
   Log log_;
 };
@@ -170,11 +180,11 @@ class Tasks final : public Writers {
 
 ScenarioKind tasks(size_t writers, std::string_view name, std::string_view what,
                    std::vector<Target> targets) {
-  return {
-      .name = name,
-      .what = what,
-      .targets = std::move(targets),
-      .make = [writers](const Place& place) { return std::make_unique<Tasks>(place, writers); }};
+  return {.name = name,
+          .what = what,
+          .targets = std::move(targets),
+          .make = [writers](const Place& place) { return std::make_unique<Tasks>(place, writers); },
+          .takes_address = true};
 }
 
 ScenarioKind threads(size_t writers, std::string_view name, std::string_view what,
@@ -183,7 +193,8 @@ ScenarioKind threads(size_t writers, std::string_view name, std::string_view wha
       .name = name,
       .what = what,
       .targets = std::move(targets),
-      .make = [writers](const Place& place) { return std::make_unique<Threads>(place, writers); }};
+      .make = [writers](const Place& place) { return std::make_unique<Threads>(place, writers); },
+      .takes_address = true};
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ ordered_json json_of_distribution(const Sample& sample) {
   return rows;
 }
 
-ordered_json json_of(const Measured& measured, bool has_series) {
+ordered_json json_of(const Measured& measured, const BenchRun& run, bool has_series) {
   ordered_json row;
   row["scenario"] = measured.kind->name;
   row["what"] = measured.kind->what;
@@ -87,7 +87,7 @@ ordered_json json_of(const Measured& measured, bool has_series) {
     }
     row["series_us"] = std::move(rows);
   }
-  row["targets"] = json_of_targets(measured);
+  row["targets"] = run.is_at_address ? ordered_json::array() : json_of_targets(measured);
   return row;
 }
 
@@ -155,13 +155,16 @@ std::string json_of_all(const std::vector<Measured>& all, const BenchRun& run, b
   report["interrupted"] = run.is_interrupted;
   report["scenarios"] = ordered_json::array();
   for (const Measured& measured : all) {
-    report["scenarios"].push_back(json_of(measured, has_series));
+    report["scenarios"].push_back(json_of(measured, run, has_series));
   }
   return report.dump(2) + "\n";
 }
 
-std::string table_of_all(const std::vector<Measured>& all) {
+std::string table_of_all(const std::vector<Measured>& all, const BenchRun& run) {
   std::string table = table_of("microseconds", all, kTimes) + table_of("rates", all, kRates);
+  if (run.is_at_address) {
+    return table;
+  }
   table += "Targets:\n";
   for (const Measured& measured : all) {
     for (const Target& target : measured.kind->targets) {

@@ -21,11 +21,12 @@ struct BenchRun {
   uint64_t rounds;
   uint64_t percent;  ///< Of the work of a round.
   bool is_interrupted;
+  bool is_at_address;  ///< Then the targets, which are of a device here, mean nothing.
 };
 
 /// With every append of a time line, if asked for.
 [[nodiscard]] std::string json_of_all(const std::vector<Measured>& all, const BenchRun& run,
                                       bool has_series);
-[[nodiscard]] std::string table_of_all(const std::vector<Measured>& all);
+[[nodiscard]] std::string table_of_all(const std::vector<Measured>& all, const BenchRun& run);
 
 }  // namespace wal::bench

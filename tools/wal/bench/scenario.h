@@ -36,8 +36,12 @@ struct Target {
 
 /// Where a scenario works, and how much.
 struct Place {
-  std::string directory;  ///< Its own: there, and empty at first.
-  double scale = 1;       ///< Of the amount of work.
+  std::string directory;    ///< Its own: there, and empty at first. Or the address of its log.
+  bool is_address = false;  ///< There is no device beside it, and no segment is made ready.
+  double scale = 1;         ///< Of the amount of work.
+
+  /// Of a scenario with one log.
+  [[nodiscard]] std::string log() const { return is_address ? directory : directory + "/log"; }
 
   /// Part of the amount, one at least.
   [[nodiscard]] uint64_t scaled(uint64_t amount) const {
@@ -50,6 +54,7 @@ struct ScenarioKind {
   std::string_view what;
   std::vector<Target> targets;
   std::function<std::unique_ptr<Scenario>(const Place& place)> make;
+  bool takes_address = false;
 };
 
 /// All of them, in the order in which they are shown.
