@@ -204,6 +204,7 @@ class Toolchains(unittest.TestCase):
 
     def test_first_error_of_a_build_is_what_is_said(self):
         self.assertEqual(systems.first_error("a\nfoo.c:1: error: no\nbar\nninja: stopped\n"), "foo.c:1: error: no")
+        self.assertEqual(systems.first_error("[1/2] Building error.cc.o\nninja: stopped\n"), "ninja: stopped")
         self.assertEqual(systems.first_error("a\nb\n\n"), "b")
 
 

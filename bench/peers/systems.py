@@ -49,7 +49,7 @@ class BuildError(Exception):
 def run(what, *command, cwd=ROOT, env=None):
     """Runs a step of the build; its output goes to a log, whose end is shown if it fails."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / f"bench-peers-{what.replace(' ', '-')}.log"
+    log = LOGS / f"bench-{what.replace(' ', '-')}.log"
     print(f"{what} ...", flush=True)
     with log.open("w") as output:
         status = subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output,
@@ -62,7 +62,8 @@ def run(what, *command, cwd=ROOT, env=None):
 def first_error(text):
     """The line of a build's output that says best what is wrong."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    wrong = [line for line in lines if re.search(r"\berror\b|^E: |No such file|cannot find", line)]
+    # A file that is called error.cc is none.
+    wrong = [line for line in lines if re.search(r"\berror\b(?!\.)|^E: |No such file|cannot find", line)]
     return (wrong or lines or ["no output"])[0 if wrong else -1]
 
 
