@@ -45,6 +45,18 @@ enum class Bound : uint8_t { at_least, at_most };
 /// For programs that read the figures: an object of JSON a line.
 inline bool prints_json = false;
 
+/// One without a target.
+inline void show(std::string_view what, double value, std::string_view unit) {
+  if (prints_json) {
+    fmt::print(R"({{"name": "{}", "value": {}, "unit": "{}"}})"
+               "\n",
+               what, value, unit);
+  } else {
+    fmt::print("{:52} {:10.2f} {}\n", what, value, unit);
+  }
+  std::fflush(stdout);
+}
+
 inline void show(std::string_view what, double value, std::string_view unit, Bound bound,
                  double target) {
   if (prints_json) {

@@ -1,15 +1,21 @@
 // The figures of a log on Ceph, each beside its target.
 //
-//   rados_figures ADDRESS [--json]    makes logs there, ADDRESS with a number behind its name, and
-//                                     removes them again
+//   rados_figures ADDRESS [--json]     makes logs there, ADDRESS with a number behind its name, and
+//                                      removes them again
+//   rados_figures ADDRESS --appends    makes a log there, appends small records without pause, one
+//                                      at a time, until SIGTERM, and prints when each of them was
+//                                      acknowledged, in seconds of the machine's monotonic clock
 //
 // The targets are those of a cluster on one machine with one disk, as scripts/rados-cluster makes.
+// scripts/bench-rados measures all, with what faults do to such a writer, and etcd beside it.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
+#include <cstdio>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -34,6 +40,8 @@ using writeahead::Options;
 using writeahead::ReadOnlyLog;
 using Clock = std::chrono::steady_clock;
 
+constexpr size_t kSmallBytes = 128;
+
 double ms_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
@@ -56,16 +64,23 @@ Log open_log(const std::string& address, const Options& options = {}) {
 }
 
 /// One appender, who waits for each record.
-void show_single(const std::string& address) {
+std::vector<double> append_singly(Log& log, const std::string& payload) {
   constexpr int kAppends = 1000;
-  const std::string payload(4096, 's');
-  Log log = open_log(address);
   std::vector<double> times;
   for (int i = 0; i < kAppends; ++i) {
     const auto begin = Clock::now();
     require(log.append(payload).has_value(), "an append fails");
     times.push_back(ms_since(begin));
   }
+  return times;
+}
+
+void show_single(const std::string& address) {
+  Log log = open_log(address);
+  const auto small = append_singly(log, std::string(kSmallBytes, 's'));
+  show("append of 128 bytes, one in flight: p50", percentile(small, 50), "ms");
+  show("append of 128 bytes, one in flight: p99", percentile(small, 99), "ms");
+  const auto times = append_singly(log, std::string(4096, 's'));
   show("append of 4 KiB, one in flight: p50", percentile(times, 50), "ms", Bound::at_most, 5);
   show("append of 4 KiB, one in flight: p99", percentile(times, 99), "ms", Bound::at_most, 20);
 }
@@ -184,15 +199,43 @@ void show_memory(const std::string& address) {
   for (int i = 0; i < kLogs; ++i) (void)Log::destroy(address_of(address, i));
 }
 
+volatile std::sig_atomic_t is_told_to_end = 0;
+
+/// The active segment is half full, so that an OSD that returns has something to fetch.
+void append_until_told(const std::string& address) {
+  constexpr uint64_t kFillBytes = 32 << 20;
+  (void)Log::destroy(address);
+  Log log = open_log(address);
+  fill(log, kFillBytes);
+  std::signal(SIGTERM, [](int) { is_told_to_end = 1; });
+  const std::string payload(kSmallBytes, 's');
+  while (is_told_to_end == 0) {
+    const auto lsn = log.append(payload);
+    if (!lsn) fmt::print(stderr, "{}\n", lsn.error().message());
+    require(lsn.has_value(), "an append fails");
+    const std::chrono::duration<double> now = Clock::now().time_since_epoch();
+    fmt::print("{:.6f}\n", now.count());
+    std::fflush(stdout);
+  }
+  require(log.close().has_value(), "the log does not close");
+  require(Log::destroy(address).has_value(), "the log is not removed");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string_view> words(argv + 1, argv + argc);
-  if (words.empty() || words.size() > 2 || (words.size() == 2 && words[1] != "--json")) {
-    fmt::print(stderr, "usage: rados_figures ADDRESS [--json]\n");
+  const std::string_view option = words.size() == 2 ? words[1] : "";
+  if (words.empty() || words.size() > 2 ||
+      (words.size() == 2 && option != "--json" && option != "--appends")) {
+    fmt::print(stderr, "usage: rados_figures ADDRESS [--json | --appends]\n");
     return 2;
   }
-  figures::prints_json = words.size() == 2;
+  if (option == "--appends") {
+    append_until_told(std::string(words[0]));
+    return 0;
+  }
+  figures::prints_json = option == "--json";
   int number = 0;
   for (const auto& shown : {show_single, show_crowd, show_reading, show_takeover, show_memory}) {
     const std::string address = address_of(std::string(words[0]), ++number);
