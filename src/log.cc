@@ -75,9 +75,15 @@ Result<Lsn> Log::append(Payload payload, AppendOptions options) {
 }
 
 Result<Appended> Log::append(const Batch& batch, Durability durability) {
-  if (auto admitted = state_->admit(batch); !admitted) return std::unexpected(admitted.error());
-  if (durability == Durability::buffered) return state_->append_buffered(batch);
-  PendingAppend append(batch, durability);
+  return append(batch, BatchOptions{.durability = durability});
+}
+
+Result<Appended> Log::append(const Batch& batch, BatchOptions options) {
+  if (auto admitted = state_->admit(batch, options.producer_number); !admitted) {
+    return std::unexpected(admitted.error());
+  }
+  if (options.durability == Durability::buffered) return state_->append_buffered(batch, options);
+  PendingAppend append(batch, options);
   return state_->append(append);
 }
 
@@ -91,13 +97,17 @@ void Log::append_async(Payload payload, AppendCallback callback) {
   append_async(payload, AppendOptions{}, std::move(callback));
 }
 
-void Log::append_async(const Batch& batch, Durability durability, BatchCallback callback) {
+void Log::append_async(const Batch& batch, BatchOptions options, BatchCallback callback) {
   [[maybe_unused]] const auto told =
-      state_->append_async(batch, durability, std::move(callback), true);
+      state_->append_async(batch, options, std::move(callback), true);
+}
+
+void Log::append_async(const Batch& batch, Durability durability, BatchCallback callback) {
+  append_async(batch, BatchOptions{.durability = durability}, std::move(callback));
 }
 
 void Log::append_async(const Batch& batch, BatchCallback callback) {
-  append_async(batch, Durability::durable, std::move(callback));
+  append_async(batch, BatchOptions{}, std::move(callback));
 }
 
 AppendAwaitable Log::append_async(Payload payload, AppendOptions options) {
@@ -117,9 +127,14 @@ Result<void> Log::try_append_async(Payload payload, AppendOptions options,
   return state_->append_async(make_record(payload.bytes(), options), std::move(callback), false);
 }
 
+Result<void> Log::try_append_async(const Batch& batch, BatchOptions options,
+                                   BatchCallback callback) {
+  return state_->append_async(batch, options, std::move(callback), false);
+}
+
 Result<void> Log::try_append_async(const Batch& batch, Durability durability,
                                    BatchCallback callback) {
-  return state_->append_async(batch, durability, std::move(callback), false);
+  return try_append_async(batch, BatchOptions{.durability = durability}, std::move(callback));
 }
 
 Result<void> Log::sync() { return state_->sync(); }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "commit/commit_pause.h"
 #include "log_state.h"
+#include "recovery/producers.h"
 #include "segment/segment_size.h"
 
 namespace writeahead::internal {
@@ -107,6 +108,7 @@ Result<void> LogState::apply(const Trim& trim, const ProvenPosition& proven) {
   next.holds = holds_->all();
   // CRASH: the log begins at one or the other position; the files are all there.
   if (auto written = write_root(std::move(next)); !written) return written;
+  committer_->forget_producers_below(trim.first.lsn);
   view_->table().trim(trim.first);
   view_->table().mapped().remove(0, trim.first.number);
   trimmed_.add(trim.dropped, true);
@@ -167,14 +169,30 @@ Result<void> LogState::truncate_paused(Lsn lsn) {
   }
   auto cut = find_cut(*store_, table, lsn);
   if (!cut) return std::unexpected(cut.error());
+  auto producers = producers_below(lsn);
+  if (!producers) return std::unexpected(producers.error());
   auto standby = take_standby();
   if (!standby) return std::unexpected(standby.error());
   try {
-    return commit(prepare_truncation(std::move(*cut), *standby));
+    return commit(prepare_truncation(std::move(*cut), *standby), std::move(*producers));
   } catch (const std::bad_alloc&) {
     standbys_.give_back(std::move(*standby));  // Numbers go on without a gap.
     throw;
   }
+}
+
+/// What producers had appended when the log ended at `lsn`; nothing if that is what they have now.
+Result<std::optional<ProducerBook>> LogState::producers_below(Lsn lsn) {
+  if (committer_->producers_end() <= lsn) return std::nullopt;
+  std::vector<Stretch> stretches;
+  for (const SegmentView& segment : view_->table().all()) {
+    if (segment.header.base_lsn >= lsn) break;
+    if (!segment.header.is_numbered()) continue;
+    stretches.push_back({segment.header, std::min(segment.end_lsn, lsn)});
+  }
+  auto read = read_producers(*store_, stretches, view_->first_lsn());
+  if (!read) return std::unexpected(read.error());
+  return std::move(*read);
 }
 
 /// All memory that a truncation takes is taken here.
@@ -190,7 +208,7 @@ Truncation LogState::prepare_truncation(CutPoint cut, const Standby& standby) {
 }
 
 /// The first slot of the root commits; what follows is done again by an opening after a crash.
-Result<void> LogState::commit(Truncation truncation) {
+Result<void> LogState::commit(Truncation truncation, std::optional<ProducerBook> producers) {
   const CutPoint& cut = truncation.cut;
   // Whoever reads the old end and the new count together knows that they do not belong together.
   store_->announce_truncation(truncation.root.truncation_count);
@@ -216,7 +234,8 @@ Result<void> LogState::commit(Truncation truncation) {
                        .first_number = root_.first.number,
                        .active = std::move(truncation.standby),
                        .active_header = truncation.header,
-                       .position = position});
+                       .position = position,
+                       .producers = std::move(producers)});
   store_->announce(root_);
   progress_->move_on();  // Readers above the cut are told.
   trimmed_.add(cut.voided, false);

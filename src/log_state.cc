@@ -157,7 +157,8 @@ LogState::LogState(Env& env, const Options& options, std::shared_ptr<SegmentStor
                   .position = {.lsn = recovered.end_lsn,
                                .ordinal = recovered.end_ordinal,
                                .digest = recovered.digest,
-                               .time_ns = recovered.last_time_ns}});
+                               .time_ns = recovered.last_time_ns},
+                  .producers = std::move(recovered.producers)});
   holds_ = std::make_shared<HoldBook>(
       root_.holds, [this] { wake_background(); },
       // A handle may ask while the log is being destroyed: nothing of that is looked at.
@@ -194,7 +195,7 @@ Result<void> LogState::admit(uint64_t longest_payload) const {
   return {};
 }
 
-Result<void> LogState::admit(const Batch& batch) const {
+Result<void> LogState::admit(const Batch& batch, const Mark& mark) const {
   const auto refuse = [&](ErrorCode code, std::string_view cause) {
     return std::unexpected(make_error(code, "append batch", cause, {.path = store_->path()}));
   };
@@ -205,7 +206,7 @@ Result<void> LogState::admit(const Batch& batch) const {
   if (batch.size() > kMaxFrameRecords) {
     return refuse(ErrorCode::too_large, "it holds more than 2^31 records");
   }
-  if (batch.encoded_bytes() > store_->most_batch_bytes()) {
+  if (BatchAccess::encoded_bytes(batch, mark) > store_->most_batch_bytes()) {
     return refuse(ErrorCode::too_large, "it is more than the store takes at once");
   }
   return admit(BatchAccess::longest(batch));
@@ -241,9 +242,9 @@ Result<Appended> LogState::append_buffered(const AsyncRecord& record) {
   return range;
 }
 
-Result<Appended> LogState::append_buffered(const Batch& batch) {
+Result<Appended> LogState::append_buffered(const Batch& batch, const BatchOptions& options) {
   CompletionTarget nobody;
-  auto range = committer_->append_async(batch, Durability::buffered, nobody, true);
+  auto range = committer_->append_async(batch, options, nobody, true);
   remind_background(kIdleTime);
   return range;
 }
@@ -256,11 +257,11 @@ Result<void> LogState::append_async(const AsyncRecord& record, CompletionTarget 
   return range ? Result<void>{} : refuse_async(range.error(), target, can_wait);
 }
 
-Result<void> LogState::append_async(const Batch& batch, Durability durability,
+Result<void> LogState::append_async(const Batch& batch, const BatchOptions& options,
                                     CompletionTarget target, bool can_wait) {
-  auto admitted = admit(batch);
+  auto admitted = admit(batch, options.producer_number);
   if (!admitted) return refuse_async(admitted.error(), target, can_wait);
-  auto range = committer_->append_async(batch, durability, target, can_wait);
+  auto range = committer_->append_async(batch, options, target, can_wait);
   return range ? Result<void>{} : refuse_async(range.error(), target, can_wait);
 }
 

@@ -22,6 +22,7 @@
 #include "recovery/recovery.h"
 #include "retention/hold_book.h"
 #include "retention/limits.h"
+#include "retention/producer_book.h"
 #include "retention/sealer.h"
 #include "retention/space_quota.h"
 #include "retention/standby_keeper.h"
@@ -54,17 +55,17 @@ class LogState : public std::enable_shared_from_this<LogState> {
 
   /// Refuses what is too large, or comes from a forked child, before any work is done for it.
   [[nodiscard]] Result<void> admit(uint64_t longest_payload) const;
-  [[nodiscard]] Result<void> admit(const Batch& batch) const;
+  [[nodiscard]] Result<void> admit(const Batch& batch, const Mark& mark) const;
   /// Hands the append to the committer and looks after the answer.
   [[nodiscard]] Result<Appended> append(PendingAppend& append);
   /// An append that nobody waits for, and that has nobody to be told: of level `buffered`.
   [[nodiscard]] Result<Appended> append_buffered(const AsyncRecord& record);
-  [[nodiscard]] Result<Appended> append_buffered(const Batch& batch);
+  [[nodiscard]] Result<Appended> append_buffered(const Batch& batch, const BatchOptions& options);
   /// Appends with a callback. A refusal is told to the callback, or returned if `can_wait` is
   /// false.
   [[nodiscard]] Result<void> append_async(const AsyncRecord& record, CompletionTarget target,
                                           bool can_wait);
-  [[nodiscard]] Result<void> append_async(const Batch& batch, Durability durability,
+  [[nodiscard]] Result<void> append_async(const Batch& batch, const BatchOptions& options,
                                           CompletionTarget target, bool can_wait);
   [[nodiscard]] Result<void> sync();
   [[nodiscard]] Result<void> wait_durable(Lsn lsn, std::optional<std::chrono::nanoseconds> timeout,
@@ -119,7 +120,10 @@ class LogState : public std::enable_shared_from_this<LogState> {
   [[nodiscard]] Result<void> apply(const Trim& trim, const ProvenPosition& proven)
       WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> truncate_paused(Lsn lsn) WRITEAHEAD_REQUIRES(mutex_);
-  [[nodiscard]] Result<void> commit(Truncation truncation) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> commit(Truncation truncation, std::optional<ProducerBook> producers)
+      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<std::optional<ProducerBook>> producers_below(Lsn lsn)
+      WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> fail(const Error& cause);
   [[nodiscard]] Result<void> remove_trimmed() WRITEAHEAD_REQUIRES(mutex_);
   /// Why nothing may be changed; nothing while it may.

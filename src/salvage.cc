@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "format/segment_name.h"
+#include "recovery/producers.h"
 #include "recovery/salvage_plan.h"
 #include "recovery/salvage_survey.h"
 #include "recovery/salvaged_log.h"
@@ -126,7 +127,11 @@ Result<void> write(SegmentStore& store, const SalvageSurvey& survey, const Salva
     }
     FrameSource frames(std::move(*segment), SegmentBinding::of(survey.log_id, source.number),
                        source.base_lsn, ReadSource::device);
-    if (auto added = log.add(run, frames, &run != &plan.runs.back()); !added) return added;
+    auto is_numbered = source.header ? Result<bool>(source.header->is_numbered())
+                                     : has_numbers(frames, run.begin, run.end);
+    if (!is_numbered) return std::unexpected(is_numbered.error());
+    auto added = log.add(run, frames, *is_numbered, &run != &plan.runs.back());
+    if (!added) return added;
   }
   const bool goes_on_behind = !plan.lost.empty() && plan.lost.back().range.end == plan.end_lsn;
   if (goes_on_behind) {
@@ -135,6 +140,19 @@ Result<void> write(SegmentStore& store, const SalvageSurvey& survey, const Salva
   }
   if (auto same = refuse_change(store, survey, end); !same) return same;
   return log.finish(root);
+}
+
+/// Where the oldest run of a numbered segment stands, if no such segment was kept from its
+/// beginning on: there the table was of what producers had appended before.
+const SalvageRun* first_without_producers(const SalvageSurvey& survey, const SalvagePlan& plan) {
+  const SalvageRun* oldest = nullptr;
+  for (const SalvageRun& run : plan.runs) {
+    const SalvageSource& source = survey.sources[run.source];
+    if (!source.header || !source.header->is_numbered()) continue;
+    if (run.begin == source.base_lsn) return nullptr;
+    if (oldest == nullptr) oldest = &run;
+  }
+  return oldest;
 }
 
 SalvageReport report_of(const SegmentStore& store, const SalvageSurvey& survey,
@@ -147,6 +165,14 @@ SalvageReport report_of(const SegmentStore& store, const SalvageSurvey& survey,
                                .lsn = {},
                                .what = "without a root it is not known where the log began, what "
                                        "a truncation may have taken, and what was held"});
+  }
+  if (const SalvageRun* const run = first_without_producers(survey, plan)) {
+    const SalvageSource& source = survey.sources[run->source];
+    report.findings.push_back({.file = segment_name(source.file),
+                               .offset = segment_offset(source.base_lsn, run->begin),
+                               .lsn = run->begin,
+                               .what = "what producers had appended before is not known any more: "
+                                       "what they repeat of it would be appended again"});
   }
   report.lost = plan.lost;
   for (const SalvageRun& run : plan.runs) {

@@ -37,12 +37,15 @@ class WRITEAHEAD_EXPORT Batch {
   /// Number of records.
   [[nodiscard]] size_t size() const { return records_.size(); }
   [[nodiscard]] bool is_empty() const { return records_.empty(); }
-  /// Bytes that the records take in the log, headers and padding included.
+  /// Bytes that the records take in the log, headers and padding included; under a producer's
+  /// number 16 more for each.
   [[nodiscard]] uint64_t encoded_bytes() const { return bytes_.size(); }
 
   /// The address of record `index` after the append that answered `range`. O(1).
   [[nodiscard]] Lsn lsn(size_t index, const Appended& range) const {
-    return range.first_lsn + records_[index].position;
+    // Under a producer's number each record takes some bytes more.
+    const uint64_t more = (range.end_lsn - range.first_lsn - bytes_.size()) / records_.size();
+    return range.first_lsn + (records_[index].position + index * more);
   }
 
   /// Removes all records and keeps the memory.

@@ -1,13 +1,15 @@
-// Durability: what an append has to survive before it answers; AppendOptions with it.
+// Durability: what an append has to survive before it answers; options of appends with it.
 //
 // Levels may be mixed freely in one log: there is one order, and a record is never durable before
 // the ones that lie in front of it.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "writeahead/export.h"
+#include "writeahead/producer_number.h"
 
 namespace writeahead {
 
@@ -27,6 +29,15 @@ enum class Durability : uint8_t {
 struct AppendOptions {
   uint16_t type = 0;  ///< The caller's own mark; stored, returned, never interpreted.
   Durability durability = Durability::durable;
+  /// Makes it an append that may be repeated: producer_number.h says how.
+  std::optional<ProducerNumber> producer_number = std::nullopt;
+};
+
+/// What a caller says about an append of a batch.
+struct BatchOptions {
+  Durability durability = Durability::durable;
+  /// Of the batch as a whole: a repeat answers where all of its records are.
+  std::optional<ProducerNumber> producer_number = std::nullopt;
 };
 
 }  // namespace writeahead

@@ -27,6 +27,7 @@
 #include "writeahead/lsn.h"
 #include "writeahead/options.h"
 #include "writeahead/payload.h"
+#include "writeahead/producer_number.h"
 #include "writeahead/reader.h"
 #include "writeahead/recovery_report.h"
 #include "writeahead/result.h"
@@ -84,9 +85,10 @@ class WRITEAHEAD_EXPORT Log {
   /// else is doing it. Level `buffered` copies the payload and does no I/O, unless a segment is
   /// full and the next one not ready, or Options::async_bytes are on their way: then it waits.
   /// Codes: `too_large`, `no_space` (nothing was written; appends go on when space is back),
-  /// `failed` (the record may or may not be there after reopening), `closed`. On a crash before it
-  /// returns, the record is there whole or not at all; on one after it returned with a level below
-  /// `durable`, too, and then so are all records in front of it or it is not.
+  /// `failed` (the record may or may not be there after reopening), `closed`, `repeated` (only with
+  /// AppendOptions::producer_number, which also says what becomes of a repeat). On a crash before
+  /// it returns, the record is there whole or not at all; on one after it returned with a level
+  /// below `durable`, too, and then so are all records in front of it or it is not.
   [[nodiscard]] Result<Lsn> append(Payload payload, AppendOptions options = {});
 
   /// Appends all records of `batch` in one frame: after a crash all of them are there or none.
@@ -94,6 +96,7 @@ class WRITEAHEAD_EXPORT Log {
   /// a segment of its own size.
   [[nodiscard]] Result<Appended> append(const Batch& batch,
                                         Durability durability = Durability::durable);
+  [[nodiscard]] Result<Appended> append(const Batch& batch, BatchOptions options);
 
   /// Appends one record without waiting for it: copies the payload, gives it its place, and
   /// returns. `callback` runs exactly once, as append_async.h says, with what append() would have
@@ -108,6 +111,7 @@ class WRITEAHEAD_EXPORT Log {
   void append_async(Payload payload, AppendCallback callback);
   /// The same for a batch.
   void append_async(const Batch& batch, Durability durability, BatchCallback callback);
+  void append_async(const Batch& batch, BatchOptions options, BatchCallback callback);
   void append_async(const Batch& batch, BatchCallback callback);
   /// The same for a coroutine: `Result<Lsn> lsn = co_await log.append_async("payload");`
   [[nodiscard]] AppendAwaitable append_async(Payload payload, AppendOptions options = {});
@@ -117,6 +121,8 @@ class WRITEAHEAD_EXPORT Log {
   [[nodiscard]] Result<void> try_append_async(Payload payload, AppendOptions options,
                                               AppendCallback callback);
   [[nodiscard]] Result<void> try_append_async(const Batch& batch, Durability durability,
+                                              BatchCallback callback);
+  [[nodiscard]] Result<void> try_append_async(const Batch& batch, BatchOptions options,
                                               BatchCallback callback);
 
   /// Makes everything durable that was appended before the call, by whomever and at whichever

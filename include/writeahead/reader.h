@@ -13,6 +13,7 @@
 
 #include "writeahead/export.h"
 #include "writeahead/lsn.h"
+#include "writeahead/producer_number.h"
 #include "writeahead/result.h"
 
 namespace writeahead {
@@ -29,6 +30,8 @@ struct RecordView {
   uint64_t time_ns = 0;  ///< When its frame was issued, in ns since 1970; never falls.
   uint16_t type = 0;     ///< RecordOptions::type of its append.
   std::span<const std::byte> payload;  ///< Its bytes, verified against the checksum.
+  /// Of its append, if that had one. All records of a batch have the same.
+  std::optional<ProducerNumber> producer_number = std::nullopt;
   /// Keeps `payload` in place, and with it what it lies in: a segment's mapping, a window of 64 KiB
   /// or more, or the record alone.
   std::shared_ptr<const void> pin;

@@ -30,6 +30,7 @@ enum class ErrorCode : uint8_t {
   closed,       ///< The log was closed.
   too_large,    ///< The record is above Options::max_record_bytes; nothing was written.
   would_block,  ///< The call would have had to wait.
+  repeated,     ///< The producer has appended a higher number; nothing was written.
 };
 
 /// The code's name as it stands above, for messages and logs.

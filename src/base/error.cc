@@ -47,6 +47,8 @@ std::string_view to_string(ErrorCode code) {
       return "too_large";
     case ErrorCode::would_block:
       return "would_block";
+    case ErrorCode::repeated:
+      return "repeated";
   }
   return "unknown";
 }

@@ -28,41 +28,61 @@ bool Committer::has_untold_shortage() const {
 
 void Committer::append(PendingAppend& append) {
   bool leads = false;
+  std::optional<PendingAppend> repeat;  // waits in the place of an append that is there already
   {
     MutexLock lock(mutex_);
     if (has_untold_shortage()) {
       append.error = last_shortage_;
       return;
     }
-    auto frame = admit(append.encoded_bytes(), append.record_count(), true);
-    if (!frame) {
-      append.error = frame.error();
+    auto admitted = admit({.bytes = append.encoded_bytes(),
+                           .records = append.record_count(),
+                           .durability = append.durability(),
+                           .mark = append.mark()});
+    if (!admitted) {
+      append.error = admitted.error();
       return;
     }
-    join(**frame, append);
+    if (admitted->first) {
+      append.range = *admitted->first;
+      if (admitted->frame == nullptr) return;
+      repeat.emplace(append.durability());
+    }
+    join(*admitted->frame, repeat ? *repeat : append);
+    remember(append.mark(), append.range);
     leads = try_lead();
   }
-  follow(append, leads);
+  follow(repeat ? *repeat : append, leads);
+  if (repeat) append.error = std::move(repeat->error);
 }
 
-/// The frame that the caller joins before it gives up the mutex; the memory for it is there.
-Result<PendingFrame*> Committer::admit(uint64_t bytes, uint64_t records, bool can_wait) {
+/// The frame that the caller joins before it gives up the mutex; the memory for it is there. Each
+/// time that the mutex was given up meanwhile, somebody else may have made the same append.
+Result<Committer::Admission> Committer::admit(const Request& request) {
   try {
     while (true) {
       if (const auto refused = refusal()) return std::unexpected(*refused);
-      if (records != 0 && waits_for_space()) return std::unexpected(full_store());
       if (is_paused_) {
-        if (!can_wait) return std::unexpected(would_block());
+        if (!request.can_wait) return std::unexpected(would_block());
         admission_.wait(mutex_);
         continue;
       }
-      if (!frames_.empty() && frames_.back()->has_room(bytes, records)) {
-        frames_.back()->reserve(bytes);
-        return frames_.back().get();
+      Admission admitted;
+      if (request.mark) {
+        const auto first = find_first(request.mark);
+        if (!first) return std::unexpected(first.error());
+        admitted.first = *first;
+        if (*first && has_level((*first)->end_lsn, request.durability)) return admitted;
+        if (!*first) producers_.reserve();
       }
-      if (auto room = make_room(bytes, records, can_wait); !room) {
-        return std::unexpected(room.error());
+      const Request asked = admitted.first ? Request{.can_wait = request.can_wait} : request;
+      if (asked.records != 0 && waits_for_space()) return std::unexpected(full_store());
+      if (may_join_open(asked)) {
+        frames_.back()->reserve(asked.bytes);
+        admitted.frame = frames_.back().get();
+        return admitted;
       }
+      if (auto room = make_room(asked); !room) return std::unexpected(room.error());
     }
   } catch (const std::bad_alloc&) {
     ++stats_.no_space;
@@ -82,25 +102,34 @@ Error Committer::full_store() {
   return *last_shortage_;
 }
 
-/// Opens a frame that has room, or waits for what that takes; the caller looks again.
-Result<void> Committer::make_room(uint64_t bytes, uint64_t records, bool can_wait) {
-  close_open_frame();
-  if (records == 0 || has_room(place_, next_lsn_, bytes)) {
-    open_frame(bytes);
-    return {};
-  }
-  const uint64_t needed = kSegmentHeaderBytes + frame_bytes(kSegmentHeaderBytes, bytes, alignment_);
-  if (auto standby = standbys_.take(needed)) {
-    begin_segment(std::move(*standby), bytes);
-    return {};
-  }
-  return make_standby(needed, can_wait);
+bool Committer::may_join_open(const Request& request) const {
+  if (frames_.empty()) return false;
+  const PendingFrame& frame = *frames_.back();
+  if (request.mark && !frame.place().is_numbered) return false;
+  return frame.has_room(request.bytes, request.records);
 }
 
-bool Committer::has_room(const SegmentPlace& place, Lsn lsn, uint64_t bytes) const {
-  if (place.writer == nullptr) return false;
-  const uint64_t offset = segment_offset(place.base_lsn, lsn);
-  return offset + frame_bytes(offset, bytes, alignment_) <= place.frames_end;
+/// Opens a frame that has room, or waits for what that takes; the caller looks again.
+Result<void> Committer::make_room(const Request& request) {
+  close_open_frame();
+  if (request.records == 0 || has_room(request)) {
+    open_frame(request.bytes);
+    return {};
+  }
+  const uint64_t body = producers_.table_bytes() + request.bytes;
+  const uint64_t needed = kSegmentHeaderBytes + frame_bytes(kSegmentHeaderBytes, body, alignment_);
+  if (auto standby = standbys_.take(needed)) {
+    begin_segment(std::move(*standby), request);
+    return {};
+  }
+  return make_standby(needed, request.can_wait);
+}
+
+bool Committer::has_room(const Request& request) const {
+  if (place_.writer == nullptr || (request.mark && !place_.is_numbered)) return false;
+  const uint64_t offset = segment_offset(place_.base_lsn, next_lsn_);
+  const uint64_t body = table_bytes(place_) + request.bytes;
+  return offset + frame_bytes(offset, body, alignment_) <= place_.frames_end;
 }
 
 void Committer::close_open_frame() {
@@ -122,7 +151,9 @@ Committer::Frame Committer::make_frame(uint64_t bytes) {
     frame = std::move(spares_.back());
     spares_.pop_back();
   }
-  frame->begin(place_, next_lsn_, next_ordinal_, alignment_);
+  frame->begin(place_, next_lsn_, next_ordinal_, alignment_, table_bytes(place_));
+  // All appends before it have their places, and none behind it has one.
+  if (!frame->table().empty()) producers_.encode(frame->table());
   frame->reserve(bytes);
   return frame;
 }
@@ -130,14 +161,15 @@ Committer::Frame Committer::make_frame(uint64_t bytes) {
 void Committer::open_frame(uint64_t bytes) { frames_.push_back(make_frame(bytes)); }
 
 /// New frames go into `standby` from now on. Its header is written with the first of them.
-void Committer::begin_segment(Standby standby, uint64_t bytes) {
+void Committer::begin_segment(Standby standby, const Request& request) {
   const SegmentPlace before = place_;
   try {
     place_ = {.writer = standby.writer,
               .number = standby.number,
               .base_lsn = next_lsn_,
-              .frames_end = frames_end_limit(standby.writer->bytes())};
-    Frame frame = make_frame(bytes);
+              .frames_end = frames_end_limit(standby.writer->bytes()),
+              .is_numbered = request.mark || !producers_.is_empty()};
+    Frame frame = make_frame(request.bytes);
     frame->begins_segment = true;
     SegmentHeader header;  // The rest is known when the frame goes out.
     header.log_id = log_id_;
@@ -243,7 +275,8 @@ Result<void> Committer::wait_for_budget(uint64_t bytes, bool can_wait) {
 
 /// `add(appends)` puts the records into an AsyncAppends, all or none of them.
 template <class Add>
-Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& add) {
+Result<Appended> Committer::admit_async(const AsyncRequest& request, CompletionTarget& target,
+                                        const Add& add) {
   MutexLock lock(mutex_);
   if (has_untold_shortage()) return std::unexpected(*last_shortage_);
   if (is_over_budget(request.bytes)) {
@@ -253,7 +286,8 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& 
   PendingFrame* frame = nullptr;
   Appended range;
   bool was_ready = false;
-  if (AsyncAppends* appends = growing(request.bytes, request.records)) {
+  uint64_t bytes = request.bytes;
+  if (AsyncAppends* appends = growing(request)) {
     frame = frames_.back().get();
     was_ready = frame->is_due && frame->level == Durability::durable && can_issue(*frame);
     frame->reserve(request.bytes);
@@ -265,17 +299,28 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& 
   } else {
     auto fresh = completions_.make();
     add(*fresh);
-    auto admitted = admit(request.bytes, request.records, request.can_wait);
+    auto admitted = admit(request);
     if (!admitted) {
-      fresh->take_back(request.target);
+      fresh->take_back(target);
       return std::unexpected(admitted.error());
     }
-    frame = *admitted;
+    if (admitted->first) {
+      fresh->become_repeat(*admitted->first);
+      bytes = 0;
+    }
+    if (admitted->frame == nullptr) {
+      // It lies before everything that is still to be told.
+      if (completions_.push(std::move(fresh))) wake_background_();
+      return *admitted->first;
+    }
+    frame = admitted->frame;
     frame->join(*fresh);
-    range = fresh.release()->range;
+    range = admitted->first.value_or(fresh->range);
+    static_cast<void>(fresh.release());
   }
-  frame->async_bytes += request.bytes;
-  async_bytes_ += request.bytes;
+  remember(request.mark, range);
+  frame->async_bytes += bytes;
+  async_bytes_ += bytes;
   note_joined(*frame, request.durability, request.is_due || frame->length() >= flush_bytes_);
   if (!was_ready) {
     start_leader();
@@ -285,35 +330,43 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, const Add& 
   return range;
 }
 
-AsyncAppends* Committer::growing(uint64_t bytes, uint64_t records) const {
-  if (frames_.empty() || is_paused_ || waits_for_space() || refusal()) return nullptr;
-  return frames_.back()->has_room(bytes, records) ? frames_.back()->growing() : nullptr;
+/// Where a new append only makes another one longer; null if that is not so.
+AsyncAppends* Committer::growing(const Request& request) {
+  if (is_paused_ || waits_for_space() || refusal() || !may_join_open(request)) return nullptr;
+  AsyncAppends* const appends = frames_.back()->growing();
+  if (appends == nullptr || !request.mark) return appends;
+  if (const auto first = find_first(request.mark); !first || *first) return nullptr;
+  producers_.reserve();
+  return appends;
 }
 
 Result<Appended> Committer::append_async(const AsyncRecord& record, CompletionTarget& target,
                                          bool can_wait) {
-  const AsyncRequest request{.bytes = encoded_record_bytes(record.payload.size()),
-                             .records = 1,
-                             .payload_bytes = record.payload.size(),
-                             .durability = record.options.durability,
-                             .is_due = !std::holds_alternative<std::monostate>(target),
-                             .can_wait = can_wait,
-                             .target = target};
-  return admit_async(request, [&](AsyncAppends& appends) {
-    appends.add(record.payload, record.options.type, record.payload_hash, target);
+  const Mark& mark = record.options.producer_number;
+  const AsyncRequest request{{.bytes = encoded_record_bytes(record.payload.size(), mark),
+                              .records = 1,
+                              .durability = record.options.durability,
+                              .can_wait = can_wait,
+                              .mark = mark},
+                             record.payload.size(),
+                             !std::holds_alternative<std::monostate>(target)};
+  return admit_async(request, target, [&](AsyncAppends& appends) {
+    appends.add(record.payload, record.options.type, record.payload_hash, mark, target);
   });
 }
 
-Result<Appended> Committer::append_async(const Batch& batch, Durability durability,
+Result<Appended> Committer::append_async(const Batch& batch, const BatchOptions& options,
                                          CompletionTarget& target, bool can_wait) {
-  const AsyncRequest request{.bytes = batch.encoded_bytes(),
-                             .records = batch.size(),
-                             .payload_bytes = BatchAccess::payload_bytes(batch),
-                             .durability = durability,
-                             .is_due = !std::holds_alternative<std::monostate>(target),
-                             .can_wait = can_wait,
-                             .target = target};
-  return admit_async(request, [&](AsyncAppends& appends) { appends.add(batch, target); });
+  const Mark& mark = options.producer_number;
+  const AsyncRequest request{{.bytes = BatchAccess::encoded_bytes(batch, mark),
+                              .records = batch.size(),
+                              .durability = options.durability,
+                              .can_wait = can_wait,
+                              .mark = mark},
+                             BatchAccess::payload_bytes(batch),
+                             !std::holds_alternative<std::monostate>(target)};
+  return admit_async(request, target,
+                     [&](AsyncAppends& appends) { appends.add(batch, mark, target); });
 }
 
 }  // namespace writeahead::internal

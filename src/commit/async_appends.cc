@@ -13,22 +13,28 @@ void AsyncAppends::reserve_target() {
 }
 
 void AsyncAppends::add(std::span<const std::byte> payload, uint16_t type, uint64_t payload_hash,
-                       CompletionTarget& target) {
+                       const Mark& mark, CompletionTarget& target) {
   reserve_target();
   const uint64_t position = batch_.encoded_bytes();
   const uint64_t index = batch_.size();
-  BatchAccess::add(batch_, payload, type, payload_hash);
+  BatchAccess::add(batch_, payload, type, payload_hash, mark);
   set_batch(batch_, payload_bytes() + payload.size());
   add_target(position, index, target);
 }
 
-void AsyncAppends::add(const Batch& batch, CompletionTarget& target) {
+void AsyncAppends::add(const Batch& batch, const Mark& mark, CompletionTarget& target) {
   reserve_target();
   const uint64_t position = batch_.encoded_bytes();
   const uint64_t index = batch_.size();
-  BatchAccess::add(batch_, batch);
+  BatchAccess::add(batch_, batch, mark);
   set_batch(batch_, payload_bytes() + BatchAccess::payload_bytes(batch));
   add_target(position, index, target);
+}
+
+void AsyncAppends::become_repeat(const Appended& first) {
+  batch_.clear();
+  set_batch(batch_, 0);
+  for (Completion& completion : completions_) completion.first = first;
 }
 
 void AsyncAppends::add_refused(CompletionTarget& target) {
@@ -53,6 +59,8 @@ void AsyncAppends::take_back(CompletionTarget& target) {
 AsyncAppends::Told AsyncAppends::take() {
   Completion& completion = completions_[told_++];
   if (error) return {.target = std::move(completion.target), .answer = std::unexpected(*error)};
+  if (completion.first)
+    return {.target = std::move(completion.target), .answer = *completion.first};
   const Lsn first = range.first_lsn + completion.position;
   return {.target = std::move(completion.target),
           .answer = Appended{.first_lsn = first,

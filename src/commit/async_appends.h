@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -25,9 +26,11 @@ class AsyncAppends : public PendingAppend {
 
   /// Adds one record and whom to tell. All or nothing, should memory run out.
   void add(std::span<const std::byte> payload, uint16_t type, uint64_t payload_hash,
-           CompletionTarget& target);
+           const Mark& mark, CompletionTarget& target);
   /// Adds the records of a batch.
-  void add(const Batch& batch, CompletionTarget& target);
+  void add(const Batch& batch, const Mark& mark, CompletionTarget& target);
+  /// Drops its records, which are there already: whoever was added is told that place.
+  void become_repeat(const Appended& first);
   /// Adds no record, but somebody to be told of a refusal.
   void add_refused(CompletionTarget& target);
   /// Gives back the target that was added last.
@@ -52,6 +55,7 @@ class AsyncAppends : public PendingAppend {
     uint64_t bytes;     // of its records
     uint64_t index;     // of its first record among all
     CompletionTarget target;
+    std::optional<Appended> first = std::nullopt;  // if it is a repeat: what is told
   };
   void reserve_target();
   void add_target(uint64_t position, uint64_t index, CompletionTarget& target);

@@ -39,36 +39,11 @@ Committer::Committer(CommitParts parts, const Options& options, CommitStart star
       waits_for_quota_(options.quota_policy == QuotaPolicy::wait),
       max_in_flight_(options.max_frames_in_flight),
       alignment_(options.frame_alignment),
+      most_producers_(most_producers_in(options.segment_bytes)),
       log_id_(start.log_id) {
   MutexLock lock(mutex_);
   begin_at(std::move(start));
   spares_.reserve(kSpares);
-}
-
-void Committer::begin_at(CommitStart start) {
-  epoch_ = start.epoch;
-  active_ = std::move(start.active);
-  active_header_ = start.active_header;
-  binding_ = SegmentBinding::of(log_id_, active_header_.number);
-  position_ = start.position;
-  place_ = {};
-  if (active_ != nullptr) {
-    place_ = {.writer = active_,
-              .number = active_header_.number,
-              .base_lsn = active_header_.base_lsn,
-              .frames_end = frames_end_limit(active_header_.prepared_bytes)};
-    const uint64_t offset = segment_offset(place_.base_lsn, position_.lsn);
-    // A file that a hard-link backup shares is left as it is; and aligned frames never stand behind
-    // the end of a packed one, whose block they would share.
-    const bool is_unaligned = alignment_ != 0 && offset % alignment_ != 0;
-    if (active_->is_shared() || is_unaligned) place_.frames_end = 0;
-  }
-  next_lsn_ = written_lsn_ = position_.lsn;
-  next_ordinal_ = position_.ordinal;
-  end_lsn_.store(position_.lsn.value(), std::memory_order_release);
-  durable_lsn_.store(position_.lsn.value(), std::memory_order_release);
-  told_lsn_.store(position_.lsn.value());
-  durable_number_ = active_ ? active_header_.number : start.first_number;
 }
 
 /// Waits for the answer of an append that has its place, and leads when it is told to.
@@ -181,6 +156,7 @@ SegmentHeader Committer::next_header(const PendingFrame& frame, uint64_t time_ns
                        .base_ordinal = frame.first_ordinal(),
                        .prepared_bytes = frame.place().writer->bytes(),
                        .created_ns = std::max(time_ns, position_.time_ns),
+                       .required_features = frame.place().is_numbered ? kNumberedFeature : 0,
                        .ignorable_features = features_of(*frame.place().writer),
                        .link = {}};
   if (active_ != nullptr) {

@@ -26,6 +26,7 @@
 #include "format/root_slot.h"
 #include "format/segment_header.h"
 #include "read/own_progress.h"
+#include "retention/producer_book.h"
 #include "retention/standby_keeper.h"
 #include "segment/segment_store.h"
 #include "segment/segment_table.h"
@@ -44,6 +45,7 @@ struct CommitStart {
   std::shared_ptr<SegmentWriter> active;  ///< Null: the next append begins a segment.
   SegmentHeader active_header;
   LogPosition position;
+  std::optional<ProducerBook> producers = std::nullopt;  ///< Of a restart: as before, if none.
 };
 
 /// A record for append_async; its hash was made outside of every lock.
@@ -80,9 +82,14 @@ class Committer {
   /// left to the caller. Throws only std::bad_alloc, and then nothing was appended.
   [[nodiscard]] Result<Appended> append_async(const AsyncRecord& record, CompletionTarget& target,
                                               bool can_wait) WRITEAHEAD_EXCLUDES(mutex_);
-  [[nodiscard]] Result<Appended> append_async(const Batch& batch, Durability durability,
+  [[nodiscard]] Result<Appended> append_async(const Batch& batch, const BatchOptions& options,
                                               CompletionTarget& target, bool can_wait)
       WRITEAHEAD_EXCLUDES(mutex_);
+
+  /// The log begins at `lsn` now: what producers appended below is forgotten.
+  void forget_producers_below(Lsn lsn) WRITEAHEAD_EXCLUDES(mutex_);
+  /// Behind the newest append of a producer that is remembered.
+  [[nodiscard]] Lsn producers_end() const WRITEAHEAD_EXCLUDES(mutex_);
 
   /// Makes everything that has a place by now durable.
   [[nodiscard]] Result<void> sync() WRITEAHEAD_EXCLUDES(mutex_);
@@ -148,14 +155,22 @@ class Committer {
     PendingAppend* last = nullptr;
   };
 
-  struct AsyncRequest {
-    uint64_t bytes;
-    uint64_t records;
-    uint64_t payload_bytes;
-    Durability durability;
-    bool is_due;  // somebody is to be told
-    bool can_wait;
-    CompletionTarget& target;
+  /// What is to get a place.
+  struct Request {
+    uint64_t bytes = 0;
+    uint64_t records = 0;
+    Durability durability = Durability::durable;
+    bool can_wait = true;
+    Mark mark = std::nullopt;
+  };
+  struct AsyncRequest : Request {
+    uint64_t payload_bytes = 0;
+    bool is_due = false;  // somebody is to be told
+  };
+  /// The frame to join. Null for a repeat of what has its level already.
+  struct Admission {
+    PendingFrame* frame = nullptr;
+    std::optional<Appended> first = std::nullopt;  // of a repeat, which joins without its records
   };
 
   // Admission (admission.cc).
@@ -164,27 +179,32 @@ class Committer {
   [[nodiscard]] Error would_block() const;
   [[nodiscard]] bool waits_for_space() const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Error full_store() WRITEAHEAD_REQUIRES(mutex_);
-  [[nodiscard]] Result<PendingFrame*> admit(uint64_t bytes, uint64_t records, bool can_wait)
-      WRITEAHEAD_REQUIRES(mutex_);
-  [[nodiscard]] Result<void> make_room(uint64_t bytes, uint64_t records, bool can_wait)
-      WRITEAHEAD_REQUIRES(mutex_);
-  [[nodiscard]] bool has_room(const SegmentPlace& place, Lsn lsn, uint64_t bytes) const;
+  [[nodiscard]] Result<Admission> admit(const Request& request) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] bool may_join_open(const Request& request) const WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> make_room(const Request& request) WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] bool has_room(const Request& request) const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> make_standby(uint64_t needed, bool can_wait)
       WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Frame make_frame(uint64_t bytes) WRITEAHEAD_REQUIRES(mutex_);
   void open_frame(uint64_t bytes) WRITEAHEAD_REQUIRES(mutex_);
   void close_open_frame() WRITEAHEAD_REQUIRES(mutex_);
-  void begin_segment(Standby standby, uint64_t bytes) WRITEAHEAD_REQUIRES(mutex_);
+  void begin_segment(Standby standby, const Request& request) WRITEAHEAD_REQUIRES(mutex_);
   void join(PendingFrame& frame, PendingAppend& append) WRITEAHEAD_REQUIRES(mutex_);
   void note_joined(PendingFrame& frame, Durability level, bool is_due) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] bool is_over_budget(uint64_t bytes) const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> wait_for_budget(uint64_t bytes, bool can_wait)
       WRITEAHEAD_REQUIRES(mutex_);
-  [[nodiscard]] AsyncAppends* growing(uint64_t bytes, uint64_t records) const
-      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] AsyncAppends* growing(const Request& request) WRITEAHEAD_REQUIRES(mutex_);
   template <class Add>
-  [[nodiscard]] Result<Appended> admit_async(const AsyncRequest& request, const Add& add)
-      WRITEAHEAD_EXCLUDES(mutex_);
+  [[nodiscard]] Result<Appended> admit_async(const AsyncRequest& request, CompletionTarget& target,
+                                             const Add& add) WRITEAHEAD_EXCLUDES(mutex_);
+
+  // Appends of producers (repeats.cc).
+  [[nodiscard]] Result<std::optional<Appended>> find_first(const Mark& mark) const
+      WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] bool has_level(Lsn end_lsn, Durability level) const WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] uint64_t table_bytes(const SegmentPlace& place) const WRITEAHEAD_REQUIRES(mutex_);
+  void remember(const Mark& mark, const Appended& range) WRITEAHEAD_REQUIRES(mutex_);
 
   // Leading (committer.cc).
   void begin_at(CommitStart start) WRITEAHEAD_REQUIRES(mutex_);
@@ -236,6 +256,7 @@ class Committer {
   const bool waits_for_quota_;
   const uint64_t max_in_flight_;
   const uint32_t alignment_;
+  const uint64_t most_producers_;
   const Identifier log_id_;
   uint64_t epoch_;
 
@@ -264,6 +285,7 @@ class Committer {
   SegmentPlace place_ WRITEAHEAD_GUARDED_BY(mutex_);  // where new frames go
   Lsn next_lsn_ WRITEAHEAD_GUARDED_BY(mutex_);        // behind the last closed frame
   uint64_t next_ordinal_ WRITEAHEAD_GUARDED_BY(mutex_) = 0;
+  ProducerBook producers_ WRITEAHEAD_GUARDED_BY(mutex_);  // of all that have a place
   bool is_led_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
   bool is_paused_ WRITEAHEAD_GUARDED_BY(mutex_) = false;
   bool is_making_room_ WRITEAHEAD_GUARDED_BY(mutex_) = false;

@@ -25,8 +25,10 @@ void build_frame(PendingFrame& pending, const FrameFacts& facts, const SegmentBi
                      // Clocks jump; the log's time does not.
                      .time_ns = std::max(facts.time_ns, position.time_ns),
                      .first_ordinal = position.ordinal,
-                     .record_count = static_cast<uint32_t>(pending.records())};
-  RecordRun run{.end = kFrameHeaderBytes, .digest = position.digest};
+                     .record_count = static_cast<uint32_t>(pending.records()),
+                     .table_bytes = static_cast<uint32_t>(pending.table().size())};
+  copy_bytes(pending.table(), frame.subspan(kFrameHeaderBytes));
+  RecordRun run = begin_run(header, frame, position.digest);
   for (PendingAppend* append = pending.first(); append != nullptr; append = append->next) {
     const uint64_t end = run.end + append->encoded_bytes();
     // It was told this address.

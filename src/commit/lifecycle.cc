@@ -1,14 +1,44 @@
-// The committer beyond appending: making durable, waiting, pausing, failing and closing.
-// All of it goes through frames, so that there is one order and one way of failing.
+// The committer beyond appending: beginning somewhere, making durable, waiting, pausing, failing
+// and closing. All of it goes through frames, so that there is one order and one way of failing.
 #include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 #include "commit/committer.h"
+#include "segment/segment_size.h"
 
 namespace writeahead::internal {
 
 using std::chrono::nanoseconds;
+
+void Committer::begin_at(CommitStart start) {
+  epoch_ = start.epoch;
+  if (start.producers) producers_ = std::move(*start.producers);
+  producers_.limit_to(most_producers_);
+  active_ = std::move(start.active);
+  active_header_ = start.active_header;
+  binding_ = SegmentBinding::of(log_id_, active_header_.number);
+  position_ = start.position;
+  place_ = {};
+  if (active_ != nullptr) {
+    place_ = {.writer = active_,
+              .number = active_header_.number,
+              .base_lsn = active_header_.base_lsn,
+              .frames_end = frames_end_limit(active_header_.prepared_bytes),
+              .is_numbered = active_header_.is_numbered()};
+    const uint64_t offset = segment_offset(place_.base_lsn, position_.lsn);
+    // A file that a hard-link backup shares is left as it is; and aligned frames never stand behind
+    // the end of a packed one, whose block they would share.
+    const bool is_unaligned = alignment_ != 0 && offset % alignment_ != 0;
+    if (active_->is_shared() || is_unaligned) place_.frames_end = 0;
+  }
+  next_lsn_ = written_lsn_ = position_.lsn;
+  next_ordinal_ = position_.ordinal;
+  end_lsn_.store(position_.lsn.value(), std::memory_order_release);
+  durable_lsn_.store(position_.lsn.value(), std::memory_order_release);
+  told_lsn_.store(position_.lsn.value());
+  durable_number_ = active_ ? active_header_.number : start.first_number;
+}
 
 Error Committer::would_block() const {
   return make_error(ErrorCode::would_block, "append", "it would have to wait",
@@ -24,9 +54,9 @@ Result<void> Committer::sync() {
     MutexLock lock(mutex_);
     if (const auto refused = refusal()) return std::unexpected(*refused);
     if (is_all_durable()) return {};
-    auto frame = admit(0, 0, true);
-    if (!frame) return std::unexpected(frame.error());
-    join(**frame, barrier);
+    auto admitted = admit({});
+    if (!admitted) return std::unexpected(admitted.error());
+    join(*admitted->frame, barrier);
     leads = try_lead();
   }
   follow(barrier, leads);

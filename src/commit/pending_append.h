@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/semaphore.h"
+#include "format/record.h"
 #include "writeahead/batch.h"
 #include "writeahead/durability.h"
 #include "writeahead/lsn.h"
@@ -28,11 +29,20 @@ class BatchAccess {
   }
   [[nodiscard]] static uint64_t longest(const Batch& batch) { return batch.longest_; }
   [[nodiscard]] static uint64_t payload_bytes(const Batch& batch);
-  /// Adds a record whose hash is known. Throws as Batch::add does.
+  /// Bytes that the records take in a frame, each with that mark.
+  [[nodiscard]] static uint64_t encoded_bytes(const Batch& batch, const Mark& mark) {
+    return batch.encoded_bytes() + (mark ? kMarkBytes * batch.size() : 0);
+  }
+  /// The payload of a record that was added without a mark.
+  [[nodiscard]] static std::span<const std::byte> payload(const Batch& batch,
+                                                          const Record& record) {
+    return bytes(batch).subspan(record.position + kRecordHeaderBytes, record.length);
+  }
+  /// Adds a record, the hash of whose payload is known. Throws as Batch::add does.
   static void add(Batch& batch, std::span<const std::byte> payload, uint16_t type,
-                  uint64_t payload_hash);
-  /// Adds all records of `other`.
-  static void add(Batch& batch, const Batch& other);
+                  uint64_t payload_hash, const Mark& mark);
+  /// Adds all records of `other`, which have no mark, with that one.
+  static void add(Batch& batch, const Batch& other, const Mark& mark);
 };
 
 class PendingAppend {
@@ -40,7 +50,7 @@ class PendingAppend {
   /// One record.
   PendingAppend(std::span<const std::byte> payload, AppendOptions options);
   /// All records of a batch that is not empty.
-  PendingAppend(const Batch& batch, Durability durability);
+  PendingAppend(const Batch& batch, const BatchOptions& options);
   /// No record: waits until the frame that it joins, and all before it, have that level.
   explicit PendingAppend(Durability durability) : durability_(durability) {}
   PendingAppend(const PendingAppend&) = delete;
@@ -52,6 +62,8 @@ class PendingAppend {
   [[nodiscard]] uint32_t record_count() const { return record_count_; }
   [[nodiscard]] uint64_t payload_bytes() const { return payload_bytes_; }
   [[nodiscard]] Durability durability() const { return durability_; }
+  /// Of the records, if this is one append.
+  [[nodiscard]] const Mark& mark() const { return mark_; }
   /// Whether this is an AsyncAppends, which the frame owns.
   [[nodiscard]] bool is_async() const { return is_async_; }
 
@@ -82,6 +94,7 @@ class PendingAppend {
   const Batch* batch_ = nullptr;
   std::span<const std::byte> payload_;
   uint64_t payload_hash_ = 0;
+  Mark mark_;
   uint16_t type_ = 0;
   uint64_t encoded_bytes_ = 0;
   uint64_t payload_bytes_ = 0;

@@ -15,13 +15,16 @@ uint64_t frame_bytes(uint64_t offset, uint64_t body_bytes, uint32_t alignment) {
   return unit == 0 ? length : round_up(offset + length, unit) - offset;
 }
 
-void PendingFrame::begin(const SegmentPlace& place, Lsn lsn, uint64_t ordinal, uint32_t alignment) {
+void PendingFrame::begin(const SegmentPlace& place, Lsn lsn, uint64_t ordinal, uint32_t alignment,
+                         uint64_t table_bytes) {
+  table_.resize(table_bytes);
   place_ = place;
   lsn_ = lsn;
   offset_ = kSegmentHeaderBytes + (lsn - place.base_lsn);
   first_ordinal_ = ordinal;
   alignment_ = alignment;
-  body_bytes_ = length_ = records_ = payload_bytes_ = appends_ = waiters_ = 0;
+  body_bytes_ = table_bytes;
+  length_ = records_ = payload_bytes_ = appends_ = waiters_ = 0;
   first_ = last_ = first_waiter_ = nullptr;
   level = Durability::buffered;
   is_closed = is_due = begins_segment = is_done = false;
@@ -77,6 +80,7 @@ void PendingFrame::grow(uint64_t bytes, uint64_t records, uint64_t payload_bytes
 
 PendingAppend* PendingFrame::release() {
   place_ = {};
+  table_ = {};
   last_ = first_waiter_ = nullptr;
   return std::exchange(first_, nullptr);
 }

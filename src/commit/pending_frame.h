@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "commit/async_appends.h"
 #include "commit/pending_append.h"
@@ -31,7 +33,8 @@ struct SegmentPlace {
   std::shared_ptr<SegmentWriter> writer;  ///< Null: there is no segment yet.
   uint64_t number = 0;
   Lsn base_lsn;
-  uint64_t frames_end = 0;  ///< Offset at which its frames have to end.
+  uint64_t frames_end = 0;   ///< Offset at which its frames have to end.
+  bool is_numbered = false;  ///< It takes appends of producers.
 };
 
 /// Bytes of a frame with such a body that begins at `offset` of its segment, with its padding.
@@ -40,8 +43,11 @@ struct SegmentPlace {
 
 class PendingFrame {
  public:
-  /// Begins again, empty, at `lsn`.
-  void begin(const SegmentPlace& place, Lsn lsn, uint64_t ordinal, uint32_t alignment);
+  /// Begins again, empty but for a producer table of so many bytes, at `lsn`.
+  void begin(const SegmentPlace& place, Lsn lsn, uint64_t ordinal, uint32_t alignment,
+             uint64_t table_bytes);
+  /// The table, which whoever began the frame fills in.
+  [[nodiscard]] std::span<std::byte> table() { return table_; }
   /// Offset in the segment.
   [[nodiscard]] uint64_t offset() const { return offset_; }
   [[nodiscard]] Lsn lsn() const { return lsn_; }
@@ -95,7 +101,8 @@ class PendingFrame {
   uint64_t offset_ = 0;
   uint64_t first_ordinal_ = 0;
   uint32_t alignment_ = 0;
-  uint64_t body_bytes_ = 0;
+  std::vector<std::byte> table_;
+  uint64_t body_bytes_ = 0;  // with the table
   uint64_t length_ = 0;
   uint64_t records_ = 0;
   uint64_t payload_bytes_ = 0;

@@ -27,7 +27,7 @@ void encode_frame_header(const FrameHeader& header, const SegmentBinding& bindin
   frame_field::time_ns.store(out, header.time_ns);
   frame_field::first_ordinal.store(out, header.first_ordinal);
   frame_field::record_count.store(out, header.record_count);
-  frame_field::reserved.store(out, 0);
+  frame_field::table_bytes.store(out, header.table_bytes);
   frame_field::body_checksum.store(out, header.body_checksum);
   frame_field::header_checksum.store(
       out, checksum(out.first(frame_field::header_checksum.offset), binding.log_seed));
@@ -55,16 +55,28 @@ std::optional<FrameHeader> decode_frame_header(std::span<const std::byte> bytes,
       .time_ns = frame_field::time_ns.load(bytes),
       .first_ordinal = frame_field::first_ordinal.load(bytes),
       .record_count = frame_field::record_count.load(bytes),
+      .table_bytes = frame_field::table_bytes.load(bytes),
       .body_checksum = frame_field::body_checksum.load(bytes),
   };
   const bool is_known = header.kind == FrameKind::data || header.kind == FrameKind::seal;
-  if (!is_known || frame_field::flags.load(bytes) != 0 || frame_field::reserved.load(bytes) != 0 ||
+  const bool has_sound_table =
+      header.table_bytes == 0 ||
+      (header.kind == FrameKind::data && header.table_bytes <= kMostTableBytes &&
+       header.table_bytes % kProducerEntryBytes == 0 && header.length >= header.records_begin());
+  if (!is_known || frame_field::flags.load(bytes) != 0 || !has_sound_table ||
       header.length < kFrameHeaderBytes || header.length % kFrameAlignment != 0 ||
       header.watermark > lsn || lsn.value() > kMaxCounter || header.epoch > kMaxCounter ||
       header.first_ordinal > kMaxCounter) {
     return std::nullopt;
   }
   return header;
+}
+
+RecordRun begin_run(const FrameHeader& header, std::span<const std::byte> frame, uint64_t digest) {
+  const auto table = producer_table_of(header, frame);
+  return {.end = header.records_begin(),
+          .body_checksum = table.empty() ? 0 : checksum(table, 0),
+          .digest = digest};
 }
 
 uint64_t extend_body_checksum(uint64_t sum, std::span<const std::byte> record_header) {
@@ -77,6 +89,7 @@ namespace {
 bool is_end_right(const FrameHeader& header, std::span<const std::byte> frame,
                   const RecordRun& run) {
   return is_zero(frame.subspan(run.end)) &&
+         is_producer_table(producer_table_of(header, frame), header.lsn) &&
          is_right_checksum(header.body_checksum, run.body_checksum);
 }
 
@@ -84,8 +97,16 @@ bool is_end_right(const FrameHeader& header, std::span<const std::byte> frame,
 
 FrameWalk::FrameWalk(const FrameHeader& header, std::span<const std::byte> frame,
                      const SegmentBinding& binding, FrameTrust trust)
-    : header_(header), frame_(frame), binding_(binding), trust_(trust) {
-  if (trust == FrameTrust::is_verified) ahead_ = run_.records = header.record_count;
+    : header_(header),
+      frame_(frame),
+      binding_(binding),
+      trust_(trust),
+      position_(header.records_begin()) {
+  if (trust == FrameTrust::is_verified) {
+    ahead_ = run_.records = header.record_count;
+  } else {
+    run_ = begin_run(header, frame, 0);
+  }
 }
 
 /// To the end of the record that was shown, behind which none was verified. False at the frame's.
@@ -118,7 +139,7 @@ bool FrameWalk::skip() {
   if (bytes.size() < kRecordHeaderBytes) return false;
   const RecordHeader header = decode_record_header(bytes);
   if (encoded_record_bytes(header.length) > bytes.size()) return false;
-  record_ = {.header = header, .payload = {}, .encoded_bytes = encoded_record_bytes(header.length)};
+  record_ = {.header = header, .content = {}, .encoded_bytes = encoded_record_bytes(header.length)};
   run_.end += record_.encoded_bytes;
   ++run_.records;
   run_.body_checksum = extend_body_checksum(run_.body_checksum, bytes);
@@ -127,7 +148,7 @@ bool FrameWalk::skip() {
 
 VerifiedFrame verify_frame(const FrameHeader& header, std::span<const std::byte> frame,
                            const SegmentBinding& binding, uint64_t digest) {
-  VerifiedFrame verified{.run = {.end = kFrameHeaderBytes, .digest = digest}};
+  VerifiedFrame verified{.run = begin_run(header, frame, digest)};
   extend_run(verified.run, frame, header.lsn, binding.segment_seed,
              {.records = header.record_count}, RunDigest::is_extended);
   verified.is_whole =

@@ -1,4 +1,5 @@
-// A frame: what one group commit writes. A header with a checksum of its own, then records.
+// A frame: what one group commit writes. A header with a checksum of its own, then records; in a
+// segment's first frame a producer table may come before them.
 //
 // The header verifies alone and in its place, so that a frame whose body was torn still testifies
 // through its watermark. The body checksum covers the record headers, which hold the payload
@@ -12,6 +13,7 @@
 #include <span>
 
 #include "format/bytes.h"
+#include "format/producer_table.h"
 #include "format/record.h"
 #include "writeahead/env.h"
 #include "writeahead/lsn.h"
@@ -31,7 +33,7 @@ inline constexpr Field<uint64_t> watermark{40};
 inline constexpr Field<uint64_t> time_ns{48};
 inline constexpr Field<uint64_t> first_ordinal{56};
 inline constexpr Field<uint32_t> record_count{64};
-inline constexpr Field<uint32_t> reserved{68};
+inline constexpr Field<uint32_t> table_bytes{68};
 inline constexpr Field<uint64_t> body_checksum{72};
 inline constexpr Field<uint64_t> header_checksum{80};
 }  // namespace frame_field
@@ -53,7 +55,7 @@ inline constexpr auto kFrameFields = std::to_array<FieldDescription>({
     describe("time_ns", frame_field::time_ns),
     describe("first_ordinal", frame_field::first_ordinal),
     describe("record_count", frame_field::record_count),
-    describe("reserved", frame_field::reserved),
+    describe("table_bytes", frame_field::table_bytes),
     describe("body_checksum", frame_field::body_checksum),
     describe("header_checksum", frame_field::header_checksum),
 });
@@ -71,7 +73,11 @@ struct FrameHeader {
   uint64_t time_ns = 0;
   uint64_t first_ordinal = 0;
   uint32_t record_count = 0;
+  uint32_t table_bytes = 0;  ///< Of the producer table, whole entries.
   uint64_t body_checksum = 0;
+
+  /// Where the first record begins, from the beginning of the frame.
+  [[nodiscard]] uint64_t records_begin() const { return kFrameHeaderBytes + table_bytes; }
 };
 
 /// What binds checksums to one segment of one log.
@@ -92,6 +98,16 @@ void encode_frame_header(const FrameHeader& header, const SegmentBinding& bindin
 [[nodiscard]] std::optional<FrameHeader> decode_frame_header(std::span<const std::byte> bytes,
                                                              Lsn lsn,
                                                              const SegmentBinding& binding);
+
+/// The producer table of a frame; empty if it has none.
+[[nodiscard]] inline std::span<const std::byte> producer_table_of(
+    const FrameHeader& header, std::span<const std::byte> frame) {
+  return frame.subspan(kFrameHeaderBytes, header.table_bytes);
+}
+
+/// A run without a record yet: from the first record of this frame on, behind its table.
+[[nodiscard]] RecordRun begin_run(const FrameHeader& header, std::span<const std::byte> frame,
+                                  uint64_t digest);
 
 /// The body checksum after one more record header.
 [[nodiscard]] uint64_t extend_body_checksum(uint64_t checksum,
@@ -127,9 +143,10 @@ class FrameWalk {
     const RecordHeader header = decode_record_header(bytes);
     const uint64_t encoded = encoded_record_bytes(header.length);
     if (encoded > bytes.size()) return false;
+    if (header.flags != 0 && header.length < kMarkBytes) return false;
     position_ = position;
     record_ = {.header = header,
-               .payload = bytes.subspan(kRecordHeaderBytes, header.length),
+               .content = bytes.subspan(kRecordHeaderBytes, header.length),
                .encoded_bytes = encoded};
     --ahead_;
     return true;
@@ -153,9 +170,9 @@ class FrameWalk {
   const SegmentBinding& binding_;
   const FrameTrust trust_;
   VerifiedRecord record_;
-  uint64_t position_ = kFrameHeaderBytes;
-  uint32_t ahead_ = 0;                       // records behind the current one that verified
-  RecordRun run_{.end = kFrameHeaderBytes};  // to the end of those
+  uint64_t position_;
+  uint32_t ahead_ = 0;  // records behind the current one that verified
+  RecordRun run_;       // to the end of those
   uint32_t next_run_ = 1;
   bool is_whole_ = false;
 };

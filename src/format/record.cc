@@ -2,6 +2,8 @@
 // No length is believed before it was compared with the bytes that are there.
 #include "format/record.h"
 
+#include <algorithm>
+
 #include "format/checksum.h"
 #include "format/inline_checksum.h"
 
@@ -26,18 +28,33 @@ bool is_padding_zero(uint32_t length, uint64_t word) {
   return rest == 0 || word >> (8 * rest) == 0;
 }
 
+/// The hash of mark and payload; nothing if there cannot be any, or if a flag is unknown. Not
+/// inlined: the loop over records without a mark stays as short as it is.
+[[gnu::noinline]] std::optional<uint64_t> hash_of_marked(const RecordHeader& header,
+                                                         std::span<const std::byte> content) {
+  if (header.flags != kNumberedFlag || content.size() < kMarkBytes) return std::nullopt;
+  return checksum(content.first(kMarkBytes), payload_hash(content.subspan(kMarkBytes)));
+}
+
 [[gnu::always_inline]] inline VerifiedRecord verify(std::span<const std::byte> bytes, Lsn lsn,
                                                     uint64_t segment_seed) {
   if (bytes.size() < kRecordHeaderBytes) return {};
   const RecordHeader header = decode_record_header(bytes);
   const uint64_t encoded = encoded_record_bytes(header.length);
-  if (encoded > bytes.size() || header.flags != 0) return {};
+  if (encoded > bytes.size()) return {};
   const uint64_t last_word = kLastWord.load(bytes.subspan(encoded - sizeof(uint64_t)));
   if (!is_padding_zero(header.length, last_word)) return {};
-  const auto payload = bytes.subspan(kRecordHeaderBytes, header.length);
-  const uint64_t computed = mix(inlined::payload_hash(payload), lsn, header, segment_seed);
-  if (!is_right_checksum(header.checksum, computed)) return {};
-  return {.header = header, .payload = payload, .encoded_bytes = encoded};
+  const auto content = bytes.subspan(kRecordHeaderBytes, header.length);
+  uint64_t hash = 0;
+  if (header.flags == 0) [[likely]] {
+    hash = inlined::payload_hash(content);
+  } else if (const auto marked = hash_of_marked(header, content)) {
+    hash = *marked;
+  } else {
+    return {};
+  }
+  if (!is_right_checksum(header.checksum, mix(hash, lsn, header, segment_seed))) return {};
+  return {.header = header, .content = content, .encoded_bytes = encoded};
 }
 
 template <RunDigest kDigest>
@@ -62,6 +79,20 @@ void extend(RecordRun& run, std::span<const std::byte> frame, Lsn lsn, uint64_t 
 
 }  // namespace
 
+uint64_t marked_hash(uint64_t payload_hash, const ProducerNumber& mark) {
+  std::array<std::byte, kMarkBytes> bytes;
+  mark_field::producer.store(bytes, mark.producer);
+  mark_field::number.store(bytes, mark.number);
+  return checksum(bytes, payload_hash);
+}
+
+Mark VerifiedRecord::mark() const { return decode_mark(header, content); }
+
+uint64_t VerifiedRecord::payload_hash() const {
+  const uint64_t hash = internal::payload_hash(payload());
+  return header.flags == 0 ? hash : checksum(content.first(kMarkBytes), hash);
+}
+
 uint64_t record_checksum(uint64_t payload_hash, Lsn lsn, const RecordHeader& header,
                          uint64_t segment_seed) {
   return mix(payload_hash, lsn, header, segment_seed);
@@ -84,6 +115,36 @@ void encode_record_header(const RecordHeader& header, std::span<std::byte> out) 
   record_field::type.store(out, header.type);
   record_field::flags.store(out, header.flags);
   record_field::checksum.store(out, header.checksum);
+}
+
+RecordHead encode_record_head(uint64_t payload_bytes, uint16_t type, const Mark& mark) {
+  RecordHead head;
+  head.count = kRecordHeaderBytes;
+  RecordHeader header{.length = static_cast<uint32_t>(payload_bytes), .type = type};
+  if (mark) {
+    const auto bytes = std::span(head.bytes).subspan(kRecordHeaderBytes);
+    mark_field::producer.store(bytes, mark->producer);
+    mark_field::number.store(bytes, mark->number);
+    header.length += kMarkBytes;
+    header.flags = kNumberedFlag;
+    head.count += kMarkBytes;
+  }
+  encode_record_header(header, head.bytes);
+  return head;
+}
+
+void encode_record(std::span<const std::byte> payload, uint16_t type, const Mark& mark,
+                   std::span<std::byte> out) {
+  auto rest = out.subspan(kRecordHeaderBytes);
+  if (!mark) {
+    encode_record_header({.length = static_cast<uint32_t>(payload.size()), .type = type}, out);
+  } else {
+    const RecordHead head = encode_record_head(payload.size(), type, mark);
+    copy_bytes(std::span(head.bytes).first(head.count), out);
+    rest = out.subspan(head.count);
+  }
+  copy_bytes(payload, rest);
+  std::ranges::fill(rest.subspan(payload.size()), std::byte{0});
 }
 
 VerifiedRecord verify_record(std::span<const std::byte> bytes, Lsn lsn, uint64_t segment_seed) {

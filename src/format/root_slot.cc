@@ -78,7 +78,7 @@ DecodedRootSlot decode_root_slot(std::span<const std::byte> slot) {
     return {};
   }
   if (root_field::version.load(slot) != kFormatVersion ||
-      (root_field::required_features.load(slot) & ~kKnownFeatures) != 0) {
+      root_field::required_features.load(slot) != 0) {
     return {.state = HeaderState::unsupported, .sequence = 0, .root = {}};
   }
   DecodedRootSlot decoded{

@@ -21,7 +21,7 @@ void encode_segment_header(const SegmentHeader& header, std::span<std::byte> out
   segment_field::base_ordinal.store(out, header.base_ordinal);
   segment_field::prepared_bytes.store(out, header.prepared_bytes);
   segment_field::created_ns.store(out, header.created_ns);
-  segment_field::required_features.store(out, 0);
+  segment_field::required_features.store(out, header.required_features);
   segment_field::ignorable_features.store(out, header.ignorable_features);
   segment_field::link_number.store(out, header.link.number);
   segment_field::link_end_lsn.store(out, header.link.end_lsn.value());
@@ -52,6 +52,7 @@ DecodedSegmentHeader decode_segment_header(std::span<const std::byte> block) {
       .base_ordinal = segment_field::base_ordinal.load(block),
       .prepared_bytes = segment_field::prepared_bytes.load(block),
       .created_ns = segment_field::created_ns.load(block),
+      .required_features = segment_field::required_features.load(block),
       .ignorable_features = segment_field::ignorable_features.load(block),
       .link = {.number = segment_field::link_number.load(block),
                .end_lsn = Lsn(segment_field::link_end_lsn.load(block)),

@@ -62,8 +62,10 @@ inline constexpr auto kSegmentFields = std::to_array<FieldDescription>({
 inline constexpr uint64_t kSegmentMagic = 0x0a474553'4c4157d7;  // d7 "WALSEG" newline
 inline constexpr uint32_t kFormatVersion = 1;
 inline constexpr uint64_t kSegmentHeaderBytes = kBlockBytes;
+/// Required feature bit: records may be numbered, and the first frame may have a producer table.
+inline constexpr uint64_t kNumberedFeature = 1;
 /// Required feature bits that this version understands.
-inline constexpr uint64_t kKnownFeatures = 0;
+inline constexpr uint64_t kKnownFeatures = kNumberedFeature;
 
 /// Ignorable feature bit: the file held another segment before, and bytes of that one may stand
 /// behind the frames. Without it all is zero there.
@@ -96,6 +98,7 @@ struct SegmentHeader {
   uint64_t base_ordinal = 0;
   uint64_t prepared_bytes = 0;  ///< Capacity: header, frames and seal stay below it.
   uint64_t created_ns = 0;
+  uint64_t required_features = 0;
   uint64_t ignorable_features = 0;
   SegmentLink link;
   /// Of cause salvage: the ordinal behind the last record of the segment before. Else 0.
@@ -109,6 +112,7 @@ struct SegmentHeader {
     return cause == SegmentCause::salvage ? link_end_ordinal : base_ordinal;
   }
 
+  [[nodiscard]] bool is_numbered() const { return (required_features & kNumberedFeature) != 0; }
   [[nodiscard]] bool is_recycled() const { return (ignorable_features & kRecycledFeature) != 0; }
 };
 

@@ -311,7 +311,7 @@ Result<void> Cursor::place_once() {
     if (auto entered = enter_frame(); !entered) return std::unexpected(entered.error());
     if (frame_.end_lsn() > from) {
       // Inside of this frame: at a record, or directly behind its last one.
-      Lsn at = frame_lsn_ + kFrameHeaderBytes;
+      Lsn at = frame_lsn_ + frame_.header.records_begin();
       while (at < from && walk_->skip()) {
         ++records_walked_;
         at = walk_->end_lsn();
@@ -346,7 +346,7 @@ Result<void> Cursor::seek_ordinal(const SegmentView& segment, uint64_t ordinal) 
     frame_lsn_ = frame_.end_lsn();
     next_ordinal_ += frame_.header.record_count;
   }
-  position_ = frame_lsn_ + kFrameHeaderBytes;
+  position_ = frame_lsn_ + frame_.header.records_begin();
   while (next_ordinal_ + records_walked_ < ordinal) {
     if (!walk_->skip()) return std::unexpected(corruption("the frame does not verify"));
     ++records_walked_;
@@ -374,7 +374,7 @@ Result<bool> Cursor::seek_time(const SegmentView& segment, uint64_t time_ns) {
     next_ordinal_ += frame_.header.record_count;
     state_ = State::between_frames;
   }
-  position_ = frame_lsn_ + kFrameHeaderBytes;
+  position_ = frame_lsn_ + frame_.header.records_begin();
   return true;
 }
 
@@ -382,11 +382,17 @@ void Cursor::show_current(RecordView& record) {
   record.lsn = walk_->lsn();
   record.ordinal = next_ordinal_ + records_walked_ - 1;
   record.time_ns = frame_.header.time_ns;
-  record.type = walk_->record().header.type;
-  // Not walk_->record().payload: to read that back as one, just after it was written in two halves,
+  const RecordHeader& header = walk_->record().header;
+  record.type = header.type;
+  // Not walk_->record().content: to read that back as one, just after it was written in two halves,
   // makes the processor wait for longer than all the rest takes.
-  record.payload = frame_.bytes.subspan(walk_->lsn() - frame_.header.lsn + kRecordHeaderBytes,
-                                        walk_->record().header.length);
+  record.payload =
+      frame_.bytes.subspan(walk_->lsn() - frame_.header.lsn + kRecordHeaderBytes, header.length);
+  record.producer_number.reset();
+  if (header.flags != 0) {
+    record.producer_number = decode_mark(header, record.payload);
+    record.payload = record.payload.subspan(kMarkBytes);
+  }
   source_->pin(record.pin);
 }
 

@@ -40,7 +40,8 @@ std::optional<RecordView> PlacedRecords::read(Lsn lsn, uint64_t truncations) {
                     .ordinal = segment.header.base_ordinal + place->records_before,
                     .time_ns = place->time_ns,
                     .type = single->record.header.type,
-                    .payload = single->record.payload,
+                    .payload = single->record.payload(),
+                    .producer_number = single->record.mark(),
                     .pin = std::move(single->memory)};
 }
 

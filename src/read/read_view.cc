@@ -49,7 +49,8 @@ std::optional<RecordView> ReadView::read_mapped(std::shared_ptr<MappedSegment> s
                     .ordinal = range.base_ordinal + place->records_before,
                     .time_ns = place->time_ns,
                     .type = record.header.type,
-                    .payload = record.payload,
+                    .payload = record.payload(),
+                    .producer_number = record.mark(),
                     .pin = std::move(segment)};
 }
 
@@ -75,7 +76,8 @@ std::optional<RecordView> ReadView::read_alone(Lsn lsn) {
   if (table_->truncations() != truncations) return std::nullopt;
   return RecordView{.lsn = lsn,
                     .type = single->record.header.type,
-                    .payload = single->record.payload,
+                    .payload = single->record.payload(),
+                    .producer_number = single->record.mark(),
                     .pin = std::move(single->memory)};
 }
 

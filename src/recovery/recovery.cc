@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "recovery/inspection.h"
+#include "recovery/producers.h"
 #include "retention/truncation.h"
 
 namespace writeahead::internal {
@@ -114,6 +115,20 @@ Result<void> finish_truncation(SegmentStore& store, Inspection& found, Recovered
   return out.active->write(kSegmentHeaderBytes, buffer, WriteMode::barrier);
 }
 
+/// The segments that producers appended to, with the end of each.
+std::vector<Stretch> numbered(const Inspection& found) {
+  std::vector<Stretch> stretches;
+  for (size_t i = 0; i < found.data.size(); ++i) {
+    const SegmentHeader& header = found.data[i].header;
+    if (!header.is_numbered()) continue;
+    const bool is_last = i + 1 == found.data.size();
+    stretches.push_back(
+        {.header = header,
+         .end_lsn = is_last ? found.end_lsn() : found.data[i + 1].header.predecessor_end_lsn()});
+  }
+  return stretches;
+}
+
 RecoveryReport describe_found(const Inspection& found) {
   using Outcome = RecoveryReport::Outcome;
   RecoveryReport report;
@@ -152,6 +167,9 @@ Result<Recovered> recover(SegmentStore& store, Env& env, bool must_be_new) {
   }
 
   Recovered out;
+  auto producers = read_producers(store, numbered(found), found.root.first.lsn);
+  if (!producers) return std::unexpected(producers.error());
+  out.producers = std::move(*producers);
   out.end_lsn = found.end_lsn();
   out.end_ordinal = found.end_ordinal();
   out.report = describe_found(found);

@@ -12,6 +12,7 @@
 
 #include "format/root_slot.h"
 #include "recovery/inspection.h"
+#include "retention/producer_book.h"
 #include "segment/segment_store.h"
 #include "segment/segment_table.h"
 #include "writeahead/env.h"
@@ -30,6 +31,7 @@ struct Recovered {
   Lsn end_lsn;
   uint64_t end_ordinal = 0;
   uint64_t last_time_ns = 0;      ///< Of the newest frame; frames never go back.
+  ProducerBook producers;         ///< What is remembered of producers.
   std::vector<uint64_t> trimmed;  ///< Segments outside of the log that could not be removed yet.
   RecoveryReport report;
 };

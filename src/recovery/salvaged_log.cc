@@ -27,9 +27,10 @@ Result<SalvagedLog> SalvagedLog::begin(Env& env, const std::string& path, uint32
   return log;
 }
 
-Result<void> SalvagedLog::add(const SalvageRun& run, FrameSource& source, bool is_sealed) {
-  auto begun =
-      begin_segment({run.begin, run.first_ordinal, run.epoch, run.time_ns}, run.end - run.begin);
+Result<void> SalvagedLog::add(const SalvageRun& run, FrameSource& source, bool is_numbered,
+                              bool is_sealed) {
+  auto begun = begin_segment({run.begin, run.first_ordinal, run.epoch, run.time_ns, is_numbered},
+                             run.end - run.begin);
   if (!begun) return begun;
   Lsn at = run.begin;
   while (at < run.end) {
@@ -76,6 +77,7 @@ Result<void> SalvagedLog::begin_segment(const SegmentStart& start, uint64_t fram
   header.epoch = start.epoch;
   header.created_ns = start.time_ns;
   header.number = ++number_;
+  header.required_features = start.is_numbered ? kNumberedFeature : 0;
   header.prepared_bytes = prepared_bytes_for(kSegmentHeaderBytes + frame_bytes);
   header.cause = SegmentCause::salvage;
   if (number_ > 1) {
@@ -122,11 +124,11 @@ bool SalvagedLog::take(const Frame& frame, const SegmentBinding& from, Lsn end) 
   const auto bytes = frame.bytes.first(header.length);
   pending_.insert(pending_.end(), bytes.begin(), bytes.end());
   const auto out = std::span(pending_).subspan(begin);
-  RecordRun run{.end = kFrameHeaderBytes, .digest = contents_.digest};
+  RecordRun run = begin_run(header, out, contents_.digest);
   FrameWalk walk(frame.header, frame.bytes, from);
   while (walk.next()) {
     if (walk.end_lsn() > end) continue;
-    add_to_run(run, out, header.lsn, binding_.segment_seed, payload_hash(walk.record().payload));
+    add_to_run(run, out, header.lsn, binding_.segment_seed, walk.record().payload_hash());
   }
   header.record_count = run.records;
   header.body_checksum = run.body_checksum;

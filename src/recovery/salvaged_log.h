@@ -27,6 +27,7 @@ struct SegmentStart {
   uint64_t ordinal = 0;
   uint64_t epoch = 0;
   uint64_t time_ns = 0;
+  bool is_numbered = false;
 };
 
 class SalvagedLog {
@@ -36,8 +37,10 @@ class SalvagedLog {
                                                  uint32_t file_mode);
 
   /// Adds a segment with the frames of `run`, which `source` reads; durable but for its name.
-  /// `is_sealed`: another one with frames follows.
-  [[nodiscard]] Result<void> add(const SalvageRun& run, FrameSource& source, bool is_sealed);
+  /// `is_numbered`: they may have appends of producers. `is_sealed`: another segment with frames
+  /// follows.
+  [[nodiscard]] Result<void> add(const SalvageRun& run, FrameSource& source, bool is_numbered,
+                                 bool is_sealed);
   /// Adds a segment without frames: the log began here, or goes on here.
   [[nodiscard]] Result<void> add_empty(const SegmentStart& start);
   /// Makes it a log that was closed, and gives it up. `root` says what the segments do not.

@@ -130,7 +130,7 @@ FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t
   FramePart part{.header = frame.header, .digest = digest};
   part.header.record_count = 0;
   part.header.length = limit - frame.header.lsn;
-  part.is_boundary = part.header.length == kFrameHeaderBytes;
+  part.is_boundary = part.header.length == frame.header.records_begin();
   FrameWalk walk(frame.header, frame.bytes, binding);
   while (walk.next()) {
     if (walk.end_lsn() > limit) continue;

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "format/bytes.h"
+#include "format/producer_table.h"
 #include "format/seal.h"
 #include "format/segment_header.h"
 
@@ -35,6 +36,12 @@ inline constexpr uint64_t kMinSegmentBytes = kSegmentHeaderBytes + 512;
   const uint64_t rest = std::min(room % kIntervalAndEntry, kIndexInterval - 1);
   const uint64_t frames = room / kIntervalAndEntry * kIndexInterval + rest;
   return round_down(kSegmentHeaderBytes + frames, kBlockBytes);
+}
+
+/// How many producers are remembered in a log with such segments: their table takes no more than a
+/// quarter of what is there for frames.
+[[nodiscard]] constexpr uint64_t most_producers_in(uint64_t segment_bytes) {
+  return std::min((segment_bytes - kSegmentHeaderBytes) / 4 / kProducerEntryBytes, kMostProducers);
 }
 
 }  // namespace writeahead::internal

@@ -10,6 +10,9 @@
 
 namespace writeahead::testing {
 
+/// What the checksum of a record with that header and this content is made of.
+[[nodiscard]] uint64_t hash_of_content(const ::writeahead::internal::RecordHeader& header,
+                                       std::span<const std::byte> content);
 /// `block` holds a segment's header block or a root slot, whole.
 void forge_segment_header(std::span<std::byte> block);
 void forge_root_slot(std::span<std::byte> slot);

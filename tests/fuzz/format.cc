@@ -68,20 +68,38 @@ void parse_root_slot(FuzzBytes bytes) {
   demand(encoded == twice, "a root slot is encoded differently");
 }
 
+/// Entry by entry, as a rebuilding of what producers did reads it.
+void walk_table(const format::FrameHeader& header, FuzzBytes frame) {
+  auto table = format::producer_table_of(header, frame);
+  demand(table.size() % format::kProducerEntryBytes == 0, "a producer table is no whole entries");
+  for (; !table.empty(); table = table.subspan(format::kProducerEntryBytes)) {
+    const auto entry = format::decode_producer_entry(table);
+    demand(entry.range.first_lsn < entry.range.end_lsn && entry.range.end_lsn <= header.lsn,
+           "an entry of a producer table lies outside of what came before");
+    std::array<std::byte, format::kProducerEntryBytes> encoded;
+    format::encode_producer_entry(entry, encoded);
+    demand(begin_alike(table, encoded, encoded.size()),
+           "a producer's entry is encoded differently");
+  }
+}
+
 void walk_frame(const format::FrameHeader& header, FuzzBytes frame) {
   uint32_t records = 0;
-  uint64_t bytes = format::kFrameHeaderBytes;
+  uint64_t bytes = header.records_begin();
   format::FrameWalk walk(header, frame, format_binding());
   while (walk.next()) {
     const auto& record = walk.record();
     demand(walk.lsn() == header.lsn + bytes, "a record is not where the one before ended");
-    demand(record.payload.size() == record.header.length, "a payload is not as long as stated");
+    const uint64_t mark = record.mark() ? format::kMarkBytes : 0;
+    demand(mark + record.payload().size() == record.header.length,
+           "a payload is not as long as stated");
     bytes += record.encoded_bytes;
     ++records;
     demand(bytes <= frame.size(), "a record ends behind its frame");
   }
   demand(records <= header.record_count, "a frame has more records than stated");
   if (!walk.is_whole()) return;
+  walk_table(header, frame);
   demand(records == header.record_count, "a whole frame has fewer records than stated");
   format::FrameWalk skipping(header, frame, format_binding());
   while (skipping.skip()) --records;
@@ -119,6 +137,10 @@ void parse_record(FuzzBytes bytes) {
   std::array<std::byte, format::kRecordHeaderBytes> encoded;
   format::encode_record_header(record.header, encoded);
   demand(begin_alike(bytes, encoded, encoded.size()), "a record header is encoded differently");
+  format::RecordHead head =
+      format::encode_record_head(record.payload().size(), record.header.type, record.mark());
+  format::record_field::checksum.store(head.bytes, record.header.checksum);
+  demand(begin_alike(bytes, head.bytes, head.count), "a record's mark is encoded differently");
 }
 
 /// Makes a frame of the bytes that stands in its place and verifies, if it can.
@@ -134,8 +156,8 @@ void forge_record(std::span<std::byte> bytes) {
   if (bytes.size() < format::kRecordHeaderBytes) return;
   auto header = format::decode_record_header(bytes);
   const auto rest = bytes.subspan(format::kRecordHeaderBytes);
-  const auto payload = rest.first(std::min<size_t>(header.length, rest.size()));
-  header.checksum = format::record_checksum(format::payload_hash(payload), kFormatLsn, header,
+  const auto content = rest.first(std::min<size_t>(header.length, rest.size()));
+  header.checksum = format::record_checksum(hash_of_content(header, content), kFormatLsn, header,
                                             format_binding().segment_seed);
   format::encode_record_header(header, bytes);
 }

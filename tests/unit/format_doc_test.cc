@@ -43,9 +43,12 @@ const Structure kFrameTable{"Frame header", format::kFrameFields, format::kFrame
 const Structure kRecord{"Record header", format::kRecordFields, format::kRecordHeaderBytes};
 const Structure kSeal{"Seal body", format::kSealFields, format::kSealBodyBytes};
 const Structure kIndex{"Seal index entry", format::kSealIndexFields, format::kSealIndexEntryBytes};
+const Structure kMark{"Producer and number", format::kMarkFields, format::kMarkBytes};
+const Structure kProducer{"Producer table entry", format::kProducerFields,
+                          format::kProducerEntryBytes};
 const Structure kControl{"Control page", format::kControlFields, format::kControlFileBytes};
-const std::vector<Structure> kStructures = {kRoot,   kHold, kSegment, kFrameTable,
-                                            kRecord, kSeal, kIndex,   kControl};
+const std::vector<Structure> kStructures = {kRoot,   kHold, kSegment, kFrameTable, kProducer,
+                                            kRecord, kMark, kSeal,    kIndex,      kControl};
 
 std::vector<std::string> lines_of_document() {
   std::ifstream file(test::source_directory() + "/docs/format.md");

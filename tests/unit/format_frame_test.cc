@@ -152,7 +152,23 @@ TEST(FrameFormat, header_whose_checksum_is_right_is_judged_field_by_field) {
       {"time_ns", [](auto b) { frame_field::time_ns.store(b, 0); }, true},
       {"first_ordinal", [](auto b) { frame_field::first_ordinal.store(b, 0); }, true},
       {"record_count", [](auto b) { frame_field::record_count.store(b, ~uint32_t{0}); }, true},
-      {"reserved", [](auto b) { frame_field::reserved.store(b, 1); }, false},
+      {"table_bytes of no whole entry", [](auto b) { frame_field::table_bytes.store(b, 1); },
+       false},
+      {"table_bytes of one", [](auto b) { frame_field::table_bytes.store(b, 40); }, true},
+      {"table_bytes of all", [](auto b) { frame_field::table_bytes.store(b, 3880); }, true},
+      {"table_bytes beyond", [](auto b) { frame_field::table_bytes.store(b, 3920); }, false},
+      {"table_bytes of too many",
+       [](auto b) {
+         frame_field::length.store(b, 1 << 20);
+         frame_field::table_bytes.store(b, 400'040);
+       },
+       false},
+      {"table_bytes of a seal",
+       [](auto b) {
+         frame_field::kind.store(b, 2);
+         frame_field::table_bytes.store(b, 40);
+       },
+       false},
       {"body_checksum", [](auto b) { frame_field::body_checksum.store(b, 0); }, true},
   };
   for (const Case& c : cases) {
@@ -174,7 +190,7 @@ TEST(FrameFormat, walk_hands_out_records_of_every_length_and_their_places) {
   for (const std::string& payload : payloads) {
     ASSERT_TRUE(walk.next());
     ASSERT_TRUE(skipping.skip());
-    const auto bytes = walk.record().payload;
+    const auto bytes = walk.record().payload();
     EXPECT_TRUE(std::ranges::equal(bytes, std::as_bytes(std::span(payload))));
     EXPECT_EQ(walk.record().header.type, payload.size());
     EXPECT_EQ(walk.lsn(), lsn);
@@ -244,7 +260,7 @@ TEST(FrameFormat, walk_of_a_verified_frame_shows_the_same_and_never_leads_outsid
   FrameWalk walk(header, sound, kBinding, FrameTrust::is_verified);
   for (const std::string& payload : payloads) {
     ASSERT_TRUE(walk.next());
-    EXPECT_TRUE(std::ranges::equal(walk.record().payload, std::as_bytes(std::span(payload))));
+    EXPECT_TRUE(std::ranges::equal(walk.record().payload(), std::as_bytes(std::span(payload))));
   }
   EXPECT_FALSE(walk.next());
   EXPECT_TRUE(walk.is_whole());

@@ -141,6 +141,27 @@ SimDisk aligned_to_sectors() {
   return env.disk().shut_down();
 }
 
+/// A plain segment, then numbered ones with tables at their heads, and batches.
+SimDisk appended_by_producers() {
+  SimEnv env(SimDisk{}, clock_by_hand());
+  auto log = Log::open(kLogPath, small(env)).value();
+  fill(env, log, 3);
+  for (uint64_t i = 0; i < 24; ++i) {
+    env.advance_ns(1'000'000);
+    const ProducerNumber mark{.producer = 1000 + i % 5, .number = i + 1};
+    if (i % 7 == 3) {
+      Batch batch;
+      for (uint64_t j = 0; j < 3; ++j) batch.add(payload(i, j * 9));
+      EXPECT_TRUE(log.append(batch, BatchOptions{.producer_number = mark}));
+    } else {
+      EXPECT_TRUE(log.append(payload(i, i * 211 % 1500), {.producer_number = mark}));
+    }
+    work(log);
+  }
+  EXPECT_TRUE(log.close());
+  return env.disk().shut_down();
+}
+
 SimDisk salvaged_with_a_gap() {
   SimDisk damaged = closed();
   damaged.erase(damaged.files()[3]);  // The fourth segment.
@@ -167,7 +188,8 @@ const std::vector<Course> kCourses{
     {"truncated", truncated, 0xa2f0278277baba62},
     {"recycled", recycled, 0xbc5700233d036cee},
     {"aligned_to_sectors", aligned_to_sectors, 0x45909d09b1acb005},
-    {"salvaged_with_a_gap", salvaged_with_a_gap, 0xf12cd6cec4c024df}};
+    {"salvaged_with_a_gap", salvaged_with_a_gap, 0xf12cd6cec4c024df},
+    {"numbered", appended_by_producers, 0x32a6716aaa70e3d7}};
 void PrintTo(const Course& course, std::ostream* out) { *out << course.name; }
 
 /// The files of a log by their names; the control page is no part of the format's files.
@@ -219,6 +241,10 @@ std::string listing_of(const SimDisk& disk) {
     text += fmt::format("{} {} type {} time {} length {} hash {:016x}\n", (*record)->lsn.value(),
                         (*record)->ordinal, (*record)->type, (*record)->time_ns, bytes.size(),
                         XXH3_64bits(bytes.data(), bytes.size()));
+    if (const auto& mark = (*record)->producer_number) {
+      text.back() = ' ';
+      text += fmt::format("producer {} number {}\n", mark->producer, mark->number);
+    }
     from = reader.position();
   }
   return text;

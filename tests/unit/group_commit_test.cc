@@ -59,7 +59,7 @@ class GroupCommitTest : public ::testing::Test {
     if (auto admitted = state_->admit(BatchAccess::longest(batch)); !admitted) {
       return std::unexpected(admitted.error());
     }
-    PendingAppend all(batch, Durability::durable);
+    PendingAppend all(batch, BatchOptions{});
     return state_->append(all);
   }
 

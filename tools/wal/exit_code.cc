@@ -34,6 +34,7 @@ ExitCode exit_code_of(const Error& error) {
     case ErrorCode::failed:
     case ErrorCode::closed:
     case ErrorCode::would_block:
+    case ErrorCode::repeated:
       return ExitCode::environment;
   }
   return ExitCode::environment;
