@@ -218,6 +218,63 @@ TEST_F(CliAppend, reader_that_closes_the_pipe_loses_no_record) {
   EXPECT_EQ(wal({"cat", path("d")}).out, "one\ntwo\nthree\n");
 }
 
+TEST_F(CliAppend, numbered_appends_of_a_second_run_add_what_is_missing) {
+  for (const std::string batch : {"1", "3"}) {
+    const std::string log = path("d" + batch);
+    const std::vector<std::string> command = {
+        "append", log, "--producer", "7", "--number", "100", "--batch", batch, "--print-lsn"};
+    const Finished first = wal(command, "a\nb\nc\nd\ne\nf\n");
+    expect_success(first);
+    const auto lsns = lsns_of(first.out);
+    ASSERT_EQ(lsns.size(), 6U);
+    // All of it once more, and more of it.
+    const Finished second = wal(command, "a\nb\nc\nd\ne\nf\ng\nh\ni\n");
+    expect_success(second);
+    const auto again = lsns_of(second.out);
+    // The address of the last append is known, and those of the new records.
+    ASSERT_EQ(again.size(), batch == "1" ? 4U : 6U);
+    EXPECT_EQ(again[again.size() - 4], lsns.back());
+    EXPECT_EQ(wal({"cat", log}).out, "a\nb\nc\nd\ne\nf\ng\nh\ni\n");
+    const Finished shown = wal({"cat", log, "--last", "1", "--format", "json"});
+    EXPECT_NE(
+        shown.out.find("\"producer\":7,\"number\":" + std::string(batch == "1" ? "108" : "102")),
+        std::string::npos)
+        << shown.out;
+    expect_success(wal({"verify", log}));
+  }
+}
+
+TEST_F(CliAppend, numbered_batch_of_another_length_is_refused) {
+  const std::string log = path("d");
+  const std::vector<std::string> command = {"append",   log, "--producer", "7",
+                                            "--number", "1", "--batch",    "4"};
+  expect_success(wal(command, "a\nb\n"));
+  expect_failure(wal(command, "a\nb\nc\n"), 2, "another batch");
+  EXPECT_EQ(wal({"cat", log}).out, "a\nb\n");
+}
+
+TEST_F(CliAppend, numbered_appends_go_on_behind_a_kill) {
+  const std::string log = path("d");
+  const std::vector<std::string> command = {"append",   log, "--producer", "7",
+                                            "--number", "1", "--print-lsn"};
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += std::to_string(i) + "\n";
+  {
+    ChildProcess child(this->command(command));
+    child.write_input(text.substr(0, text.size() / 2));
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(child.read_line());
+    child.send_signal(SIGKILL);
+  }
+  expect_success(wal(command, text));
+  EXPECT_EQ(wal({"cat", log}).out, text);
+}
+
+TEST_F(CliAppend, producer_and_number_come_together) {
+  expect_failure(wal({"append", path("d"), "--producer", "7"}, "a\n"), 2, "--number");
+  expect_failure(wal({"append", path("d"), "--number", "7"}, "a\n"), 2, "--producer");
+  EXPECT_FALSE(std::filesystem::exists(path("d")));
+}
+
 TEST_F(CliAppend, closed_standard_output_does_not_become_a_file_of_the_log) {
   ChildSettings closed;
   closed.closed_descriptors = {STDOUT_FILENO};

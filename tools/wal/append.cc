@@ -26,10 +26,12 @@ namespace wal {
 
 using writeahead::Appended;
 using writeahead::Batch;
+using writeahead::BatchOptions;
 using writeahead::Durability;
 using writeahead::ErrorCode;
 using writeahead::Log;
 using writeahead::Lsn;
+using writeahead::ProducerNumber;
 
 namespace {
 
@@ -44,6 +46,8 @@ struct AppendOptions {
   Durability durability = Durability::durable;
   std::optional<uint64_t> batch;
   std::optional<uint64_t> segment_bytes;
+  std::optional<uint64_t> producer;
+  std::optional<uint64_t> number;
   bool print_lsn = false;
   bool timings = false;
 };
@@ -56,6 +60,9 @@ class Appender {
     if (options.timings) {
       segments_opened_ = log.stats().segments_opened;
     }
+    if (options.producer) {
+      mark_ = ProducerNumber{.producer = *options.producer, .number = options.number.value_or(0)};
+    }
   }
 
   /// Appends until the input ends or something fails. Records that were read are appended
@@ -63,12 +70,16 @@ class Appender {
   Outcome<void> append_all(RecordInput& input) {
     const uint64_t batch_records = options_.batch.value_or(1);
     while (true) {
-      if (!batch_.is_empty() && input.would_wait()) {
+      // Numbered batches are the same in each run, however the input comes.
+      if (!mark_ && !batch_.is_empty() && input.would_wait()) {
         if (auto sent = send_batch(); !sent) {
           return sent;
         }
       }
       const auto record = input.next();
+      if (!record && mark_) {
+        return std::unexpected(record.error());
+      }
       if (!record || !*record) {
         auto sent = send_batch();
         return sent && !record ? std::unexpected(record.error()) : sent;
@@ -83,11 +94,13 @@ class Appender {
  private:
   Outcome<void> append_one(std::span<const std::byte> payload) {
     start_clock();
-    const auto lsn = log_.append(payload, {.durability = options_.durability});
+    const auto lsn =
+        log_.append(payload, {.durability = options_.durability, .producer_number = mark_});
     stop_clock();
     if (!lsn) {
-      return failure_of(lsn.error());
+      return is_there(lsn.error()) ? skip(1) : failure_of(lsn.error());
     }
+    count_number();
     if (options_.print_lsn) {
       out_.write(fmt::format("{}\n", lsn->value()));
     }
@@ -109,11 +122,21 @@ class Appender {
       return {};
     }
     start_clock();
-    const auto range = log_.append(batch_, options_.durability);
+    const auto range = log_.append(
+        batch_, BatchOptions{.durability = options_.durability, .producer_number = mark_});
     stop_clock();
     if (!range) {
-      return failure_of(range.error());
+      if (!is_there(range.error())) {
+        return failure_of(range.error());
+      }
+      const size_t records = batch_.size();
+      batch_.clear();
+      return skip(records);
     }
+    if (auto same = expect_same(*range); !same) {
+      return same;
+    }
+    count_number();
     if (options_.print_lsn) {
       for (size_t i = 0; i < batch_.size(); ++i) {
         out_.write(fmt::format("{}\n", batch_.lsn(i, *range).value()));
@@ -122,6 +145,35 @@ class Appender {
     const size_t records = batch_.size();
     batch_.clear();
     return report(range->first_lsn, records);
+  }
+
+  /// Whether an append was refused because an earlier run made it.
+  [[nodiscard]] bool is_there(const writeahead::Error& error) const {
+    return mark_ && error.code() == ErrorCode::repeated;
+  }
+
+  Outcome<void> skip(uint64_t records) {
+    count_number();
+    progress_.add(records);
+    return {};
+  }
+
+  void count_number() {
+    if (mark_) {
+      ++mark_->number;
+    }
+  }
+
+  /// A repeat is answered whatever it holds: one of another length was made of another input.
+  [[nodiscard]] Outcome<void> expect_same(const Appended& range) const {
+    constexpr uint64_t kMarkBytes = 16;  // as Batch::encoded_bytes() says
+    const uint64_t bytes = batch_.encoded_bytes() + (mark_ ? kMarkBytes * batch_.size() : 0);
+    if (range.end_lsn - range.first_lsn == bytes) {
+      return {};
+    }
+    return usage_failure(
+        fmt::format("append number {} of producer {}: the log has another batch under it (lsn {})",
+                    mark_->number, mark_->producer, range.first_lsn.value()));
   }
 
   /// Behind an append that succeeded. A reader that closed the pipe does not stop the appends: the
@@ -147,6 +199,7 @@ class Appender {
   Progress& progress_;
   Output out_;
   Batch batch_;
+  std::optional<ProducerNumber> mark_;  // of the next append
   uint64_t segments_opened_ = 0;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::duration time_{};
@@ -224,15 +277,27 @@ Verb add_append(CLI::App& application) {
              "when the input pauses, and above 64 MiB. Default 1.");
   add_size(verb, "--segment-bytes", options->segment_bytes,
            "Size of new segments, from 4608 on; suffixes K, M, G. Default 64M.");
-  verb.add_flag("--print-lsn", options->print_lsn,
-                "Print each record's LSN on its own line, once it has the level asked for");
+  auto* const producer = add_number(
+      verb, "--producer", options->producer, 0,
+      "Give the appends of this input numbers of producer N, from --number on: the same command\n"
+      "again, with the same input and --batch, adds what is not in the log yet. Batches are then\n"
+      "always full, but for the last one.");
+  auto* const number = add_number(verb, "--number", options->number, 0,
+                                  "Number of the first append; the others count on from it");
+  producer->needs(number);
+  number->needs(producer);
+  verb.add_flag(
+      "--print-lsn", options->print_lsn,
+      "Print each record's LSN on its own line, once it has the level asked for. Of what\n"
+      "an earlier run of the same producer appended only the last append is known.");
   verb.add_flag("--timings", options->timings,
                 "Print '<lsn> <microseconds>' for each append, with the LSN of its first record,\n"
                 "and ' rotated' behind it where the append opened a segment");
   verb.footer(
       "Records that were read before an error are in the log.\n"
       "Example:\n"
-      "  printf 'one\\ntwo\\n' | wal append data --print-lsn");
+      "  printf 'one\\ntwo\\n' | wal append data --print-lsn\n"
+      "  wal append data --input records.txt --producer 7 --number 1");
   return {.parser = &verb, .run = [options] { return append(*options); }};
 }
 

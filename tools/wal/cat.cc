@@ -136,7 +136,8 @@ Verb add_cat(CLI::App& application) {
   verb.add_option_function<std::string>(
           "--format", take_format,
           "text: the payload and a newline (default).\n"
-          "json: one object a line {lsn, ordinal, time_ns, type, payload_base64}.\n"
+          "json: one object a line {lsn, ordinal, time_ns, type, payload_base64}; in front of the\n"
+          "payload producer and number, where the record has them.\n"
           "hex: a line '<lsn> <ordinal> <type>', then 16 bytes a row, with ASCII.\n"
           "length-prefixed: a 32-bit little-endian length and the payload.")
       ->check(CLI::IsMember({"text", "json", "hex", "length-prefixed"}))

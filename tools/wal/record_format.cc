@@ -38,8 +38,12 @@ void write_base64(Output& out, std::span<const std::byte> bytes) {
 }
 
 void write_json(Output& out, const RecordView& record) {
-  out.write(fmt::format(R"({{"lsn":{},"ordinal":{},"time_ns":{},"type":{},"payload_base64":")",
-                        record.lsn.value(), record.ordinal, record.time_ns, record.type));
+  out.write(fmt::format(R"({{"lsn":{},"ordinal":{},"time_ns":{},"type":{},)", record.lsn.value(),
+                        record.ordinal, record.time_ns, record.type));
+  if (const auto& mark = record.producer_number) {
+    out.write(fmt::format(R"("producer":{},"number":{},)", mark->producer, mark->number));
+  }
+  out.write(R"("payload_base64":")");
   write_base64(out, record.payload);
   out.write("\"}\n");
 }
