@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "format/segment_name.h"
 #include "recovery/producers.h"
 #include "recovery/salvage_plan.h"
 #include "recovery/salvage_survey.h"
@@ -168,7 +167,7 @@ SalvageReport report_of(const SegmentStore& store, const SalvageSurvey& survey,
   }
   if (const SalvageRun* const run = first_without_producers(survey, plan)) {
     const SalvageSource& source = survey.sources[run->source];
-    report.findings.push_back({.file = segment_name(source.file),
+    report.findings.push_back({.file = store.segment_label(source.file),
                                .offset = segment_offset(source.base_lsn, run->begin),
                                .lsn = run->begin,
                                .what = "what producers had appended before is not known any more: "
