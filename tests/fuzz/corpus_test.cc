@@ -97,7 +97,10 @@ std::optional<Log> make_small_log(SimEnv& env, uint32_t kind) {
   std::vector<Lsn> lsns;
   const std::string payload(kind * 6, 'a');
   for (uint32_t i = 0; i < kind; ++i) {
-    lsns.push_back(log->append(payload, {.type = static_cast<uint16_t>(i)}).value());
+    std::optional<ProducerNumber> mark;
+    if (kind >= 16 && i != 0) mark = ProducerNumber{.producer = i % 3, .number = i};
+    const auto type = static_cast<uint16_t>(i);
+    lsns.push_back(log->append(payload, {.type = type, .producer_number = mark}).value());
     while (kind % 3 != 0 && log->step_background()) {
     }
   }
@@ -111,7 +114,7 @@ std::optional<Log> make_small_log(SimEnv& env, uint32_t kind) {
 /// Small logs in different states, so that the images of their directories are small.
 std::vector<SimDisk> small_logs() {
   std::vector<SimDisk> disks;
-  for (uint32_t kind = 0; kind < 16; ++kind) {
+  for (uint32_t kind = 0; kind < 20; ++kind) {
     SimEnv env(SimDisk{}, {.trace_calls = 0});
     const auto log = make_small_log(env, kind);
     disks.push_back(env.disk().shut_down());

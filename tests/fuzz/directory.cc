@@ -148,7 +148,7 @@ class DirectoryCourse {
       const bool is_changed = change(*log, before);
       for (int i = 0; i < 16 && log->step_background(); ++i) {
       }
-      const auto appended = log->append("appended to what was there");
+      const auto appended = log->append("appended to what was there", append_options());
       if (appended && !is_changed && !before.code) expected = read_whole(*log);
       if (!log->close()) expected.reset();
     }
@@ -156,6 +156,12 @@ class DirectoryCourse {
     auto log = Log::open(kLogPath, options(env));
     demand(log.has_value(), "a log that was closed does not open");
     demand(read_whole(*log) == *expected, "what was appended is not read back");
+  }
+
+  /// The log may know the producer, and even this number of it.
+  [[nodiscard]] AppendOptions append_options() const {
+    if ((how_ & 128) == 0) return {};
+    return {.producer_number = ProducerNumber{.producer = what_ % 3U, .number = UINT64_MAX}};
   }
 
   Result<Log> open_watched(SimEnv& env) {

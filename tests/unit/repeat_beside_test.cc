@@ -83,6 +83,21 @@ TEST_F(RepeatBeside, repeat_that_nobody_waits_for_is_told_the_first_lsn_in_order
   EXPECT_EQ(log.stats().async_bytes, 0U);
 }
 
+TEST_F(RepeatBeside, numbered_append_does_not_join_a_frame_of_a_plain_segment) {
+  std::optional<Lsn> told;
+  {
+    Log log = open();
+    ASSERT_TRUE(log.append("the segment is a plain one"));
+    log.append_async("plain", [](const Result<Lsn>& lsn) { EXPECT_TRUE(lsn); });
+    log.append_async("a", marked(7, 1), [&](Result<Lsn> lsn) { told = lsn.value(); });
+    step(log);
+    EXPECT_EQ(log.segments().size(), 2U);
+    ASSERT_TRUE(log.close());
+  }
+  Log log = open();
+  EXPECT_EQ(log.append("a", marked(7, 1)).value(), told);
+}
+
 TEST_F(RepeatBeside, repeat_is_not_told_before_the_first_append_is_durable) {
   Log log = open();
   const Lsn lsn = log.append("a", marked(7, 1, Durability::buffered)).value();
