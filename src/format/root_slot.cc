@@ -62,7 +62,7 @@ void encode_root_slot(const RootState& root, uint64_t sequence, std::span<std::b
   root_field::truncation_link_number.store(out, root.truncation.link.number);
   root_field::truncation_link_end_lsn.store(out, root.truncation.link.end_lsn.value());
   root_field::truncation_link_digest.store(out, root.truncation.link.digest);
-  root_field::required_features.store(out, 0);
+  root_field::required_features.store(out, root.is_copying ? kCopyingFeature : 0);
   root_field::ignorable_features.store(out, root.ignorable_features);
   encode_holds(root.holds, out);
   root_field::checksum.store(out, checksum(out.first(root_field::checksum.offset), 0));
@@ -78,7 +78,7 @@ DecodedRootSlot decode_root_slot(std::span<const std::byte> slot) {
     return {};
   }
   if (root_field::version.load(slot) != kFormatVersion ||
-      root_field::required_features.load(slot) != 0) {
+      (root_field::required_features.load(slot) & ~kKnownRootFeatures) != 0) {
     return {.state = HeaderState::unsupported, .sequence = 0, .root = {}};
   }
   DecodedRootSlot decoded{
@@ -88,6 +88,7 @@ DecodedRootSlot decode_root_slot(std::span<const std::byte> slot) {
   copy_bytes(id, root.log_id);
   root.epoch = root_field::epoch.load(slot);
   root.is_clean = (root_field::flags.load(slot) & kRootFlagClean) != 0;
+  root.is_copying = (root_field::required_features.load(slot) & kCopyingFeature) != 0;
   root.first = {.number = root_field::first_number.load(slot),
                 .lsn = Lsn(root_field::first_lsn.load(slot)),
                 .ordinal = root_field::first_ordinal.load(slot)};

@@ -94,6 +94,10 @@ inline constexpr uint64_t kHoldBytes = 64;
 inline constexpr size_t kMaxHolds = 48;
 inline constexpr size_t kMaxHoldNameBytes = 55;
 inline constexpr uint32_t kRootFlagClean = 1;
+/// Required feature bit: a copy of another log is being made here, and ends at the proven position.
+inline constexpr uint64_t kCopyingFeature = 1;
+/// Required feature bits of a root that this version understands.
+inline constexpr uint64_t kKnownRootFeatures = kCopyingFeature;
 
 /// Where a log begins.
 struct LogStart {
@@ -131,6 +135,8 @@ struct RootState {
   Identifier log_id{};
   uint64_t epoch = 0;
   bool is_clean = false;
+  /// A copy is being made: what lies above `proven` is no part of the log, whatever it looks like.
+  bool is_copying = false;
   LogStart first;
   ProvenPosition proven;
   uint64_t truncation_count = 0;

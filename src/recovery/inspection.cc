@@ -40,6 +40,7 @@ struct Inspector {
   Result<void> judge_root();
   Result<bool> has_segments_in_use();
   Result<void> judge_segments();
+  void leave_out_copying(std::vector<uint64_t>& numbers);
   Result<std::vector<Candidate>> classify_all(std::span<const uint64_t> numbers);
   void read_ahead(std::span<const Candidate> candidates);
   void drop_voided(std::vector<Candidate>& candidates);
@@ -59,7 +60,8 @@ struct Inspector {
     return {.durable = durable,
             .scrutiny = scrutiny,
             .proven = found.root.proven,
-            .is_closed = found.root_verdict == RootVerdict::use && found.root.is_clean};
+            .is_closed = found.root_verdict == RootVerdict::use && found.root.is_clean,
+            .is_copying = found.root.is_copying};
   }
   void damage(const std::string& path, uint64_t offset, Lsn lsn, std::string what) {
     if (!found.damage) found.damage = Damage{path, offset, lsn, std::move(what)};
@@ -130,6 +132,7 @@ Result<void> Inspector::judge_root() {
 Result<void> Inspector::judge_segments() {
   auto numbers = store.list();
   if (!numbers) return std::unexpected(numbers.error());
+  if (found.root.is_copying) leave_out_copying(*numbers);
   const auto first = std::ranges::lower_bound(*numbers, found.root.first.number);
   found.trimmed.assign(numbers->begin(), first);
   auto candidates = classify_all(std::span(first, numbers->end()));
@@ -144,6 +147,16 @@ Result<void> Inspector::judge_segments() {
   if (!found.damage) check_truncation();
   if (!found.damage) check_chain();
   return {};
+}
+
+/// The root says what of a copy belongs to it. Segments behind that were being written: what they
+/// hold says nothing, since it was written in any order, with the watermarks of the log it is of.
+void Inspector::leave_out_copying(std::vector<uint64_t>& numbers) {
+  const ProvenPosition& proven = found.root.proven;
+  const bool is_empty = proven == ProvenPosition{found.root.first.number, found.root.first.lsn};
+  const auto behind = std::ranges::lower_bound(numbers, proven.number + (is_empty ? 0 : 1));
+  found.leftovers.assign(behind, numbers.end());
+  numbers.erase(behind, numbers.end());
 }
 
 /// Those that are not proven come first: the last segment with data is among them, and is read
@@ -308,7 +321,8 @@ Result<void> Inspector::judge_tail() {
   } else {
     facts[sealed_at_end] = scan.stop == ScanStop::seal;
     facts[ordinal_breaks] = scan.stop == ScanStop::wrong_ordinal;
-    facts[witness_behind] = evidence.has_witness || successor_watermark > end;
+    facts[witness_behind] =
+        !found.root.is_copying && (evidence.has_witness || successor_watermark > end);
     facts[proven_above] = found.root.proven.number == header.number && found.root.proven.lsn > end;
     facts[residue_behind] = evidence.residue_end != 0;
   }

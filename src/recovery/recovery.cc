@@ -81,6 +81,7 @@ Result<RootState> next_root(const Inspection& found, Env& env) {
   }
   root.epoch += step;
   root.is_clean = false;
+  root.is_copying = false;
   if (!found.data.empty()) {
     root.proven = {.number = found.data.back().header.number, .lsn = found.end_lsn()};
   }

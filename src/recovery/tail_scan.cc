@@ -18,8 +18,9 @@ namespace {
 Result<ScanResult> scan_tail(const std::shared_ptr<SegmentReader>& segment,
                              const SegmentHeader& header, const TailScope& scope) {
   const auto binding = SegmentBinding::of(header.log_id, header.number);
-  const Lsn limit = std::min(scope.durable.value_or(Lsn(UINT64_MAX)), frames_end_of(header));
   const ProvenPosition& proven = scope.proven;
+  Lsn limit = std::min(scope.durable.value_or(Lsn(UINT64_MAX)), frames_end_of(header));
+  if (scope.is_copying) limit = std::min(limit, proven.lsn);
   const bool is_inside =
       proven.number == header.number && proven.lsn > header.base_lsn && proven.lsn <= limit;
   if (scope.scrutiny == Scrutiny::what_is_not_proven && is_inside) {
@@ -54,8 +55,10 @@ Result<TailReading> read_tail(SegmentStore& store, const SegmentHeader& header,
                         is_left_by_close(scope, header.number, contents.end_lsn);
   if (scope.durable || is_known) return reading;
   const auto binding = SegmentBinding::of(header.log_id, header.number);
-  auto evidence = find_evidence(**segment, binding, header.base_lsn, header.is_recycled(),
-                                contents.end_lsn, contents.last_epoch);
+  // A copy's file is new, whatever its header says of the file that it was written for.
+  const bool is_recycled = header.is_recycled() && !scope.is_copying;
+  auto evidence = find_evidence(**segment, binding, header.base_lsn, is_recycled, contents.end_lsn,
+                                contents.last_epoch);
   if (!evidence) return std::unexpected(evidence.error());
   reading.evidence = *evidence;
   return reading;

@@ -19,8 +19,9 @@ namespace writeahead::internal {
 struct TailScope {
   std::optional<Lsn> durable;  ///< Set beside a live writer: nothing from there on is looked at.
   Scrutiny scrutiny = Scrutiny::everything;
-  ProvenPosition proven;   ///< By the root.
-  bool is_closed = false;  ///< Both slots of the root are good, and say that the log was closed.
+  ProvenPosition proven;    ///< By the root.
+  bool is_closed = false;   ///< Both slots of the root are good, and say that the log was closed.
+  bool is_copying = false;  ///< By the root: whatever lies above `proven` is none of the log.
 };
 
 /// What the last segment holds.

@@ -82,6 +82,7 @@ Result<RootState> FileStore::emptied_root(std::span<const uint64_t> numbers) {
   // A bad slot may have held the epoch behind that of the good one.
   root.epoch = std::min(root.epoch + 2, kMaxCounter);
   root.is_clean = true;
+  root.is_copying = false;
   root.first = {.number = std::min(highest + 1, kMaxCounter),
                 .lsn = std::max(root.first.lsn, root.proven.lsn),
                 .ordinal = root.first.ordinal};

@@ -85,15 +85,22 @@ Result<void> check_object_options(const std::string& path, const Options& option
 
 }  // namespace
 
+StoreLimits limits_of(const std::string& path) {
+  if (!scheme_of(path)) return {};
+  return {.is_directory = false,
+          .can_truncate = false,
+          .most_segment_bytes = RadosStore::kMostSegmentBytes};
+}
+
 Result<std::unique_ptr<SegmentStore>> open_store(Env& env, const std::string& path,
-                                                 const Options& options) {
+                                                 const Options& options, uint64_t least_epoch) {
   if (const auto scheme = scheme_of(path)) {
     if (auto checked = check_object_options(path, options); !checked) {
       return std::unexpected(checked.error());
     }
     auto address = open_address(path, *scheme);
     if (!address) return std::unexpected(address.error());
-    return RadosStore::open(env, std::move(*address), path, options);
+    return RadosStore::open(env, std::move(*address), path, options, least_epoch);
   }
   return FileStore::open(env, path,
                          {.create_if_missing = options.create_if_missing,

@@ -1,8 +1,12 @@
 // Goal: the verbs of the command take an address as they take a directory. Method: the built `wal`
 // on the cluster of scripts/rados-cluster.
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "format/segment_name.h"
 #include "rados/rados_test.h"
 #include "support/scratch_directory.h"
 
@@ -94,6 +98,46 @@ TEST_F(RadosCommandTest, errors_have_their_exit_codes) {
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_NE(wrong.err.find("rados://[user@]pool/name"), std::string::npos) << wrong.err;
   EXPECT_EQ(wal({"append", "rados://wal/log?conf=/nowhere"}, "x\n").exit_code, 3);
+}
+
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// What is not zero at the end of a file that is as long as its segment may become.
+std::string without_padding(std::string bytes) {
+  bytes.resize(bytes.find_last_not_of('\0') + 1);
+  return bytes;
+}
+
+TEST_F(RadosCommandTest, log_moves_to_the_cluster_and_back) {
+  ScratchDirectory scratch;
+  const std::filesystem::path from = scratch.path("from");
+  const std::filesystem::path back = scratch.path("back");
+  std::string lines;
+  for (int i = 0; i < 2000; ++i) lines += std::to_string(i) + std::string(200, 'm') + "\n";
+  ASSERT_EQ(wal({"append", from, "--batch", "7", "--segment-bytes", "64K"}, lines).exit_code, 0);
+  const Finished there = wal({"copy", from, address(), "--verify"});
+  ASSERT_EQ(there.exit_code, 0) << there.err;
+  EXPECT_EQ(wal({"cat", address()}).out, lines);
+  EXPECT_EQ(wal({"verify", address()}).exit_code, 0);
+  ASSERT_EQ(wal({"append", address()}, "more\n").exit_code, 0);
+  EXPECT_EQ(wal({"copy", from, address()}).exit_code, 2);
+  const Finished returned = wal({"copy", address(), back, "--verify"});
+  ASSERT_EQ(returned.exit_code, 0) << returned.err;
+  EXPECT_EQ(wal({"cat", back}).out, lines + "more\n");
+  EXPECT_EQ(wal({"verify", back}).exit_code, 0);
+  const auto stat = nlohmann::json::parse(wal({"stat", from, "--json"}).out);
+  size_t sealed = 0;
+  for (const auto& segment : stat["segments"]) {
+    if (segment["state"] != "sealed") continue;
+    const std::string name = internal::segment_name(segment["number"]);
+    EXPECT_EQ(without_padding(bytes_of(from / name)), without_padding(bytes_of(back / name)))
+        << name;
+    ++sealed;
+  }
+  EXPECT_GT(sealed, 4U);
 }
 
 }  // namespace

@@ -155,13 +155,15 @@ TEST(SegmentHeaderFormat, header_whose_checksum_is_right_is_judged_field_by_fiel
 
 TEST(RootFormat, round_trip_keeps_every_field) {
   for (const size_t holds : {size_t{0}, size_t{1}, kMaxHolds}) {
-    const RootState root = sample_root(holds);
+    RootState root = sample_root(holds);
+    root.is_copying = holds == 1;
     const auto decoded = decode_root_slot(encoded(root));
     ASSERT_EQ(decoded.state, HeaderState::valid);
     EXPECT_EQ(decoded.sequence, 31U);
     EXPECT_EQ(decoded.root.log_id, root.log_id);
     EXPECT_EQ(decoded.root.epoch, root.epoch);
     EXPECT_EQ(decoded.root.is_clean, root.is_clean);
+    EXPECT_EQ(decoded.root.is_copying, root.is_copying);
     EXPECT_EQ(decoded.root.first, root.first);
     EXPECT_EQ(decoded.root.proven, root.proven);
     EXPECT_EQ(decoded.root.truncation_count, root.truncation_count);
@@ -215,7 +217,9 @@ TEST(RootFormat, slot_whose_checksum_is_right_is_judged_field_by_field) {
       set("truncation_link_number", truncation_link_number, 0, HeaderState::valid),
       set("truncation_link_end_lsn", truncation_link_end_lsn, 0, HeaderState::valid),
       set("truncation_link_digest", truncation_link_digest, 0, HeaderState::valid),
-      set("required_features", required_features, 1, HeaderState::unsupported),
+      set("copying", required_features, 1, HeaderState::valid),
+      set("required_features", required_features, 2, HeaderState::unsupported),
+      set("required_features high", required_features, uint64_t{1} << 63, HeaderState::unsupported),
       set("ignorable_features", ignorable_features, ~uint64_t{0}, HeaderState::valid),
       set("48 holds", hold_count, 48, HeaderState::valid),
       set("49 holds", hold_count, 49, HeaderState::invalid),

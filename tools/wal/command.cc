@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::string_view kUsage =
     "usage: wal VERB DIR [OPTIONS], where VERB is append, cat, stat, verify, probe, bench, trim, "
-    "truncate or repair (wal --help says more)";
+    "truncate, repair or copy (wal --help says more)";
 
 /// Prints what the parser was asked for: help or version.
 Action print_on_request(std::string text) {
@@ -44,10 +44,11 @@ Outcome<Action> parse_command(int count, const char* const* arguments) {
       "Exit codes: 0 good, 1 corruption, 2 usage or input, 3 system, 4 no log or record there.\n"
       "Example:\n"
       "  printf 'one\\ntwo\\n' | wal append data && wal cat data");
-  const std::vector<Verb> verbs = {
-      add_append(application), add_cat(application),      add_stat(application),
-      add_verify(application), add_probe(application),    add_bench(application),
-      add_trim(application),   add_truncate(application), add_repair(application)};
+  const std::vector<Verb> verbs = {add_append(application), add_cat(application),
+                                   add_stat(application),   add_verify(application),
+                                   add_probe(application),  add_bench(application),
+                                   add_trim(application),   add_truncate(application),
+                                   add_repair(application), add_copy(application)};
   const std::string_view first = count > 1 ? arguments[1] : "";
   if (first.empty()) {
     return usage_failure(std::string(kUsage));

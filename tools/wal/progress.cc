@@ -33,7 +33,23 @@ Progress::Progress(std::string verb, bool is_wanted) : verb_(std::move(verb)) {
   }
 }
 
-void Progress::show(const std::stop_token& stop) const {
+void Progress::say(std::string text) {
+  const std::lock_guard lock(mutex_);
+  said_ = std::move(text);
+}
+
+std::string Progress::text() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!said_.empty()) {
+      return said_;
+    }
+  }
+  const uint64_t records = records_.load(std::memory_order_relaxed);
+  return records == 0 ? verb_ : fmt::format("{}, {} records", verb_, records);
+}
+
+void Progress::show(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any stopped;
   std::unique_lock lock(mutex);
@@ -47,10 +63,7 @@ void Progress::show(const std::stop_token& stop) const {
   do {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(steady_clock::now() - start);
-    const uint64_t records = records_.load(std::memory_order_relaxed);
-    write_to_terminal(records == 0 ? fmt::format("\r\x1b[K{}, {} s", verb_, seconds.count())
-                                   : fmt::format("\r\x1b[K{}, {} records, {} s", verb_, records,
-                                                 seconds.count()));
+    write_to_terminal(fmt::format("\r\x1b[K{}, {} s", text(), seconds.count()));
   } while (!pause(kInterval));
   write_to_terminal("\r\x1b[K");
 }

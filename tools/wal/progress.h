@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -21,11 +22,16 @@ class Progress {
 
   /// Counts records that are done; shown once there are any.
   void add(uint64_t records) { records_.fetch_add(records, std::memory_order_relaxed); }
+  /// Shows this text from now on, in place of the verb and the count.
+  void say(std::string text);
 
  private:
-  void show(const std::stop_token& stop) const;
+  void show(const std::stop_token& stop);
+  [[nodiscard]] std::string text();
 
   std::string verb_;
+  std::mutex mutex_;
+  std::string said_;  // guarded by it
   std::atomic<uint64_t> records_ = 0;
   std::jthread thread_;  // last, so that it ends before what it reads
 };

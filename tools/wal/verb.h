@@ -24,5 +24,6 @@ struct Verb {
 [[nodiscard]] Verb add_trim(CLI::App& application);
 [[nodiscard]] Verb add_truncate(CLI::App& application);
 [[nodiscard]] Verb add_repair(CLI::App& application);
+[[nodiscard]] Verb add_copy(CLI::App& application);
 
 }  // namespace wal

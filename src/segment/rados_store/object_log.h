@@ -45,6 +45,7 @@ struct TakeOver {
   bool may_create = true;    ///< Makes one if there is none; else that is `not_found`.
   bool must_create = false;  ///< One that was opened before is `invalid_argument`.
   bool is_to_go = false;     ///< It will be destroyed, and may lack its last segment.
+  uint64_t least_epoch = 0;  ///< The new owner's is not below: segments may come with theirs.
 };
 
 class ObjectLog {
@@ -135,8 +136,8 @@ class ObjectLog {
   [[nodiscard]] std::optional<Error> find_successor(const Task& task, const ObjectView& view) const;
   [[nodiscard]] Result<std::optional<LogHead>> try_take_over(const TakeOver& wish,
                                                              std::string_view owner);
-  [[nodiscard]] Result<bool> raise_epoch(const std::optional<LogHead>& head,
-                                         std::string_view owner);
+  [[nodiscard]] Result<bool> raise_epoch(const std::optional<LogHead>& head, std::string_view owner,
+                                         uint64_t least_epoch);
   [[nodiscard]] Result<void> fence_segment(uint64_t number);
 
   static constexpr std::string_view kTakenOver = "another writer has taken the log over";

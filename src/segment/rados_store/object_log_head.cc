@@ -52,9 +52,10 @@ Result<std::optional<LogHead>> ObjectLog::read_any_head() {
 
 /// One try to raise the epoch of the head. False if it was changed meanwhile, be it by the late
 /// twin of somebody who is gone.
-Result<bool> ObjectLog::raise_epoch(const std::optional<LogHead>& head, std::string_view owner) {
+Result<bool> ObjectLog::raise_epoch(const std::optional<LogHead>& head, std::string_view owner,
+                                    uint64_t least_epoch) {
   const uint64_t before = head ? head->epoch : 0;
-  epoch_ = before + 1;
+  epoch_ = std::max(before + 1, least_epoch);
   ObjectChange change;
   change.attributes = {{attribute::kEpoch, std::to_string(epoch_)},
                        {attribute::kOwner, std::string(owner)}};
@@ -100,7 +101,7 @@ Result<std::optional<LogHead>> ObjectLog::try_take_over(const TakeOver& wish,
     return std::unexpected(make_error(ErrorCode::invalid_argument, "create log",
                                       "there is a log already", {.path = path_}));
   }
-  auto raised = raise_epoch(*head, owner);
+  auto raised = raise_epoch(*head, owner, wish.least_epoch);
   if (!raised) return std::unexpected(raised.error());
   if (!*raised) return std::nullopt;
   if (*head && !is_there) {

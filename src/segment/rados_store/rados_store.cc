@@ -29,6 +29,7 @@ Result<std::string> make_owner(Env& env) {
 std::vector<std::byte> lasting_part(RootState root) {
   root.proven = {};
   root.is_clean = false;
+  root.is_copying = false;
   std::vector<std::byte> slot(kRootSlotBytes);
   encode_root_slot(root, 0, slot);
   return slot;
@@ -38,12 +39,14 @@ std::vector<std::byte> lasting_part(RootState root) {
 
 Result<std::unique_ptr<RadosStore>> RadosStore::open(Env& env, ObjectAddress address,
                                                      const std::string& path,
-                                                     const Options& options) {
+                                                     const Options& options, uint64_t least_epoch) {
   auto owner = make_owner(env);
   if (!owner) return std::unexpected(owner.error());
   auto log = std::make_shared<ObjectLog>(std::move(address), path);
-  auto head = log->take_over(
-      {.may_create = options.create_if_missing, .must_create = options.error_if_exists}, *owner);
+  auto head = log->take_over({.may_create = options.create_if_missing,
+                              .must_create = options.error_if_exists,
+                              .least_epoch = least_epoch},
+                             *owner);
   if (!head) return std::unexpected(head.error());
   std::unique_ptr<RadosStore> store(new RadosStore(std::move(log)));
   store->removed_ = head->removed;
@@ -112,13 +115,19 @@ Result<RootSlots> RadosStore::load_root() {
   return slots;
 }
 
-Result<void> RadosStore::claim(const RootState& root) { return put_root(root); }
+Result<void> RadosStore::claim(const RootState& root) {
+  // A copy may begin at any number: nothing was ever below.
+  if (taken_->root.state != HeaderState::valid) removed_ = root.first.number;
+  return put_root(root);
+}
 
 Result<void> RadosStore::write_root(const RootState& root) {
   return lasting_part(root) == written_root_ ? Result<void>{} : put_root(root);
 }
 
-Result<void> RadosStore::put_root(const RootState& root) {
+Result<void> RadosStore::put_root(RootState root) {
+  // What is there is whole: a copy that is being made ends where its last segment does.
+  root.is_copying = false;
   auto lasting = lasting_part(root);
   std::array<std::byte, kRootSlotBytes> slot{};
   encode_root_slot(root, sequence_ + 1, slot);

@@ -23,10 +23,11 @@ namespace writeahead::internal {
 
 class RadosStore final : public SegmentStore {
  public:
-  /// Takes the log over. Codes as ObjectLog::take_over().
+  /// Takes the log over, under `least_epoch` or a higher one. Codes as ObjectLog::take_over().
   [[nodiscard]] static Result<std::unique_ptr<RadosStore>> open(Env& env, ObjectAddress address,
                                                                 const std::string& path,
-                                                                const Options& options);
+                                                                const Options& options,
+                                                                uint64_t least_epoch = 0);
   /// Changes nothing.
   [[nodiscard]] static Result<std::unique_ptr<RadosStore>> open_read_only(ObjectAddress address,
                                                                           const std::string& path);
@@ -91,6 +92,8 @@ class RadosStore final : public SegmentStore {
 
   /// A request of more than 90 MB is refused by the store, with everything that is in it.
   static constexpr uint64_t kMostBatchBytes = 80ULL << 20;
+  /// An object may have 128 MiB (osd_max_object_size).
+  static constexpr uint64_t kMostSegmentBytes = 128ULL << 20;
 
  private:
   explicit RadosStore(std::shared_ptr<ObjectLog> log) : log_(std::move(log)) {}
@@ -100,7 +103,7 @@ class RadosStore final : public SegmentStore {
   [[nodiscard]] Result<SegmentObject> find_segment(uint64_t number);
   [[nodiscard]] Error missing_segment(uint64_t number);
   [[nodiscard]] Result<ProvenPosition> end_of(const LogHead& head);
-  [[nodiscard]] Result<void> put_root(const RootState& root);
+  [[nodiscard]] Result<void> put_root(RootState root);
   void note_change();
 
   const std::shared_ptr<ObjectLog> log_;
