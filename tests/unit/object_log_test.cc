@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -140,6 +142,36 @@ TEST_F(ObjectLogTest, fenced_owner_of_a_segment_that_was_trimmed_is_told_so) {
   for (int i = 0; i < 20; ++i) append(log);
   ASSERT_TRUE(log.trim_before(lsns_.back()));
   EXPECT_EQ(code_of(old.append("zombie")), ErrorCode::fenced);
+}
+
+/// Not that what its successor trimmed is damaged.
+TEST_F(ObjectLogTest, fenced_owner_that_reads_what_was_trimmed_is_told_so) {
+  make_log();
+  Log old = open();
+  Log log = open();
+  ASSERT_TRUE(log.trim_before(lsns_.back()));
+  EXPECT_EQ(code_of(old.read(lsns_.front())), ErrorCode::fenced);
+  Reader reader = old.reader(lsns_.front());
+  const auto record = reader.next();
+  ASSERT_TRUE(record);
+  EXPECT_EQ(code_of(*record), ErrorCode::fenced);
+}
+
+/// Nor if the head does not answer, which would tell of the successor.
+TEST_F(ObjectLogTest, fenced_owner_that_cannot_read_the_head_accuses_nobody) {
+  make_log();
+  const auto client = std::make_shared<SimClient>(objects_);
+  register_client(client, 5);
+  Log old = open();
+  register_client(client_);
+  Log log = open();
+  ASSERT_TRUE(log.trim_before(lsns_.back()));
+  std::set<std::optional<ErrorCode>> codes;
+  for (uint64_t call = 1; call < 6; ++call) {
+    client->lose_reads(client->reads() + call, UINT32_MAX);
+    codes.insert(code_of(old.read(lsns_.front())));
+  }
+  EXPECT_EQ(codes, (std::set<std::optional<ErrorCode>>{ErrorCode::io, ErrorCode::fenced}));
 }
 
 TEST_F(ObjectLogTest, seal_that_does_not_verify_is_left) {

@@ -109,4 +109,9 @@ Result<void> ObjectLog::remove(uint64_t number) {
       change, is_removed);
 }
 
+Error ObjectLog::missing_segment(uint64_t number) {
+  return error_of_missing(
+      {.action = "open segment", .object = segment_name(number), .path = segment_path(number)});
+}
+
 }  // namespace writeahead::internal

@@ -90,6 +90,9 @@ class ObjectLog {
   /// Reads all of `out`; what stands behind the end of the segment is zero.
   [[nodiscard]] Result<void> read(uint64_t number, uint64_t offset, std::span<std::byte> out);
   [[nodiscard]] Result<void> remove(uint64_t number);
+  /// Why a segment that this owner has not given up is not there: `fenced` if another one may have
+  /// trimmed it, else `corruption`.
+  [[nodiscard]] Error missing_segment(uint64_t number);
   /// Removes the log, which was taken over and looked so. From its first change on there is no log;
   /// what a crash leaves behind that, the next one to take it over removes.
   [[nodiscard]] Result<void> destroy(const LogHead& head);

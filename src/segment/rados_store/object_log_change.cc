@@ -54,8 +54,9 @@ Error ObjectLog::error_of(const Task& task, ErrorCode code, std::string_view cau
 /// it.
 Error ObjectLog::error_of_missing(const Task& task) {
   const auto head = read_head();
-  if (head && !*head) return error_of(task, ErrorCode::fenced, "the log was destroyed");
-  if (head && (*head)->epoch > epoch_) return error_of(task, ErrorCode::fenced, kTakenOver);
+  if (!head) return head.error();
+  if (!*head) return error_of(task, ErrorCode::fenced, "the log was destroyed");
+  if ((*head)->epoch > epoch_) return error_of(task, ErrorCode::fenced, kTakenOver);
   return error_of(task, ErrorCode::corruption, "the object is gone");
 }
 

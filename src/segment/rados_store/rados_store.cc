@@ -168,6 +168,8 @@ Error RadosStore::missing_segment(uint64_t number) {
   const auto extent = segments_there();
   if (!extent) return extent.error();
   if (number >= extent->first && number <= extent->second) {
+    // By another owner, who does not tell.
+    if (is_owner()) return log_->missing_segment(number);
     return make_error(ErrorCode::corruption, "open segment", "the object is missing",
                       {.path = segment_path(number)});
   }
