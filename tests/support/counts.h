@@ -21,6 +21,7 @@ inline constexpr std::string_view kFuzzing = "fuzzing";
 inline constexpr std::string_view kMutants = "mutants";
 inline constexpr std::string_view kSecurity = "security";
 inline constexpr std::string_view kObjects = "log in objects";
+inline constexpr std::string_view kNemesis = "nemesis";
 /// Harnesses that are given something wrong to find.
 inline constexpr std::string_view kControls = "controls";
 }  // namespace part
