@@ -10,8 +10,6 @@
 
 namespace writeahead::internal {
 
-static constexpr int kAttempts = 3;  // at a log whose writer takes away what is to be read
-
 Cursor::Cursor(std::shared_ptr<ReadView> view, Lsn from, ReaderOptions options)
     : view_(std::move(view)),
       includes_unsynced_(options.include_unsynced),
@@ -47,28 +45,6 @@ void Cursor::advance(std::optional<Result<RecordView>>& record) {
   }
 }
 
-std::optional<Result<RecordView>> Cursor::wait_next(const std::stop_token& stop,
-                                                    Deadline deadline) {
-  while (!stop.stop_requested()) {
-    if (state_ == State::ended) return std::unexpected(*refusal_);
-    if (auto record = next(); record || refusal_) return record;
-    // Both are asked before the look: whatever becomes durable behind it changes the count, and
-    // nothing does once there is an ending.
-    Progress& progress = this->progress();
-    const uint64_t seen = progress.changes();
-    const auto refreshed = progress.refresh();
-    const auto ending = refreshed ? progress.ending() : std::optional(refreshed.error());
-    if (auto record = next()) return record;
-    if (ending) {
-      state_ = State::ended;
-      refusal_ = ending;
-    } else if (progress.wait(seen, deadline, stop) == Progress::Outcome::timed_out) {
-      return std::nullopt;
-    }
-  }
-  return std::nullopt;
-}
-
 /// Most records were verified together with one before them: there is nothing more to do for them,
 /// unless something happened to the log. False if that is not sure; then nothing was done.
 bool Cursor::step_ahead(RecordView& record) {
@@ -81,68 +57,10 @@ bool Cursor::step_ahead(RecordView& record) {
   return true;
 }
 
-Progress& Cursor::progress() const {
-  return includes_unsynced_ ? view_->progress().written() : view_->progress();
-}
-
 /// A segment with the end that this cursor goes to.
 std::optional<SegmentView> Cursor::as_far_as_shown(std::optional<SegmentView> view) const {
   if (view && includes_unsynced_) view->end_lsn = view_->table().written_end(*view);
   return view;
-}
-
-/// What is not durable is shown only as long as the log has not failed: then nobody knows what will
-/// be left of it. And nobody was promised that it is there, so that it cannot be damaged.
-Result<bool> Cursor::step_unsynced(RecordView& record) {
-  auto stepped = step(record);
-  const Lsn durable = view_->durable_lsn();
-  const bool is_durable = stepped ? *stepped && position_ <= durable : frame_lsn_ < durable;
-  if (is_durable) return stepped;
-  if (auto ending = progress().ending(); ending && ending->code() == ErrorCode::failed) {
-    return std::unexpected(*ending);
-  }
-  if (stepped || stepped.error().code() != ErrorCode::corruption) return stepped;
-  return std::unexpected(with_code(stepped.error(), ErrorCode::io));
-}
-
-/// In another process than the writer's, bytes may be taken away at any time: that is found out
-/// before a record is handed out, and before anything is called damage.
-Result<bool> Cursor::step_beside_writer(RecordView& record) {
-  if (view_->is_own()) return step_in_own(record);
-  Progress& progress = view_->progress();
-  const Lsn before = position_;
-  for (int attempt = 1;; ++attempt) {
-    auto stepped = step(record);
-    if (stepped) {
-      if (!*stepped) return stepped;
-      if (auto confirmed = progress.confirm(); !confirmed) {
-        return std::unexpected(confirmed.error());
-      }
-      if (view_->table().truncations() == truncations_) return stepped;
-    } else {
-      if (attempt == kAttempts || !ReadView::may_be_gone(stepped.error())) return stepped;
-      if (auto checked = progress.recheck(); !checked) return std::unexpected(checked.error());
-    }
-    // From where it was, in the log as it is now.
-    position_ = before;
-    forget_place();
-  }
-}
-
-void Cursor::forget_place() {
-  walk_.reset();
-  source_.reset();
-  segment_ = {};
-  state_ = State::unplaced;
-}
-
-/// An object that was trimmed is gone for who reads it, too; who looks for his place is told so.
-Result<bool> Cursor::step_in_own(RecordView& record) {
-  const auto step_on = includes_unsynced_ ? &Cursor::step_unsynced : &Cursor::step;
-  auto stepped = (this->*step_on)(record);
-  if (stepped || !is_gone(stepped.error())) return stepped;
-  forget_place();
-  return (this->*step_on)(record);
 }
 
 Result<bool> Cursor::step(RecordView& record) {
@@ -171,22 +89,6 @@ Result<bool> Cursor::step(RecordView& record) {
     if (!entered) return std::unexpected(entered.error());
     if (!*entered) return false;
   }
-}
-
-/// Lsns are used again behind a truncation: whoever stands above its end is told, and whoever does
-/// not begins anew, since frames and segments may end elsewhere now.
-Result<void> Cursor::follow_truncation() {
-  const uint64_t count = view_->table().truncations();
-  if (count == truncations_) return {};
-  if (position_ > view_->table().lowest_end_since(truncations_)) {
-    return std::unexpected(
-        make_error(ErrorCode::truncated, "read log", "the log was truncated below this position",
-                   {.path = view_->store().path(), .offset = std::nullopt, .lsn = position_}));
-  }
-  truncations_ = count;
-  walk_.reset();
-  state_ = State::unplaced;
-  return {};
 }
 
 /// Into the frame at frame_lsn_, which lies below the segment's end and so has to be there.
