@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "format/segment_name.h"
 #include "recovery/producers.h"
 #include "recovery/salvage_plan.h"
 #include "recovery/salvage_survey.h"
