@@ -200,9 +200,14 @@ def length_of(random, fault, zombie_seconds, longest):
     return min(random.uniform(*(CUT_SECONDS if fault in CUTS else OTHER_SECONDS)), longest)
 
 
+def in_order(kinds):
+    """Writers begin with all there, and are taken over when all is there again; OSDs return to a monitor."""
+    return sorted(kinds, key=lambda kind: 0 if "writer" in RESOURCES[kind] else 1 + ("monitor" in RESOURCES[kind]))
+
+
 def play(run, kinds, seconds):
-    """Begins them together. Whoever opens the log or returns needs a monitor, which goes last and returns first."""
-    kinds = sorted(kinds, key=lambda kind: "monitor" in RESOURCES[kind])
+    """Begins them together, and ends them the other way round."""
+    kinds = in_order(kinds)
     going = []
     for kind in kinds:
         fault = kind(run)

@@ -27,7 +27,8 @@ class Run:
         self.directory.mkdir(parents=True)
         # Short patience gives up in the middle of faults, long patience bears them.
         self.timeout = timeout or self.random.choice((10, 30, 60))
-        self.address = f"rados://{cluster.POOL}/nemesis-{name}-{seed}?conf={cluster.CONFIGURATION}&timeout={self.timeout}"
+        log = f"nemesis-{name}-{seed}"
+        self.address = f"rados://{cluster.POOL}/{log}?conf={cluster.CONFIGURATION}&timeout={self.timeout}"
         self.writer_options = tuple(writer_options)
         self.writers, self.observers = [], []
         self.restarts = True

@@ -37,6 +37,11 @@ class Schedule(unittest.TestCase):
         for kind, other in pairs:
             self.assertFalse(faults.RESOURCES[kind] & faults.RESOURCES[other], f"{kind.__name__}, {other.__name__}")
 
+    def test_writers_begin_first_and_end_last(self):
+        for pair in ([faults.cut_two_osds, faults.rivals], [faults.rivals, faults.cut_two_osds]):
+            self.assertEqual(faults.in_order(pair), [faults.rivals, faults.cut_two_osds])
+        self.assertEqual(faults.in_order([faults.kill_monitor, faults.kill_osd]), [faults.kill_osd, faults.kill_monitor])
+
     def test_some_cuts_outlast_the_grace_of_heartbeats_and_some_do_not(self):
         lengths = [length for seed in range(50) for kind, length, _ in schedule(seed, 12) if kind in faults.CUTS]
         self.assertGreater(sum(length > 8 for length in lengths), 20)
