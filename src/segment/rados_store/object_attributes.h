@@ -22,7 +22,6 @@ inline constexpr std::string_view kSequence = "sequence";
 inline constexpr std::string_view kBase = "base";
 inline constexpr std::string_view kLength = "len";
 inline constexpr std::string_view kCapacity = "capacity";
-}  // namespace attribute
 
 /// What the format is called.
 inline constexpr std::string_view kFormatName = "writeahead 1";
@@ -39,5 +38,7 @@ inline constexpr std::string_view kFormatName = "writeahead 1";
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
 }
+
+}  // namespace attribute
 
 }  // namespace writeahead::internal

@@ -17,9 +17,9 @@ namespace {
 using Stored = ObjectGuard::Stored;
 
 SegmentObject to_segment(const ObjectView& view) {
-  return {.length = number_of(view, attribute::kLength),
-          .capacity = number_of(view, attribute::kCapacity),
-          .base_lsn = Lsn(number_of(view, attribute::kBase))};
+  return {.length = attribute::number_of(view, attribute::kLength),
+          .capacity = attribute::number_of(view, attribute::kCapacity),
+          .base_lsn = Lsn(attribute::number_of(view, attribute::kBase))};
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ Result<void> ObjectLog::create_segment(uint64_t number, std::span<const std::byt
                   .path = segment_path(number),
                   .waits_for_space = true};
   const auto is_mine = [&](const ObjectView& view) {
-    return number_of(view, attribute::kEpoch) == epoch_;
+    return attribute::number_of(view, attribute::kEpoch) == epoch_;
   };
   ObjectChange change;
   change.bytes = header;
@@ -86,8 +86,9 @@ Result<void> ObjectLog::append(uint64_t number, uint64_t length, std::span<const
                .path = segment_path(number),
                .offset = length,
                .waits_for_space = number == active_},
-              change,
-              [&](const ObjectView& view) { return number_of(view, attribute::kLength) == end; });
+              change, [&](const ObjectView& view) {
+                return attribute::number_of(view, attribute::kLength) == end;
+              });
 }
 
 Result<void> ObjectLog::read(uint64_t number, uint64_t offset, std::span<std::byte> out) {

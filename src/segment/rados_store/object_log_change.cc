@@ -63,11 +63,11 @@ Error ObjectLog::error_of_missing(const Task& task) {
 /// Why this owner may change an object no more, if somebody else has it.
 std::optional<Error> ObjectLog::find_successor(const Task& task, const ObjectView& view) const {
   // Of the head alone: a segment's name has it.
-  const uint64_t life = number_of(view, attribute::kLife);
+  const uint64_t life = attribute::number_of(view, attribute::kLife);
   if (life != 0 && life != life_) {
     return error_of(task, ErrorCode::fenced, "the log was destroyed, and another one was made");
   }
-  if (number_of(view, attribute::kEpoch) > epoch_) {
+  if (attribute::number_of(view, attribute::kEpoch) > epoch_) {
     return error_of(task, ErrorCode::fenced, kTakenOver);
   }
   return std::nullopt;

@@ -37,16 +37,16 @@ Result<std::optional<LogHead>> ObjectLog::read_any_head() {
     if (view.error().number == ENOENT) return std::nullopt;
     return std::unexpected(io_error("read head", view.error(), {.path = path_}));
   }
-  if (text_of(*view, attribute::kFormat) != kFormatName) {
+  if (attribute::text_of(*view, attribute::kFormat) != attribute::kFormatName) {
     return std::unexpected(make_error(ErrorCode::unsupported_format, "read head",
                                       "it is the head of no log that this version knows",
                                       {.path = path_ + ": " + head_name()}));
   }
-  return LogHead{.life = number_of(*view, attribute::kLife),
-                 .is_destroyed = number_of(*view, attribute::kDestroyed) != 0,
-                 .epoch = number_of(*view, attribute::kEpoch),
-                 .active = number_of(*view, attribute::kActive),
-                 .removed = std::max<uint64_t>(number_of(*view, attribute::kRemoved), 1),
+  return LogHead{.life = attribute::number_of(*view, attribute::kLife),
+                 .is_destroyed = attribute::number_of(*view, attribute::kDestroyed) != 0,
+                 .epoch = attribute::number_of(*view, attribute::kEpoch),
+                 .active = attribute::number_of(*view, attribute::kActive),
+                 .removed = std::max<uint64_t>(attribute::number_of(*view, attribute::kRemoved), 1),
                  .root = decode_root_slot(slot)};
 }
 
@@ -71,13 +71,13 @@ Result<bool> ObjectLog::raise_epoch(const std::optional<LogHead>& head, std::str
     std::from_chars(digits.data(), digits.data() + digits.size(), life, 16);
     life_ = std::max<uint64_t>(life, 1);
     change.creates = true;
-    change.attributes.emplace_back(attribute::kFormat, std::string(kFormatName));
+    change.attributes.emplace_back(attribute::kFormat, std::string(attribute::kFormatName));
     change.attributes.emplace_back(attribute::kLife, std::to_string(life_));
   }
   const auto made = make({.action = "take over log", .object = head_name(), .path = path_}, change,
                          [&](const ObjectView& view) {
-                           return number_of(view, attribute::kEpoch) == epoch_ &&
-                                  text_of(view, attribute::kOwner) == owner;
+                           return attribute::number_of(view, attribute::kEpoch) == epoch_ &&
+                                  attribute::text_of(view, attribute::kOwner) == owner;
                          });
   if (made) return true;
   const ErrorCode code = made.error().code();
@@ -149,7 +149,9 @@ Result<void> ObjectLog::fence_segment(uint64_t number) {
   change.attributes = {{attribute::kEpoch, std::to_string(epoch_)}};
   return make(
       {.action = "take over segment", .object = segment_name(number), .path = segment_path(number)},
-      change, [&](const ObjectView& view) { return number_of(view, attribute::kEpoch) == epoch_; });
+      change, [&](const ObjectView& view) {
+        return attribute::number_of(view, attribute::kEpoch) == epoch_;
+      });
 }
 
 Result<void> ObjectLog::write_root(std::span<const std::byte> slot, uint64_t sequence,
@@ -161,9 +163,10 @@ Result<void> ObjectLog::write_root(std::span<const std::byte> slot, uint64_t seq
   change.bytes = slot;
   change.attributes = {{attribute::kSequence, std::to_string(sequence)},
                        {attribute::kRemoved, std::to_string(removed)}};
-  return make(
-      {.action = "write head", .object = head_name(), .path = path_}, change,
-      [&](const ObjectView& view) { return number_of(view, attribute::kSequence) == sequence; });
+  return make({.action = "write head", .object = head_name(), .path = path_}, change,
+              [&](const ObjectView& view) {
+                return attribute::number_of(view, attribute::kSequence) == sequence;
+              });
 }
 
 Result<void> ObjectLog::set_active(uint64_t number) {
@@ -173,7 +176,9 @@ Result<void> ObjectLog::set_active(uint64_t number) {
   change.attributes = {{attribute::kActive, std::to_string(number)}};
   auto named =
       make({.action = "begin segment", .object = head_name(), .path = segment_path(number)}, change,
-           [&](const ObjectView& view) { return number_of(view, attribute::kActive) == number; });
+           [&](const ObjectView& view) {
+             return attribute::number_of(view, attribute::kActive) == number;
+           });
   if (named) active_ = number;
   return named;
 }
@@ -181,9 +186,10 @@ Result<void> ObjectLog::set_active(uint64_t number) {
 Result<void> ObjectLog::destroy(const LogHead& head) {
   ObjectChange change = change_of_head();
   change.attributes = {{attribute::kDestroyed, "1"}};
-  auto marked =
-      make({.action = "destroy log", .object = head_name(), .path = path_}, change,
-           [&](const ObjectView& view) { return number_of(view, attribute::kDestroyed) != 0; });
+  auto marked = make({.action = "destroy log", .object = head_name(), .path = path_}, change,
+                     [&](const ObjectView& view) {
+                       return attribute::number_of(view, attribute::kDestroyed) != 0;
+                     });
   // CRASH: the log is there, or it is gone; its objects go when the name is taken the next time.
   return marked ? remove_what_is_left(head) : marked;
 }
