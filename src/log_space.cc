@@ -67,13 +67,19 @@ Result<void> LogState::trim_below(Lsn lsn) {
   const Lsn limit = std::min(lsn, holds_->lowest().value_or(lsn));
   const LogExtent extent = view_->table().extent();
   if (limit <= extent.first.lsn) return {};
+  const bool drops_all = limit >= extent.end_lsn;
+  // Where a frame may wait for space, what gives some back comes first: nobody trims until the
+  // frames before it are done.
+  const bool empties_last = store_->may_be_full();
   Result<void> done{};
-  // Where a frame waits for space, the last segment stays: the others may be what it waits for.
-  if (limit >= extent.end_lsn && !store_->is_full()) done = trim_to_empty(limit);
+  if (drops_all && !empties_last) done = trim_to_empty(limit);
   // Somebody may have appended meanwhile; and the last segment may hold nothing as it is.
   const auto trim = done ? trim_closed(view_->table().all(), limit) : std::nullopt;
   if (trim) done = apply(*trim, committer_->durable_position());
   // After the commits went on: this takes as long as the file system likes.
+  if (done) done = remove_trimmed();
+  if (!done || !drops_all || !empties_last || store_->is_full()) return done;
+  done = trim_to_empty(limit);
   return done ? remove_trimmed() : done;
 }
 
@@ -132,6 +138,11 @@ Result<void> LogState::truncate_from(Lsn lsn) {
   if (!is_owner()) return std::unexpected(fork_error("truncate log"));
   MutexLock lock(mutex_);
   if (auto refusal = write_refusal("truncate log")) return std::unexpected(*refusal);
+  if (!store_->can_truncate()) {
+    return std::unexpected(make_error(ErrorCode::invalid_argument, "truncate log",
+                                      "a log of objects cannot be truncated",
+                                      {.path = store_->path(), .offset = {}, .lsn = lsn}));
+  }
   Result<void> done{};
   {
     const CommitPause pause(*committer_);
@@ -164,9 +175,6 @@ Result<void> LogState::truncate_paused(Lsn lsn) {
   if (lsn < extent.first.lsn) return refuse(ErrorCode::trimmed, "the log begins behind it");
   if (lsn > extent.end_lsn) return refuse(ErrorCode::not_found, "the log ends before it");
   if (lsn == extent.end_lsn) return {};
-  if (!store_->can_truncate()) {
-    return refuse(ErrorCode::invalid_argument, "a log of objects cannot be truncated");
-  }
   auto cut = find_cut(*store_, table, lsn);
   if (!cut) return std::unexpected(cut.error());
   auto producers = producers_below(lsn);

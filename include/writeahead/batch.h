@@ -41,7 +41,8 @@ class WRITEAHEAD_EXPORT Batch {
   /// number 16 more for each.
   [[nodiscard]] uint64_t encoded_bytes() const { return bytes_.size(); }
 
-  /// The address of record `index` after the append that answered `range`. O(1).
+  /// The address of record `index` after the append that answered `range`. O(1). Of a repeat, only
+  /// if the batch is as it was when it was appended first.
   [[nodiscard]] Lsn lsn(size_t index, const Appended& range) const {
     // Under a producer's number each record takes some bytes more.
     const uint64_t more = (range.end_lsn - range.first_lsn - bytes_.size()) / records_.size();

@@ -19,8 +19,9 @@ namespace writeahead {
 ///
 /// A producer is remembered over openings, takeovers and rotations, as long as its last append is
 /// among the newest ones of 10,000 producers (of fewer in small segments: 40 bytes of each have to
-/// fit into a quarter of Options::segment_bytes less 4096), and was neither trimmed nor truncated.
-/// Behind that it is as if it had never appended. An append that was refused does not count.
+/// fit into a quarter of Options::segment_bytes less 4096), and was not trimmed. Behind that it is
+/// as if it had never appended. A truncation takes it back to what it had appended below. An append
+/// that was refused does not count.
 ///
 /// There is nothing to turn on: the first numbered append begins a segment that older versions of
 /// this library do not read. Logs without numbers are as before, and pay nothing.

@@ -60,6 +60,8 @@ void Committer::append(PendingAppend& append) {
 /// time that the mutex was given up meanwhile, somebody else may have made the same append.
 Result<Committer::Admission> Committer::admit(const Request& request) {
   try {
+    // A frame that was just opened is joined, and never left empty: it may begin a segment.
+    bool has_room_now = false;
     while (true) {
       if (const auto refused = refusal()) return std::unexpected(*refused);
       if (is_paused_) {
@@ -72,17 +74,19 @@ Result<Committer::Admission> Committer::admit(const Request& request) {
         const auto first = find_first(request.mark);
         if (!first) return std::unexpected(first.error());
         admitted.first = *first;
-        if (*first && has_level((*first)->end_lsn, request.durability)) return admitted;
+        if (*first && has_level((*first)->end_lsn, request.repeat_level())) return admitted;
         if (!*first) producers_.reserve();
       }
       const Request asked = admitted.first ? Request{.can_wait = request.can_wait} : request;
-      if (asked.records != 0 && waits_for_space()) return std::unexpected(full_store());
+      const bool needs_space = asked.records != 0 && !has_room_now;
+      if (needs_space && waits_for_space()) return std::unexpected(full_store());
       if (may_join_open(asked)) {
         frames_.back()->reserve(asked.bytes);
         admitted.frame = frames_.back().get();
         return admitted;
       }
       if (auto room = make_room(asked); !room) return std::unexpected(room.error());
+      has_room_now = true;
     }
   } catch (const std::bad_alloc&) {
     ++stats_.no_space;
@@ -258,6 +262,7 @@ bool Committer::is_over_budget(uint64_t bytes) const {
 Result<void> Committer::wait_for_budget(uint64_t bytes, bool can_wait) {
   while (is_over_budget(bytes)) {
     if (const auto refused = refusal()) return std::unexpected(*refused);
+    if (waits_for_space()) return std::unexpected(full_store());
     if (!can_wait) return std::unexpected(would_block());
     for (size_t i = issued_; i < frames_.size(); ++i) frames_[i]->is_due = true;
     // Whoever has to wait might as well do what it waits for. The background thread, in a callback,
@@ -347,9 +352,9 @@ Result<Appended> Committer::append_async(const AsyncRecord& record, CompletionTa
                               .records = 1,
                               .durability = record.options.durability,
                               .can_wait = can_wait,
-                              .mark = mark},
-                             record.payload.size(),
-                             !std::holds_alternative<std::monostate>(target)};
+                              .mark = mark,
+                              .is_due = !std::holds_alternative<std::monostate>(target)},
+                             record.payload.size()};
   return admit_async(request, target, [&](AsyncAppends& appends) {
     appends.add(record.payload, record.options.type, record.payload_hash, mark, target);
   });
@@ -362,9 +367,9 @@ Result<Appended> Committer::append_async(const Batch& batch, const BatchOptions&
                               .records = batch.size(),
                               .durability = options.durability,
                               .can_wait = can_wait,
-                              .mark = mark},
-                             BatchAccess::payload_bytes(batch),
-                             !std::holds_alternative<std::monostate>(target)};
+                              .mark = mark,
+                              .is_due = !std::holds_alternative<std::monostate>(target)},
+                             BatchAccess::payload_bytes(batch)};
   return admit_async(request, target,
                      [&](AsyncAppends& appends) { appends.add(batch, mark, target); });
 }

@@ -162,10 +162,16 @@ class Committer {
     Durability durability = Durability::durable;
     bool can_wait = true;
     Mark mark = std::nullopt;
+    bool is_due = false;  // a callback is to be told
+
+    /// What the first one has to have for its repeat to be answered at once. Callbacks have the
+    /// order of the addresses: that of the repeat does not come before that of the first.
+    [[nodiscard]] Durability repeat_level() const {
+      return is_due ? std::min(durability, Durability::written) : durability;
+    }
   };
   struct AsyncRequest : Request {
     uint64_t payload_bytes = 0;
-    bool is_due = false;  // somebody is to be told
   };
   /// The frame to join. Null for a repeat of what has its level already.
   struct Admission {

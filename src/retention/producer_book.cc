@@ -20,9 +20,10 @@ void ProducerBook::reserve() {
     one.try_emplace(0);
     spare_place_ = one.extract(one.begin());
   }
-  // Asked for seldom: each time it gives as many buckets as fit, be they fewer than there are.
+  // Asked for seldom: each time it gives as many buckets as fit, be they fewer than there are. A
+  // map that never had an entry has one bucket, and makes others when the first one comes.
   const uint64_t needed = places_.size() + 1;
-  if (needed > places_.bucket_count()) places_.reserve(2 * needed);
+  if (needed > places_.bucket_count() || places_.bucket_count() == 1) places_.reserve(2 * needed);
 }
 
 void ProducerBook::note(const ProducerEntry& entry) {

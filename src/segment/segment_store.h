@@ -220,6 +220,8 @@ class SegmentStore {
   /// Whether the writer that `state` names still runs.
   [[nodiscard]] virtual bool is_writing(const ControlState& state) = 0;
 
+  /// Whether is_full() may ever say so.
+  [[nodiscard]] virtual bool may_be_full() const { return false; }
   /// Whether the storage is full, so that a frame waits to be written until it is not: then
   /// nothing more is to be admitted. Wait-free.
   [[nodiscard]] virtual bool is_full() const { return false; }

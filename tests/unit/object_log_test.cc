@@ -494,6 +494,30 @@ TEST_F(ObjectLogTest, full_store_does_not_keep_a_log_from_closing_or_opening) {
   expect_all(log);
 }
 
+/// What can be given up without waiting goes first, also where nobody knows yet that it is full.
+TEST_F(ObjectLogTest, trim_of_everything_gives_space_back_before_it_waits_for_some) {
+  make_log();
+  Log log = open();
+  ASSERT_TRUE(log.append("unseen", {.durability = Durability::buffered}));
+  objects_->fill_up(true);
+  const size_t before = objects_->names().size();
+  std::jthread trimmer([&] { EXPECT_TRUE(log.trim_before(log.end_lsn())); });
+  while (objects_->refusals() == 0) std::this_thread::yield();
+  EXPECT_LT(objects_->names().size(), before);
+  objects_->fill_up(false);
+  trimmer.join();
+  EXPECT_TRUE(log.append("behind"));
+}
+
+TEST_F(ObjectLogTest, truncation_is_refused_without_waiting) {
+  make_log();
+  Log log = open();
+  ASSERT_TRUE(log.append("unseen", {.durability = Durability::buffered}));
+  objects_->fill_up(true);
+  EXPECT_EQ(code_of(log.truncate_from(lsns_[0])), ErrorCode::invalid_argument);
+  EXPECT_EQ(objects_->refusals(), 0U);
+}
+
 /// A seal takes space that nobody waits for: it comes later.
 TEST_F(ObjectLogTest, seal_waits_for_space_without_being_in_the_way) {
   Log log = open();

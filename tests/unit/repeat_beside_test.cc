@@ -83,6 +83,19 @@ TEST_F(RepeatBeside, repeat_that_nobody_waits_for_is_told_the_first_lsn_in_order
   EXPECT_EQ(log.stats().async_bytes, 0U);
 }
 
+/// A buffered append has its level at once; but callbacks have the order of the addresses.
+TEST_F(RepeatBeside, buffered_repeat_is_not_told_before_the_first_one) {
+  Log log = open();
+  std::vector<int> told;
+  const auto tell = [&](int who) {
+    return [&told, who](const Result<Lsn>&) { told.push_back(who); };
+  };
+  log.append_async("a", marked(7, 1, Durability::buffered), tell(1));
+  log.append_async("a", marked(7, 1, Durability::buffered), tell(2));
+  step(log);
+  EXPECT_EQ(told, (std::vector<int>{1, 2}));
+}
+
 TEST_F(RepeatBeside, numbered_append_does_not_join_a_frame_of_a_plain_segment) {
   std::optional<Lsn> told;
   {

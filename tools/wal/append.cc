@@ -66,7 +66,8 @@ class Appender {
   }
 
   /// Appends until the input ends or something fails. Records that were read are appended
-  /// before a failure of the input is answered.
+  /// before a failure of the input is answered; but for a numbered batch that was not full, which
+  /// the next run would not make.
   Outcome<void> append_all(RecordInput& input) {
     const uint64_t batch_records = options_.batch.value_or(1);
     while (true) {
@@ -93,6 +94,9 @@ class Appender {
 
  private:
   Outcome<void> append_one(std::span<const std::byte> payload) {
+    if (auto left = expect_number(); !left) {
+      return left;
+    }
     start_clock();
     const auto lsn =
         log_.append(payload, {.durability = options_.durability, .producer_number = mark_});
@@ -120,6 +124,9 @@ class Appender {
   Outcome<void> send_batch() {
     if (batch_.is_empty()) {
       return {};
+    }
+    if (auto left = expect_number(); !left) {
+      return left;
     }
     start_clock();
     const auto range = log_.append(
@@ -160,8 +167,16 @@ class Appender {
 
   void count_number() {
     if (mark_) {
-      ++mark_->number;
+      has_numbers_ = ++mark_->number != 0;
     }
+  }
+
+  /// A number that began at 0 again would be taken for one that is there.
+  [[nodiscard]] Outcome<void> expect_number() const {
+    if (has_numbers_) {
+      return {};
+    }
+    return usage_failure(fmt::format("append: producer {} has no number left", mark_->producer));
   }
 
   /// A repeat is answered whatever it holds: one of another length was made of another input.
@@ -200,6 +215,7 @@ class Appender {
   Output out_;
   Batch batch_;
   std::optional<ProducerNumber> mark_;  // of the next append
+  bool has_numbers_ = true;             // it is not the number behind the last one
   uint64_t segments_opened_ = 0;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::duration time_{};
@@ -294,7 +310,8 @@ Verb add_append(CLI::App& application) {
                 "Print '<lsn> <microseconds>' for each append, with the LSN of its first record,\n"
                 "and ' rotated' behind it where the append opened a segment");
   verb.footer(
-      "Records that were read before an error are in the log.\n"
+      "Records that were read before an error are in the log; with --producer but for those of a\n"
+      "batch that was not full.\n"
       "Example:\n"
       "  printf 'one\\ntwo\\n' | wal append data --print-lsn\n"
       "  wal append data --input records.txt --producer 7 --number 1");

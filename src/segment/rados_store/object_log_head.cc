@@ -11,8 +11,9 @@
 #include "segment/rados_store/object_log.h"
 
 namespace writeahead::internal {
-
+namespace {
 using Stored = ObjectGuard::Stored;
+}
 
 /// Of the head, by the owner of this log and of no other that has its name.
 ObjectChange ObjectLog::change_of_head() const {

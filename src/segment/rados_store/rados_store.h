@@ -75,6 +75,7 @@ class RadosStore final : public SegmentStore {
   void interrupt_waits() override { note_change(); }
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState&) override { return true; }
+  [[nodiscard]] bool may_be_full() const override { return true; }
   [[nodiscard]] bool is_full() const override { return log_->is_full(); }
   void stop_waiting_for_space() override { log_->stop_waiting_for_space(); }
   [[nodiscard]] Result<bool> is_destroyed() override;
