@@ -81,7 +81,8 @@ Result<RootState> next_root(const Inspection& found, Env& env) {
   }
   root.epoch += step;
   root.is_clean = false;
-  root.is_copying = false;
+  // What a copy had not committed looks like segments of the log: the mark goes when they are gone.
+  root.is_copying = found.root.is_copying && !found.leftovers.empty();
   if (!found.data.empty()) {
     root.proven = {.number = found.data.back().header.number, .lsn = found.end_lsn()};
   }
@@ -198,6 +199,10 @@ Result<Recovered> recover(SegmentStore& store, Env& env, bool must_be_new) {
   out.root = std::move(*root);
   // Only now do both copies of the root agree on where the log begins, and on what is void.
   if (auto done = store.remove(found.leftovers); !done) return std::unexpected(done.error());
+  if (std::exchange(out.root.is_copying, false)) {
+    // CRASH: with the mark or without it, it is the same log by now.
+    if (auto done = store.write_root(out.root); !done) return std::unexpected(done.error());
+  }
   if (!found.data.empty() && found.data.back().is_begun) {
     if (auto done = finish_truncation(store, found, out); !done) {
       return std::unexpected(done.error());
