@@ -81,19 +81,22 @@ struct CopyReport {
 /// that opens, and holds the records of the source up to some point: what a call left is gone on
 /// with by the next one, and where the source is lost the copy is simply opened. What the
 /// destination has already is compared with the source: headers of segments, which hold the digest
-/// of the segment before each, and the bytes of the last one. Holds come along; what the source
-/// trimmed is trimmed. Others may read the destination meanwhile.
+/// of the segment before each, and the bytes of the last one. Holds come along, and replace those
+/// of the destination; what the source trimmed is trimmed. Others may read the destination
+/// meanwhile.
 ///
 /// Not supported: a source that was truncated above its first segment in objects as the
 /// destination, which have no gaps in the numbers of segments.
 ///
 /// Codes: `not_found` (no source); `invalid_argument` (the destination is another log, or has
-/// records that the source has not; nothing is changed); `trimmed` (the source does not have any
-/// more what comes next in the copy: copy to a new place); `truncated` (the source gave records up
-/// that the copy has: the same); `locked` (somebody has the destination open for writing, or, with
-/// `waits` false, the source); `corruption` (of the source or of the destination: what was copied
-/// ends before); `too_large` (a segment is larger than the destination takes); `fenced`,
-/// `no_space`, `unsupported_format`, `io`. After an error the next call goes on.
+/// records that the source has not: nothing is changed, unless only `compares` or the last
+/// comparison finds them); `trimmed` (the source does not have any more what comes next in the
+/// copy: copy to a new place); `truncated` (the source gave records up that the copy has: the
+/// same); `locked` (somebody has the destination open for writing, or, with `waits` false, the
+/// source); `corruption` (of the source or of the destination: what was copied ends before);
+/// `too_large` (a segment is larger than the destination takes); `fenced` (somebody took over the
+/// destination, or the source while it was owned, and keeps it); `no_space`, `unsupported_format`,
+/// `io`. After an error the next call goes on.
 ///
 /// Cost: one read of the source and one write and sync of what is copied, in pieces of some MiB,
 /// which is the memory that it takes; files are filled with zeros before.

@@ -34,6 +34,8 @@ Result<std::unique_ptr<CopiedLog>> CopiedLog::open(Env& env, const std::string& 
                  options.least_epoch);
   if (!store) return std::unexpected(store.error());
   std::unique_ptr<CopiedLog> log(new CopiedLog(std::move(*store)));
+  // Whoever copies is told, and goes on later: nobody waits here for an acknowledgement.
+  log->store_->stop_waiting_for_space();
   log->is_new_ = options.is_new;
   Result<void> done{};
   if (options.is_new) {
@@ -95,6 +97,7 @@ RootState CopiedLog::next_root(const RootState& source, bool is_copying) const {
 Result<void> CopiedLog::write(const RootState& root) {
   if (auto written = store_->write_root(root); !written) return written;
   root_ = root;
+  part_.truncation_count = root.truncation_count;
   return {};
 }
 
@@ -110,7 +113,11 @@ Result<void> CopiedLog::begin(const RootState& source) {
   if (!written) return written;
   is_new_ = false;
   root_ = root;
+  part_.truncation_count = root.truncation_count;
   store_->announce(root_);
+  // Of objects this is the epoch that was taken, which may be above the root's.
+  const auto control = store_->read_control();
+  taken_epoch_ = control ? control->epoch : root_.epoch;
   return {};
 }
 
@@ -177,6 +184,12 @@ Result<void> CopiedLog::commit(const RootState& source) {
   return write_and_tell(next_root(source, true));
 }
 
+bool CopiedLog::is_older_than(const RootState& source) const {
+  const RootState root = next_root(source, true);
+  return root.holds != root_.holds || root.truncation_count != root_.truncation_count ||
+         root.truncation != root_.truncation;
+}
+
 /// Followers learn of what is durable, and of another count of truncations.
 Result<void> CopiedLog::write_and_tell(const RootState& root) {
   const bool is_truncated = root.truncation_count != root_.truncation_count;
@@ -233,9 +246,25 @@ Result<void> CopiedLog::trim(const RootState& source) {
   return kept ? Result<void>{} : std::unexpected(kept.error());
 }
 
+/// On objects nobody tells an owner that the log was taken from it, and a root that says nothing
+/// new is not written.
+Result<void> CopiedLog::refuse_taken() {
+  if (limits_of(store_->path()).is_directory) return {};
+  const auto control = store_->read_control();
+  if (control && control->epoch == taken_epoch_) return {};
+  if (!control) {
+    return std::unexpected(
+        make_error(ErrorCode::io, "copy log", "its head cannot be read", {.path = store_->path()}));
+  }
+  return std::unexpected(make_error(ErrorCode::fenced, "copy log",
+                                    "another writer has taken the destination over",
+                                    {.path = store_->path()}));
+}
+
 Result<void> CopiedLog::close(const RootState& source) {
   // Without the mark of a copy all that verifies counts.
   WRITEAHEAD_CHECK(is_committable() && reached_ == root_.proven);
+  if (auto mine = refuse_taken(); !mine) return mine;
   // CRASH: the one slot says that a copy is being made, the other that it ends there: both are the
   // same log.
   if (auto written = write(next_root(source, false)); !written) return written;

@@ -74,6 +74,8 @@ class CopiedLog {
   /// beyond them, and is no part of the log before the next segment has begun.
   [[nodiscard]] Result<void> append(std::span<const std::byte> frames, SegmentContents contents,
                                     bool is_cut);
+  /// Whether its root says something else of what only roots say.
+  [[nodiscard]] bool is_older_than(const RootState& source) const;
   /// Makes all of it durable, and a part of the log. What only roots say is that of the source's.
   [[nodiscard]] Result<void> commit(const RootState& source);
   /// Writes the seal of a segment that has none, and a successor that was committed.
@@ -83,7 +85,7 @@ class CopiedLog {
   /// Has it begin where the source does now, all being committed; without a record, if it ends
   /// before.
   [[nodiscard]] Result<void> trim(const RootState& source);
-  /// Leaves it as a close does, all being committed.
+  /// Leaves it as a close does, all being committed. `fenced` if somebody has taken it over.
   [[nodiscard]] Result<void> close(const RootState& source);
 
  private:
@@ -93,11 +95,13 @@ class CopiedLog {
   [[nodiscard]] Result<void> write(const RootState& root);
   [[nodiscard]] Result<void> write_and_tell(const RootState& root);
   [[nodiscard]] Result<void> write_buffer(uint64_t at);
+  [[nodiscard]] Result<void> refuse_taken();
 
   std::unique_ptr<SegmentStore> store_;
   CopiedPart part_;
   bool is_new_ = false;
   RootState root_;                                     // as it stands
+  uint64_t taken_epoch_ = 0;                           // that readers see
   ProvenPosition reached_;                             // by what the next root may say
   std::shared_ptr<SegmentWriter> writer_;              // of the last segment
   std::vector<std::shared_ptr<SegmentWriter>> ended_;  // written since the last commit, but writer_

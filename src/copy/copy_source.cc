@@ -41,6 +41,9 @@ Result<CopySource> CopySource::open(Env& env, const std::string& path) {
 }
 
 Result<void> CopySource::read_root() {
+  // What the table takes in behind this is told by another reading.
+  root_truncations_ = table_->truncations();
+  root_epoch_ = followed_->epoch();
   auto slots = store_->load_root();
   if (!slots) return std::unexpected(slots.error());
   if (slots->is_valid(0) || slots->is_valid(1)) root_ = slots->slot[slots->newest()].root;
@@ -50,14 +53,19 @@ Result<void> CopySource::read_root() {
 }
 
 /// Trims and holds are told by the root alone. Reading it may cost its writer a flush of the disk.
+/// Of another writer, or of a truncation, both have to tell the same.
 Result<void> CopySource::update() {
   if (is_owned_) return {};
   if (auto updated = followed_->update(); !updated) return updated;
   root_.epoch = std::max(root_.epoch, followed_->epoch());
-  if (std::chrono::steady_clock::now() - root_read_ < kRootAge) return {};
+  const bool is_behind =
+      root_truncations_ != table_->truncations() || root_epoch_ != followed_->epoch();
+  if (!is_behind && std::chrono::steady_clock::now() - root_read_ < kRootAge) return {};
+  const uint64_t count = root_.truncation_count;
   if (auto read = read_root(); !read) return read;
-  const bool is_trimmed = root_.first.number > table_->extent().first.number;
-  return is_trimmed ? followed_->recheck() : Result<void>{};
+  const bool is_ahead =
+      root_.first.number > table_->extent().first.number || root_.truncation_count != count;
+  return is_ahead ? followed_->recheck() : Result<void>{};
 }
 
 Result<void> CopySource::recheck() {
@@ -94,7 +102,8 @@ Result<void> CopySource::close() {
   return {};
 }
 
-Result<bool> CopySource::read_header(const SegmentView& segment, std::span<std::byte> block) {
+Result<bool> CopySource::read_header(const SegmentView& segment, uint64_t epoch_before,
+                                     std::span<std::byte> block) {
   auto bytes = store_->read_head(segment.header.number, block);
   if (!bytes) return std::unexpected(bytes.error());
   const auto decoded = decode_segment_header(block);
@@ -102,8 +111,12 @@ Result<bool> CopySource::read_header(const SegmentView& segment, std::span<std::
     return true;
   }
   // A truncation's segment whose file a backup shares never gets its header: the root describes it.
-  if (is_owned_) encode_segment_header(segment.header, block);
-  return is_owned_;
+  if (!is_owned_) return false;
+  SegmentHeader header = segment.header;
+  // Here it has the epoch of this opening, and what follows it may be older.
+  header.epoch = epoch_before;
+  encode_segment_header(header, block);
+  return true;
 }
 
 Result<std::vector<std::byte>> CopySource::read_seal_frame(const SegmentView& segment) const {

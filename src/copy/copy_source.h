@@ -27,6 +27,9 @@ class CopySource {
   [[nodiscard]] static Result<CopySource> open(Env& env, const std::string& path);
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string segment_label(uint64_t number) const {
+    return store_->segment_label(number);
+  }
   /// As it was at the last update(): what segments say, and what only the root does, which may be
   /// older by a second. No frame in the segments has a higher epoch than the root here.
   [[nodiscard]] SegmentTable& table() const { return *table_; }
@@ -48,8 +51,10 @@ class CopySource {
   [[nodiscard]] Result<std::shared_ptr<SegmentReader>> reader(uint64_t number) const {
     return table_->reader(*store_, number);
   }
-  /// The header block of a segment as it stands there. False: it is not written yet.
-  [[nodiscard]] Result<bool> read_header(const SegmentView& segment, std::span<std::byte> block);
+  /// The header block of a segment as it stands there. False: it is not written yet. One that never
+  /// will be is made up, with the epoch of the segment before it, or 0.
+  [[nodiscard]] Result<bool> read_header(const SegmentView& segment, uint64_t epoch_before,
+                                         std::span<std::byte> block);
   /// The seal of a closed segment, all of its frame; nothing if none is there.
   [[nodiscard]] Result<std::vector<std::byte>> read_seal_frame(const SegmentView& segment) const;
 
@@ -64,6 +69,8 @@ class CopySource {
   std::shared_ptr<SegmentTable> table_;
   RootState root_;
   std::chrono::steady_clock::time_point root_read_;
+  uint64_t root_truncations_ = 0;  // that the table had taken in before
+  uint64_t root_epoch_ = 0;        // that it was of
   bool is_owned_ = false;
 };
 

@@ -65,6 +65,10 @@ Result<void> LogCopier::refuse_same_place() const {
     const auto from = env_of(path_).resolve(source_path_);
     const auto to = env_of(path_).resolve(path_);
     is_same = is_same || (from && to && *from == *to);
+  } else if (!limits_of(source_path_).is_directory && !limits_of(path_).is_directory) {
+    // One log may have many addresses; its segments have names that no other log ever has.
+    const auto store = open_store_read_only(env_of(path_), path_);
+    is_same = is_same || (store && (*store)->segment_label(1) == source_->segment_label(1));
   }
   if (!is_same) return {};
   return std::unexpected(make_error(ErrorCode::invalid_argument, "copy log",
@@ -90,8 +94,17 @@ Result<void> LogCopier::look_at_destination() {
 Result<void> LogCopier::compare_last(const CopiedPart& part, SegmentStore& store) {
   const auto last = source_->table().at(part.last_number());
   if (part.segments.empty() || !last) return {};
-  auto compared = compare_segment(*source_, *last, store, part.end_lsn());
-  if (!compared) return std::unexpected(compared.error());
+  return compare(*last, store, part.end_lsn());
+}
+
+/// One that the source took away meanwhile cannot be compared, and need not be.
+Result<void> LogCopier::compare(const SegmentView& segment, SegmentStore& store, Lsn end) {
+  auto compared = compare_segment(*source_, segment, store, end);
+  if (!compared) {
+    auto there = is_still_there(compared.error(), segment.header.number);
+    if (!there) return std::unexpected(there.error());
+    return *there ? Result<void>(std::unexpected(compared.error())) : Result<void>{};
+  }
   report_.compared_bytes += *compared;
   return {};
 }
@@ -142,9 +155,7 @@ Result<void> LogCopier::compare_all() {
     if (options_.stop.stop_requested() || segment.header.number > part.last_number()) break;
     const bool is_last = segment.header.number == part.last_number();
     const Lsn end = is_last ? part.last.end_lsn : segment.end_lsn;
-    auto compared = compare_segment(*source_, segment, copy_->store(), end);
-    if (!compared) return std::unexpected(compared.error());
-    report_.compared_bytes += *compared;
+    if (auto same = compare(segment, copy_->store(), end); !same) return same;
     tell(Phase::comparing);
   }
   return {};
@@ -191,8 +202,8 @@ Result<void> LogCopier::finish() {
   if (!owned) return std::unexpected(owned.error());
   if (!*owned) return copy_->close(source_->root());
   tell(Phase::finishing);
-  const CopiedPart& part = copy_->part();
   if (auto copied = copy_up(); !copied) return copied;
+  const CopiedPart& part = copy_->part();
   if (auto same = compare_last(part, copy_->store()); !same) return same;
   const LogExtent extent = source_->table().extent();
   report_.is_complete =

@@ -33,10 +33,12 @@ class LogCopier {
   [[nodiscard]] Result<void> open_copy();
   [[nodiscard]] Result<void> compare_last(const CopiedPart& part, SegmentStore& store);
   [[nodiscard]] Result<void> compare_all();
+  [[nodiscard]] Result<void> compare(const SegmentView& segment, SegmentStore& store, Lsn end);
   [[nodiscard]] Result<void> find_unsealed();
 
   [[nodiscard]] Result<void> copy_up();
   [[nodiscard]] Result<void> stay_above();
+  [[nodiscard]] Result<void> refuse_truncated();
   [[nodiscard]] Result<void> follow_trim();
   [[nodiscard]] Result<std::optional<SegmentView>> next_segment();
   [[nodiscard]] Result<bool> begin_segment(const SegmentView& segment);

@@ -23,8 +23,9 @@ constexpr uint64_t kCommitSegments = 64;
 
 /// Copies all that the source has now, and makes it a part of the copy.
 Result<void> LogCopier::copy_up() {
-  if (auto above = stay_above(); !above) return above;
+  // What the source trimmed goes first: once the copy is opened again that would be refused.
   if (auto trimmed = follow_trim(); !trimmed) return trimmed;
+  if (auto above = stay_above(); !above) return above;
   // What was begun with a frame that is cut is ended in any case.
   while (!options_.stop.stop_requested() || !copy_->is_committable()) {
     auto next = next_segment();
@@ -46,17 +47,31 @@ Result<void> LogCopier::copy_up() {
 }
 
 /// A writer that opened the source since has a higher epoch, and readers of the copy believe no
-/// owner below the epochs that they see.
+/// owner below the epochs that they see. The opening that owns the source writes no frame, so that
+/// its epoch may be the copy's, too.
 Result<void> LogCopier::stay_above() {
-  if (source_->is_owned() || source_->root().epoch < copy_->epoch()) return {};
+  const uint64_t epoch = source_->root().epoch;
+  if (epoch < copy_->epoch() || (source_->is_owned() && epoch == copy_->epoch())) return {};
+  // CRASH: it is a log that was closed. Whoever has taken it over keeps it: this is refused then.
   if (auto closed = copy_->close(source_->root()); !closed) return closed;
   copy_.reset();
   return open_copy();
 }
 
+/// A root that counts another truncation says that the copy knows of it: what that took away is
+/// refused before.
+Result<void> LogCopier::refuse_truncated() {
+  if (source_->root().truncation_count == copy_->part().truncation_count) return {};
+  auto refused = refuse_other(*source_, copy_->part(), path_);
+  // Of what was trimmed nothing is left to be refused.
+  if (!refused && refused.error().code() == ErrorCode::trimmed) return {};
+  return refused;
+}
+
 /// The copy begins where the source does. One that is known to be of the source, and that the
 /// source has trimmed all of, goes on at the new beginning.
 Result<void> LogCopier::follow_trim() {
+  if (auto whole = refuse_truncated(); !whole) return whole;
   const LogExtent extent = source_->table().extent();
   const CopiedPart& part = copy_->part();
   if (extent.first.number <= part.first.number) return {};
@@ -93,9 +108,13 @@ Result<std::optional<SegmentView>> LogCopier::next_segment() {
   // A frame that is cut, and the segment that cuts it, come together.
   if (current->is_cut && next) {
     AlignedBuffer block(kSegmentHeaderBytes);
-    auto has_header = source_->read_header(*next, block.span());
-    if (!has_header) return std::unexpected(has_header.error());
-    if (!*has_header) return std::optional<SegmentView>{};
+    auto has_header = source_->read_header(*next, part.segments.back().epoch, block.span());
+    if (!has_header) {
+      auto there = is_still_there(has_header.error(), next->header.number);
+      if (!there) return std::unexpected(there.error());
+      if (*there) return std::unexpected(has_header.error());
+    }
+    if (!has_header || !*has_header) return std::optional<SegmentView>{};
   }
   if (current->end_lsn > part.end_lsn()) return current;
   return next;
@@ -124,12 +143,14 @@ Result<bool> LogCopier::begin_segment(const SegmentView& segment) {
                                     "copy log"));
   }
   AlignedBuffer block(kSegmentHeaderBytes);
-  auto has_header = source_->read_header(segment, block.span());
+  const uint64_t epoch_before = part.segments.empty() ? 0 : part.segments.back().epoch;
+  auto has_header = source_->read_header(segment, epoch_before, block.span());
   if (!has_header || !*has_header) return has_header;
   if (!part.segments.empty() && header.cause != SegmentCause::truncate) {
     unsealed_.push_back(part.last_number());
   }
-  if (auto begun = copy_->begin_segment(header, block.span()); !begun) {
+  const SegmentHeader written = decode_segment_header(block.span()).header;
+  if (auto begun = copy_->begin_segment(written, block.span()); !begun) {
     return std::unexpected(begun.error());
   }
   ++pending_segments_;
@@ -138,6 +159,12 @@ Result<bool> LogCopier::begin_segment(const SegmentView& segment) {
 
 /// False: it cannot be gone on with for now.
 Result<bool> LogCopier::copy_segment(const SegmentView& segment) {
+  // Its last frame would bring records that the log gave up where the cut itself cannot follow.
+  if (const auto next = source_->table().after(segment.header.number); segment.is_cut && next) {
+    if (auto fits = refuse_unfit(next->header, false, path_); !fits) {
+      return std::unexpected(fits.error());
+    }
+  }
   auto reader = source_->reader(segment.header.number);
   if (!reader) return std::unexpected(reader.error());
   if (copy_->part().last_number() != segment.header.number) {
@@ -181,7 +208,8 @@ Result<void> LogCopier::check_end(const SegmentView& segment) const {
 }
 
 Result<void> LogCopier::commit() {
-  if (pending_bytes_ == 0 && pending_segments_ == 0) return {};
+  const bool is_pending = pending_bytes_ != 0 || pending_segments_ != 0;
+  if (!is_pending && !copy_->is_older_than(source_->root())) return {};
   if (auto committed = copy_->commit(source_->root()); !committed) return committed;
   pending_bytes_ = pending_segments_ = 0;
   return {};
