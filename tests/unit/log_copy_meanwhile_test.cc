@@ -280,13 +280,13 @@ TEST_F(LogCopyObjectsMeanwhile, full_store_is_told_and_gone_on_with) {
 }
 
 TEST_F(LogCopyObjectsMeanwhile, another_address_of_the_source_is_the_same_place) {
-  register_object_store("other", [client = client_](const std::string&) {
+  register_object_store("alias", [client = client_](const std::string&) {
     return Result<ObjectAddress>(
         ObjectAddress{.store = client, .name = "log", .patience_ms = 2000});
   });
   auto writer = Log::open(kObjects).value();
   ASSERT_TRUE(writer.append("mine"));
-  EXPECT_EQ(code_of(copy_log(kObjects, "other://log")), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(copy_log(kObjects, "alias://log")), ErrorCode::invalid_argument);
   EXPECT_TRUE(writer.append("still mine"));
 }
 
