@@ -321,7 +321,7 @@ Result<Appended> Committer::admit_async(const AsyncRequest& request, CompletionT
     frame = admitted->frame;
     frame->join(*fresh);
     range = admitted->first.value_or(fresh->range);
-    static_cast<void>(fresh.release());
+    [[maybe_unused]] const AsyncAppends* const joined = fresh.release();
   }
   remember(request.mark, range);
   frame->async_bytes += bytes;

@@ -205,6 +205,7 @@ std::string json_of(const std::vector<Timing>& timings) {
 std::string table_of(const std::vector<Timing>& timings) {
   const bool is_at_address = timings.front().method == kGuardedAppend;
   std::vector<std::string_view> methods;
+  methods.reserve(std::size(kProbeMethods));
   for (const SyncMethod method : kProbeMethods) {
     methods.push_back(writeahead::to_string(method));
   }
