@@ -70,7 +70,7 @@ Result<void> LogState::trim_below(Lsn lsn) {
   const bool drops_all = limit >= extent.end_lsn;
   // Where a frame may wait for space, what gives some back comes first: nobody trims until the
   // frames before it are done.
-  const bool empties_last = store_->may_be_full();
+  const bool empties_last = store_->traits().may_be_full;
   Result<void> done{};
   if (drops_all && !empties_last) done = trim_to_empty(limit);
   // Somebody may have appended meanwhile; and the last segment may hold nothing as it is.
@@ -138,7 +138,7 @@ Result<void> LogState::truncate_from(Lsn lsn) {
   if (!is_owner()) return std::unexpected(fork_error("truncate log"));
   MutexLock lock(mutex_);
   if (auto refusal = write_refusal("truncate log")) return std::unexpected(*refusal);
-  if (!store_->can_truncate()) {
+  if (!store_->traits().can_truncate) {
     return std::unexpected(make_error(ErrorCode::invalid_argument, "truncate log",
                                       "a log of objects cannot be truncated",
                                       {.path = store_->path(), .offset = {}, .lsn = lsn}));

@@ -65,8 +65,8 @@ Result<std::shared_ptr<LogState>> LogState::open(const std::string& path, const 
   auto recovered = recover(*shared, env, options.error_if_exists);
   if (!recovered) return std::unexpected(recovered.error());
   Options obeyed = options;
-  if (!shared->prepares_segments()) obeyed.standby_segments = 0;
-  obeyed.max_record_bytes = std::min(obeyed.max_record_bytes, shared->most_batch_bytes());
+  if (!shared->traits().prepares_segments) obeyed.standby_segments = 0;
+  obeyed.max_record_bytes = std::min(obeyed.max_record_bytes, shared->traits().most_batch_bytes);
   std::shared_ptr<LogState> state(
       new LogState(env, obeyed, std::move(shared), std::move(*recovered)));
   if (options.background == BackgroundWork::thread) {
@@ -206,7 +206,7 @@ Result<void> LogState::admit(const Batch& batch, const Mark& mark) const {
   if (batch.size() > kMaxFrameRecords) {
     return refuse(ErrorCode::too_large, "it holds more than 2^31 records");
   }
-  if (BatchAccess::encoded_bytes(batch, mark) > store_->most_batch_bytes()) {
+  if (BatchAccess::encoded_bytes(batch, mark) > store_->traits().most_batch_bytes) {
     return refuse(ErrorCode::too_large, "it is more than the store takes at once");
   }
   return admit(BatchAccess::longest(batch));

@@ -15,7 +15,6 @@
 #include "recovery/salvage_survey.h"
 #include "recovery/salvaged_log.h"
 #include "segment/open_store.h"
-#include "writeahead/object_store.h"
 
 namespace writeahead {
 
@@ -25,11 +24,11 @@ namespace {
 
 /// Where the new log can not be. A directory in the damaged log's would change it.
 Result<void> refuse_place(Env& env, const std::string& path, const std::string& new_path) {
-  if (is_object_address(new_path)) {
+  if (traits_of(new_path).passes_on_ownership) {
     return std::unexpected(make_error(ErrorCode::invalid_argument, "salvage log",
                                       "the new log goes into a directory", {.path = new_path}));
   }
-  if (is_object_address(path)) return {};
+  if (traits_of(path).passes_on_ownership) return {};
   const auto outer = env.resolve(path);
   if (!outer) return std::unexpected(io_error("salvage log", outer.error(), {.path = path}));
   const auto inner = env.resolve(new_path);
@@ -41,9 +40,8 @@ Result<void> refuse_place(Env& env, const std::string& path, const std::string& 
                                     {.path = new_path}));
 }
 
-/// In objects no writer shows, but by what it changes.
 Result<void> refuse_writer(SegmentStore& store) {
-  if (is_object_address(store.path())) return {};
+  if (store.traits().passes_on_ownership) return {};
   const auto control = store.read_control();
   if (!control || !store.is_writing(*control)) return {};
   return std::unexpected(
@@ -52,8 +50,9 @@ Result<void> refuse_writer(SegmentStore& store) {
                  {.path = store.path()}));
 }
 
-/// Where the log ends, if it is known.
+/// Where the log ends, if no owner shows but by that, and if it is known.
 std::optional<Lsn> end_of(SegmentStore& store) {
+  if (!store.traits().passes_on_ownership) return std::nullopt;
   const auto control = store.read_control();
   return control ? std::optional(control->durable_lsn) : std::nullopt;
 }
@@ -66,7 +65,7 @@ Result<void> refuse_change(SegmentStore& store, const SalvageSurvey& survey,
     return std::unexpected(make_error(ErrorCode::io, "salvage log",
                                       "somebody wrote to it meanwhile", {.path = store.path()}));
   };
-  if (is_object_address(store.path()) && end_of(store) != end) return refuse();
+  if (end_of(store) != end) return refuse();
   if (!survey.root) return {};
   auto slots = store.load_root();
   if (!slots) return std::unexpected(slots.error());
@@ -203,10 +202,10 @@ Result<SalvageReport> salvage(const std::string& path, const std::string& new_pa
     return std::unexpected(refused.error());
   }
   // The options are those of the new log; an address has a system of its own.
-  auto store = open_store_read_only(is_object_address(path) ? Env::posix() : env, path);
+  auto store = open_store_read_only(traits_of(path).passes_on_ownership ? Env::posix() : env, path);
   if (!store) return std::unexpected(store.error());
   if (auto refused = refuse_writer(**store); !refused) return std::unexpected(refused.error());
-  const auto end = is_object_address(path) ? end_of(**store) : std::nullopt;
+  const auto end = end_of(**store);
   auto surveyed = survey(**store);
   if (!surveyed) return std::unexpected(surveyed.error());
   auto plan = plan_salvage(**store, *surveyed);

@@ -99,10 +99,15 @@ bool Committer::waits_for_space() const { return issued_ != 0 && store_.is_full(
 
 /// What comes behind a frame that waits for space is refused, and passes nothing.
 Error Committer::full_store() {
+  return note_shortage(
+      make_error(ErrorCode::no_space, "append", "the store is full", {.path = store_.path()}));
+}
+
+/// All who wait for the same are answered so, and none of them passes another.
+Error Committer::note_shortage(Error error) {
   ++shortages_;
   ++stats_.no_space;
-  last_shortage_ =
-      make_error(ErrorCode::no_space, "append", "the store is full", {.path = store_.path()});
+  last_shortage_ = std::move(error);
   return *last_shortage_;
 }
 
@@ -227,10 +232,7 @@ Result<void> Committer::make_standby(uint64_t needed, bool can_wait) {
   }
   if (made) return {};
   if (made.error().code() == ErrorCode::no_space) {
-    ++shortages_;
-    ++stats_.no_space;
-    last_shortage_ = made.error();
-    return std::unexpected(*last_shortage_);
+    return std::unexpected(note_shortage(made.error()));
   }
   set_failure(made.error());
   return std::unexpected(*failure_);

@@ -185,6 +185,7 @@ class Committer {
   [[nodiscard]] Error would_block() const;
   [[nodiscard]] bool waits_for_space() const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Error full_store() WRITEAHEAD_REQUIRES(mutex_);
+  [[nodiscard]] Error note_shortage(Error error) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<Admission> admit(const Request& request) WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] bool may_join_open(const Request& request) const WRITEAHEAD_REQUIRES(mutex_);
   [[nodiscard]] Result<void> make_room(const Request& request) WRITEAHEAD_REQUIRES(mutex_);

@@ -153,7 +153,7 @@ Result<void> CopiedLog::write_buffer(uint64_t at) {
 
 Result<void> CopiedLog::append(std::span<const std::byte> frames, SegmentContents contents,
                                bool is_cut) {
-  if (frames.size() > store_->most_batch_bytes()) {
+  if (frames.size() > store_->traits().most_batch_bytes) {
     return std::unexpected(make_error(
         ErrorCode::too_large, "copy log", "a frame is more than the destination takes at once",
         {.path = writer_->path(), .offset = {}, .lsn = part_.last.end_lsn}));
@@ -246,10 +246,10 @@ Result<void> CopiedLog::trim(const RootState& source) {
   return kept ? Result<void>{} : std::unexpected(kept.error());
 }
 
-/// On objects nobody tells an owner that the log was taken from it, and a root that says nothing
-/// new is not written.
+/// Nobody tells an owner that the log was taken from it, and a root that says nothing new is not
+/// written where that would find out.
 Result<void> CopiedLog::refuse_taken() {
-  if (limits_of(store_->path()).is_directory) return {};
+  if (!store_->traits().passes_on_ownership) return {};
   const auto control = store_->read_control();
   if (control && control->epoch == taken_epoch_) return {};
   if (!control) {

@@ -59,7 +59,7 @@ Result<void> read_both(SegmentReader& a, SegmentReader& b, uint64_t offset, std:
 }  // namespace
 
 Result<void> refuse_unfit(const SegmentHeader& header, bool is_first, const std::string& path) {
-  const StoreLimits limits = limits_of(path);
+  const StoreTraits limits = traits_of(path);
   if (header.prepared_bytes > limits.most_segment_bytes) {
     const std::string cause = fmt::format(
         "segment {} has {} bytes, and an object takes {}: copy a log with a smaller "

@@ -24,7 +24,7 @@ LogCopier::LogCopier(std::string source, std::string destination, const CopyOpti
 
 /// An Env has no part in a log of objects.
 Env& LogCopier::env_of(const std::string& path) const {
-  const bool is_given = options_.env != nullptr && limits_of(path).is_directory;
+  const bool is_given = options_.env != nullptr && !traits_of(path).passes_on_ownership;
   return is_given ? *options_.env : Env::posix();
 }
 
@@ -61,11 +61,13 @@ Result<CopyReport> LogCopier::run() {
 
 Result<void> LogCopier::refuse_same_place() const {
   bool is_same = source_path_ == path_;
-  if (limits_of(source_path_).is_directory && limits_of(path_).is_directory) {
+  const bool is_from_objects = traits_of(source_path_).passes_on_ownership;
+  const bool is_to_objects = traits_of(path_).passes_on_ownership;
+  if (!is_from_objects && !is_to_objects) {
     const auto from = env_of(path_).resolve(source_path_);
     const auto to = env_of(path_).resolve(path_);
     is_same = is_same || (from && to && *from == *to);
-  } else if (!limits_of(source_path_).is_directory && !limits_of(path_).is_directory) {
+  } else if (is_from_objects && is_to_objects) {
     // One log may have many addresses; its segments have names that no other log ever has.
     const auto store = open_store_read_only(env_of(path_), path_);
     is_same = is_same || (store && (*store)->segment_label(1) == source_->segment_label(1));

@@ -131,7 +131,7 @@ Result<bool> verify_closed(SegmentStore& store, const Inspection& found, VerifyR
     if (!*bad_seal) continue;
     // Beside a writer it may have come since, or be on its way just now.
     if (report.is_live) {
-      if (!store.writes_whole()) continue;
+      if (!store.traits().writes_whole) continue;
       checked = check_closed_segment(*segment, view, ReadSource::device);
       if (!checked) return std::unexpected(checked.error());
       if (checked->is_sealed) continue;

@@ -133,7 +133,7 @@ Result<void> Surveyor::read_heads() {
     if (*segment == nullptr) {
       note(store.segment_label(number), 0, "it cannot be opened");
       // A file may be a standby; an object is named once something is in it.
-      if (!store.prepares_segments()) found.last_missing = number;
+      if (!store.traits().prepares_segments) found.last_missing = number;
       continue;
     }
     AlignedBuffer block(kSegmentHeaderBytes);

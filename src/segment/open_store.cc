@@ -77,7 +77,7 @@ Result<void> check_object_options(const std::string& path, const Options& option
     return refuse("segments of objects are not prepared: standby_segments has to be 0");
   }
   // What waits together may be a whole segment, and goes in one request.
-  if (options.segment_bytes > RadosStore::kMostBatchBytes) {
+  if (options.segment_bytes > RadosStore::kTraits.most_batch_bytes) {
     return refuse("segment_bytes must be at most 80 MiB for objects");
   }
   return {};
@@ -85,11 +85,8 @@ Result<void> check_object_options(const std::string& path, const Options& option
 
 }  // namespace
 
-StoreLimits limits_of(const std::string& path) {
-  if (!scheme_of(path)) return {};
-  return {.is_directory = false,
-          .can_truncate = false,
-          .most_segment_bytes = RadosStore::kMostSegmentBytes};
+StoreTraits traits_of(const std::string& path) {
+  return scheme_of(path) ? RadosStore::kTraits : StoreTraits{};
 }
 
 Result<std::unique_ptr<SegmentStore>> open_store(Env& env, const std::string& path,

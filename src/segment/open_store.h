@@ -14,13 +14,8 @@
 
 namespace writeahead::internal {
 
-/// What a log can be where a path leads.
-struct StoreLimits {
-  bool is_directory = true;
-  bool can_truncate = true;                  ///< As SegmentStore::can_truncate().
-  uint64_t most_segment_bytes = UINT64_MAX;  ///< Header, frames and seal.
-};
-[[nodiscard]] StoreLimits limits_of(const std::string& path);
+/// Of the storage to which a path leads.
+[[nodiscard]] StoreTraits traits_of(const std::string& path);
 /// For writing: takes the ownership, as each store does. Where that is an epoch, it is at least
 /// `least_epoch`.
 [[nodiscard]] Result<std::unique_ptr<SegmentStore>> open_store(Env& env, const std::string& path,

@@ -23,6 +23,7 @@
 #include "root/control.h"
 #include "root/root_file.h"
 #include "segment/append_buffer.h"
+#include "segment/store_traits.h"
 #include "writeahead/lsn.h"
 #include "writeahead/options.h"
 #include "writeahead/result.h"
@@ -138,6 +139,7 @@ class SegmentStore {
   SegmentStore& operator=(const SegmentStore&) = delete;
   virtual ~SegmentStore() = default;
 
+  [[nodiscard]] virtual StoreTraits traits() const { return {}; }
   /// For messages.
   [[nodiscard]] virtual const std::string& path() const = 0;
   /// Of a segment, which need not exist; for messages.
@@ -220,8 +222,6 @@ class SegmentStore {
   /// Whether the writer that `state` names still runs.
   [[nodiscard]] virtual bool is_writing(const ControlState& state) = 0;
 
-  /// Whether is_full() may ever say so.
-  [[nodiscard]] virtual bool may_be_full() const { return false; }
   /// Whether the storage is full, so that a frame waits to be written until it is not: then
   /// nothing more is to be admitted. Wait-free.
   [[nodiscard]] virtual bool is_full() const { return false; }
@@ -243,14 +243,6 @@ class SegmentStore {
   /// Whether a call may have a thread of its own help it: where the order of calls to the storage
   /// has to be the same each time, none may.
   [[nodiscard]] virtual bool allows_threads() const = 0;
-  /// Whether a suffix of the log can be removed.
-  [[nodiscard]] virtual bool can_truncate() const { return true; }
-  /// Whether segments are worth preparing, and worth using again.
-  [[nodiscard]] virtual bool prepares_segments() const { return true; }
-  /// Most bytes of records that one write can take.
-  [[nodiscard]] virtual uint64_t most_batch_bytes() const { return UINT64_MAX; }
-  /// Whether a write is there whole or not at all, for those who read beside it, too.
-  [[nodiscard]] virtual bool writes_whole() const { return false; }
   /// Whether ReadSource::device reads the device.
   [[nodiscard]] virtual bool reads_device() const = 0;
 };

@@ -36,6 +36,16 @@ class RadosStore final : public SegmentStore {
                                             const std::string& path);
   ~RadosStore() override { RadosStore::release(); }
 
+  /// An object is made by its first append. A request of more than 90 MB is refused by the cluster,
+  /// with everything that is in it, and an object may have 128 MiB (osd_max_object_size).
+  static constexpr StoreTraits kTraits = {.passes_on_ownership = true,
+                                          .can_truncate = false,
+                                          .prepares_segments = false,
+                                          .writes_whole = true,
+                                          .may_be_full = true,
+                                          .most_batch_bytes = 80ULL << 20,
+                                          .most_segment_bytes = 128ULL << 20};
+  [[nodiscard]] StoreTraits traits() const override { return kTraits; }
   [[nodiscard]] const std::string& path() const override { return log_->path(); }
   [[nodiscard]] std::string segment_path(uint64_t number) const override {
     return log_->segment_path(number);
@@ -75,7 +85,6 @@ class RadosStore final : public SegmentStore {
   void interrupt_waits() override { note_change(); }
   [[nodiscard]] std::optional<ControlState> read_control() override;
   [[nodiscard]] bool is_writing(const ControlState&) override { return true; }
-  [[nodiscard]] bool may_be_full() const override { return true; }
   [[nodiscard]] bool is_full() const override { return log_->is_full(); }
   void stop_waiting_for_space() override { log_->stop_waiting_for_space(); }
   [[nodiscard]] Result<bool> is_destroyed() override;
@@ -85,16 +94,6 @@ class RadosStore final : public SegmentStore {
   [[nodiscard]] uint64_t safe_alignment() const override { return 0; }
   [[nodiscard]] bool allows_threads() const override { return allows_threads_; }
   [[nodiscard]] bool reads_device() const override { return true; }
-  [[nodiscard]] bool can_truncate() const override { return false; }
-  [[nodiscard]] bool writes_whole() const override { return true; }
-  /// An object is made by its first append.
-  [[nodiscard]] bool prepares_segments() const override { return false; }
-  [[nodiscard]] uint64_t most_batch_bytes() const override { return kMostBatchBytes; }
-
-  /// A request of more than 90 MB is refused by the store, with everything that is in it.
-  static constexpr uint64_t kMostBatchBytes = 80ULL << 20;
-  /// An object may have 128 MiB (osd_max_object_size).
-  static constexpr uint64_t kMostSegmentBytes = 128ULL << 20;
 
  private:
   explicit RadosStore(std::shared_ptr<ObjectLog> log) : log_(std::move(log)) {}
