@@ -14,6 +14,7 @@
 
 #include "support/counts.h"
 #include "support/error_of.h"
+#include "support/object_courses.h"
 #include "support/sanitizers.h"
 #include "support/sim_objects.h"
 #include "writeahead/log.h"
@@ -112,39 +113,23 @@ uint64_t changes_of_a_course() {
   return client->changes();
 }
 
-constexpr std::array<uint64_t, 4> kLater = {1, 2, 4, 20};
-
 TEST(ExactlyOnceObjects, producers_repeat_after_lost_answers_and_owners_that_stop) {
   const uint64_t changes = changes_of_a_course();
   ASSERT_GT(changes, 40U);
   uint64_t states = 0;
-  const auto run = [&](uint64_t stop, const LostAnswer& lost) {
-    SCOPED_TRACE(::testing::Message()
-                 << "stopped at change " << stop << ", lost " << lost.call << ", fate "
-                 << static_cast<int>(lost.fate) << ", " << lost.calls_later);
+  for_each_stop(changes, kIsSanitized ? 5 : 1, 1, [&](const OwnerFault& fault) {
     const auto objects = std::make_shared<SimObjects>();
-    const auto client = std::make_shared<SimClient>(objects);
-    register_client(client);
-    client->lose(lost);
-    client->stop_at(stop);
+    register_owner(objects, fault);
     Told told;
     produce(told);
     // Two owners, one after the other, as the producers know nothing of the first one's end.
     for (int owner = 0; owner < 2; ++owner) {
-      register_client(std::make_shared<SimClient>(objects));
+      register_owner(objects);
       produce(told);
     }
     expect_each_once(told);
     ++states;
-  };
-  for (uint64_t stop = 1; stop <= changes + 1; stop += kIsSanitized ? 5 : 1) {
-    run(stop, {.call = stop - 1, .fate = Fate::made});
-    run(stop, {.call = stop - 1, .fate = Fate::never});
-    for (const uint64_t later : kLater) {
-      run(stop, {.call = stop - 1, .fate = Fate::later, .calls_later = later});
-    }
-    if (::testing::Test::HasFailure()) return;
-  }
+  });
   print_count(part::kObjects, "owners that stopped under producers", states);
 }
 
@@ -155,9 +140,7 @@ TEST(ExactlyOnceObjects, producers_repeat_to_whoever_took_the_log_over) {
     SCOPED_TRACE(::testing::Message() << "taken over before change " << call << ", lost "
                                       << lost.call << ", " << lost.calls_later);
     const auto objects = std::make_shared<SimObjects>();
-    const auto client = std::make_shared<SimClient>(objects);
-    register_client(client);
-    client->lose(lost);
+    const auto client = register_owner(objects, {.lost = lost});
     Told told;
     std::optional<Log> successor;
     client->before(call, [&] {

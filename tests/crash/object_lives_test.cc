@@ -4,7 +4,6 @@
 // in turn the one whose answer is lost, or at which it stops.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "support/counts.h"
 #include "support/error_of.h"
+#include "support/object_courses.h"
 #include "support/sim_objects.h"
 #include "writeahead/log.h"
 #include "writeahead/read_only_log.h"
@@ -20,11 +20,9 @@ namespace writeahead::test {
 namespace {
 
 using ::writeahead::testing::code_of;
-using Fate = LostAnswer::Fate;
 
 const std::string kAddress = "sim://log";
 constexpr int kRecords = 14;
-constexpr std::array<uint64_t, 7> kLater = {1, 2, 3, 4, 8, 20, 40};
 
 Options options() { return {.segment_bytes = 8192, .background = BackgroundWork::stepped}; }
 
@@ -124,61 +122,36 @@ TEST(ObjectLives, lost_answers_mix_no_lives) {
   const uint64_t changes = changes_of_a_course();
   ASSERT_GT(changes, 40U);
   uint64_t states = 0;
-  const auto run = [&](const LostAnswer& lost) {
-    SCOPED_TRACE(::testing::Message() << "change " << lost.call << ", fate "
-                                      << static_cast<int>(lost.fate) << ", " << lost.calls_later);
-    const auto client = std::make_shared<SimClient>(std::make_shared<SimObjects>());
-    register_client(client);
-    client->lose(lost);
+  for_each_lost_answer(changes, [&](const OwnerFault& fault) {
+    register_owner(std::make_shared<SimObjects>(), fault);
     Lives lives;
     run_lives(lives);
     ASSERT_EQ(lives.second.size(), kRecords) << "one lost answer is asked for";
     expect_one_life(lives);
     ++states;
-  };
-  for (uint64_t call = 1; call <= changes; ++call) {
-    run({.call = call, .fate = Fate::made});
-    run({.call = call, .fate = Fate::never});
-    for (const uint64_t later : kLater) {
-      run({.call = call, .fate = Fate::later, .calls_later = later});
-    }
-    if (::testing::Test::HasFailure()) return;
-  }
+  });
   print_count(part::kObjects, "lost answers around a destruction", states);
 }
 
 TEST(ObjectLives, destroyer_that_stops_anywhere_mixes_no_lives) {
   const uint64_t changes = changes_of_a_course();
   uint64_t states = 0;
-  const auto run = [&](uint64_t stop, const LostAnswer& lost) {
-    SCOPED_TRACE(::testing::Message()
-                 << "stopped at change " << stop << ", lost " << lost.call << ", fate "
-                 << static_cast<int>(lost.fate) << ", " << lost.calls_later);
+  for_each_stop(changes, 1, 1, [&](const OwnerFault& fault) {
+    const bool is_late = fault.lost.fate == LostAnswer::Fate::later;
     const auto objects = std::make_shared<SimObjects>();
-    const auto client = std::make_shared<SimClient>(objects);
-    register_client(client);
-    client->lose(lost);
-    client->stop_at(stop);
+    register_owner(objects, fault);
     Lives lives;
     run_lives(lives);
-    register_client(std::make_shared<SimClient>(objects));
-    if (lost.fate != Fate::later) expect_one_life(lives);
+    register_owner(objects);
+    if (!is_late) expect_one_life(lives);
     // The name can be used, and a destruction leaves nothing.
     ASSERT_TRUE(Log::open(kAddress, options()));
     expect_one_life(lives);
     ASSERT_TRUE(Log::destroy(kAddress));
     EXPECT_FALSE(read_all());
-    EXPECT_TRUE(lost.fate == Fate::later || objects->names().empty());
+    EXPECT_TRUE(is_late || objects->names().empty());
     ++states;
-  };
-  for (uint64_t stop = 1; stop <= changes + 1; ++stop) {
-    run(stop, {.call = stop - 1, .fate = Fate::made});
-    run(stop, {.call = stop - 1, .fate = Fate::never});
-    for (const uint64_t later : kLater) {
-      run(stop, {.call = stop - 1, .fate = Fate::later, .calls_later = later});
-    }
-    if (::testing::Test::HasFailure()) return;
-  }
+  });
   print_count(part::kObjects, "destroyers that stopped", states);
 }
 

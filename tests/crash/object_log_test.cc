@@ -16,6 +16,7 @@
 
 #include "support/counts.h"
 #include "support/error_of.h"
+#include "support/object_courses.h"
 #include "support/sim_objects.h"
 #include "writeahead/log.h"
 #include "writeahead/read_only_log.h"
@@ -135,20 +136,12 @@ uint64_t changes_of_a_course() {
   return client->changes();
 }
 
-/// A change that is made late meets what came of it meanwhile: the same one made again, the next
-/// ones, another owner.
-constexpr std::array<uint64_t, 7> kLater = {1, 2, 3, 4, 8, 20, 40};
-
 TEST(ObjectLogCrash, lost_answers_lose_and_double_nothing) {
   const uint64_t changes = changes_of_a_course();
   ASSERT_GT(changes, 40U);
   uint64_t states = 0;
-  const auto run = [&](const LostAnswer& lost) {
-    SCOPED_TRACE(::testing::Message() << "change " << lost.call << ", fate "
-                                      << static_cast<int>(lost.fate) << ", " << lost.calls_later);
-    const auto client = std::make_shared<SimClient>(std::make_shared<SimObjects>());
-    register_client(client);
-    client->lose(lost);
+  for_each_lost_answer(changes, [&](const OwnerFault& fault) {
+    register_owner(std::make_shared<SimObjects>(), fault);
     History history;
     run_course(history, "a", 30);
     for (const auto& record : history.records) {
@@ -158,16 +151,42 @@ TEST(ObjectLogCrash, lost_answers_lose_and_double_nothing) {
     run_course(history, "b", 4);
     expect_sound(history);
     ++states;
+  });
+  print_count(part::kObjects, "lost answers", states);
+}
+
+/// Whatever waits for space is there once when there is some, also if an answer was lost before.
+TEST(ObjectLogCrash, full_store_loses_and_doubles_nothing) {
+  const uint64_t changes = changes_of_a_course();
+  uint64_t states = 0;
+  const auto run = [&](uint64_t full, uint64_t count, const LostAnswer& lost) {
+    const OwnerFault fault{.lost = lost};
+    SCOPED_TRACE(::testing::Message()
+                 << "full at " << full << ", " << count << " times; " << fault);
+    const auto objects = std::make_shared<SimObjects>();
+    register_owner(objects, fault)->be_full(full, count);
+    History history;
+    run_course(history, "a", 30);
+    // Only what makes the log is refused at once, the first change or that again.
+    ASSERT_TRUE(history.records.size() == 30 || (full <= 2 && history.records.empty()));
+    for (const auto& record : history.records) ASSERT_TRUE(record.acknowledged);
+    expect_sound(history);
+    register_owner(objects);
+    run_course(history, "b", 4);
+    expect_sound(history);
+    ++states;
   };
-  for (uint64_t call = 1; call <= changes; ++call) {
-    run({.call = call, .fate = Fate::made});
-    run({.call = call, .fate = Fate::never});
-    for (const uint64_t later : kLater) {
-      run({.call = call, .fate = Fate::later, .calls_later = later});
+  for (uint64_t full = 1; full <= changes; ++full) {
+    for (const uint64_t count : {1U, 3U}) {
+      run(full, count, {});
+      for (const uint64_t later : kLater) {
+        run(full, count, {.call = full - 1, .fate = Fate::later, .calls_later = later});
+        run(full, count, {.call = full + count, .fate = Fate::later, .calls_later = later});
+      }
     }
     if (::testing::Test::HasFailure()) return;
   }
-  print_count(part::kObjects, "lost answers", states);
+  print_count(part::kObjects, "full stores", states);
 }
 
 /// Reads that are not answered in time are made again, and never taken for something that is not
@@ -203,21 +222,15 @@ TEST(ObjectLogCrash, lost_reads_change_nothing) {
 TEST(ObjectLogCrash, owner_that_stops_anywhere_loses_nothing) {
   const uint64_t changes = changes_of_a_course();
   uint64_t states = 0;
-  const auto run = [&](uint64_t stop, const LostAnswer& lost) {
-    SCOPED_TRACE(::testing::Message()
-                 << "stopped at change " << stop << ", lost " << lost.call << ", fate "
-                 << static_cast<int>(lost.fate) << ", " << lost.calls_later);
+  for_each_stop(changes, 1, 6, [&](const OwnerFault& fault) {
     const auto objects = std::make_shared<SimObjects>();
-    const auto client = std::make_shared<SimClient>(objects);
-    register_client(client);
-    client->lose(lost);
-    client->stop_at(stop);
+    register_owner(objects, fault);
     History history;
     run_course(history, "a", 30);
     // Whoever comes next finds all of it, goes on, and is not in the way of the one after.
     for (const char* const owner : {"b", "c"}) {
-      register_client(std::make_shared<SimClient>(objects));
-      if (lost.fate != Fate::later) expect_sound(history);
+      register_owner(objects);
+      if (fault.lost.fate != Fate::later) expect_sound(history);
       const size_t before = history.records.size();
       run_course(history, owner, 12);
       ASSERT_EQ(history.records.size(), before + 12);
@@ -227,30 +240,22 @@ TEST(ObjectLogCrash, owner_that_stops_anywhere_loses_nothing) {
     }
     expect_sound(history);
     ++states;
-  };
-  for (uint64_t stop = 1; stop <= changes + 1; ++stop) {
-    run(stop, {.call = stop - 1, .fate = Fate::made});
-    run(stop, {.call = stop - 1, .fate = Fate::never});
-    for (uint64_t before = 1; before <= std::min<uint64_t>(stop, 6); ++before) {
-      for (const uint64_t later : kLater) {
-        run(stop, {.call = stop - before, .fate = Fate::later, .calls_later = later});
-      }
-    }
-    if (::testing::Test::HasFailure()) return;
-  }
+  });
   print_count(part::kObjects, "owners that stopped", states);
 }
 
 /// Another owner before `call` of the first one, who goes on: everything that it appends from then
 /// on is refused, for ever.
-void run_takeover(uint64_t call, bool appends_at_once, const LostAnswer& lost, uint64_t& refused) {
+/// `is_full`: the store is, at the change before, so that it comes to one who waits for space.
+void run_takeover(uint64_t call, bool appends_at_once, bool is_full, const LostAnswer& lost,
+                  uint64_t& refused) {
   SCOPED_TRACE(::testing::Message()
                << "taken over before change " << call << ", lost " << lost.call << ", "
-               << lost.calls_later << (appends_at_once ? ", appended to at once" : ""));
+               << lost.calls_later << (appends_at_once ? ", appended to at once" : "")
+               << (is_full ? ", full" : ""));
   const auto objects = std::make_shared<SimObjects>();
-  const auto client = std::make_shared<SimClient>(objects);
-  register_client(client);
-  client->lose(lost);
+  const auto client = register_owner(objects, {.lost = lost});
+  if (is_full) client->be_full(call - 1, 1);
   History history;
   History later;
   std::optional<Log> successor;
@@ -281,11 +286,13 @@ TEST(ObjectLogCrash, fenced_owner_appends_nothing) {
   // Behind the change by which it became the owner, and that again: before it is who takes over.
   for (uint64_t call = 3; call <= changes; ++call) {
     for (const bool appends_at_once : {false, true}) {
-      run_takeover(call, appends_at_once, {}, refused);
-      ++states;
+      run_takeover(call, appends_at_once, false, {}, refused);
+      // The first ones make the log, and are refused at once.
+      if (call > 3) run_takeover(call, appends_at_once, true, {}, refused);
+      states += 2;
       for (const uint64_t lost : {call, call - 1}) {
         for (const uint64_t later : kLater) {
-          run_takeover(call, appends_at_once,
+          run_takeover(call, appends_at_once, false,
                        {.call = lost, .fate = Fate::later, .calls_later = later}, refused);
           ++states;
         }

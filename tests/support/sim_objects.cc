@@ -134,7 +134,8 @@ SystemResult<ObjectAnswer> SimClient::change(const std::string& object,
   const uint64_t call = ++changes_;
   if (call == hooked_) std::exchange(hook_, nullptr)();
   if (call >= stop_) return std::unexpected(SystemError{EIO});
-  if (objects_->is_full() && !change.removes && !change.ignores_full) {
+  const bool is_full = objects_->is_full() || (call >= full_ && call < full_ + full_count_);
+  if (is_full && !change.removes && !change.ignores_full) {
     objects_->count_refusal();
     return std::unexpected(SystemError{ENOSPC});
   }

@@ -93,6 +93,11 @@ class SimClient final : public ObjectStore {
     lost_reads_ = count;
   }
   void lose(const LostAnswer& lost) { lost_ = lost; }
+  /// They are full from that change on, for so many.
+  void be_full(uint64_t first, uint64_t count) {
+    full_ = first;
+    full_count_ = count;
+  }
   /// From that change on, which is not made.
   void stop_at(uint64_t call) { stop_ = call; }
   /// Called before that change.
@@ -108,6 +113,8 @@ class SimClient final : public ObjectStore {
   uint64_t lost_read_ = 0;
   uint64_t lost_reads_ = 0;
   std::optional<LostAnswer> lost_;
+  uint64_t full_ = 0;
+  uint64_t full_count_ = 0;
   uint64_t stop_ = UINT64_MAX;
   uint64_t hooked_ = 0;
   std::function<void()> hook_;
