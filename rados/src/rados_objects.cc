@@ -16,14 +16,13 @@
 #include <system_error>
 #include <utility>
 
+#include "pool_rules.h"
+
 namespace writeahead::rados {
 namespace {
 
 using librados::bufferlist;
 using Clock = std::chrono::steady_clock;
-
-constexpr int kLeastCopies = 3;
-constexpr int kLeastCopiesToWrite = 2;
 
 bufferlist to_buffer(std::string_view text) {
   bufferlist buffer;
@@ -117,38 +116,6 @@ Result<nlohmann::json> describe_pool(librados::Rados& cluster, const std::string
     if (described.is_object() && described.value("pool_name", "") == pool) return described;
   }
   return refuse(-ENOENT);
-}
-
-/// A log's pool keeps its copies whole, and enough of them, where they are written.
-Result<void> check_pool(librados::Rados& cluster, const std::string& pool,
-                        const std::string& where) {
-  struct Rule {
-    const char* name;
-    int64_t least;
-    int64_t most;
-  };
-  constexpr int64_t kReplicated = 1;
-  constexpr int64_t kAny = INT64_MAX;
-  auto described = describe_pool(cluster, pool, where);
-  if (!described) return std::unexpected(described.error());
-  for (const Rule& rule : {Rule{"type", kReplicated, kReplicated}, Rule{"size", kLeastCopies, kAny},
-                           Rule{"min_size", kLeastCopiesToWrite, kAny}, Rule{"tier_of", -1, -1},
-                           Rule{"read_tier", -1, -1}, Rule{"write_tier", -1, -1}}) {
-    const auto found = described->find(rule.name);
-    if (found == described->end() || !found->is_number_integer()) {
-      return std::unexpected(
-          error_of(ErrorCode::io, fmt::format("the monitors do not tell {} of the pool", rule.name),
-                   where, -EPROTO));
-    }
-    const int64_t value = found->get<int64_t>();
-    if (value >= rule.least && value <= rule.most) continue;
-    return std::unexpected(Error(
-        ErrorCode::invalid_argument,
-        fmt::format("open log: the pool has {} {}, and a log needs one that is replicated (type "
-                    "1), with size of at least 3, min_size of at least 2, and no cache tier ({})",
-                    rule.name, value, where)));
-  }
-  return {};
 }
 
 /// Whether it is sure that nothing was changed.
@@ -306,7 +273,9 @@ Result<std::shared_ptr<RadosObjects>> RadosObjects::open(const RadosAddress& add
     return std::unexpected(
         error_of(code, fmt::format("cannot open pool '{}'", address.pool), where, opened));
   }
-  if (auto checked = check_pool(**cluster, address.pool, where); !checked) {
+  auto description = describe_pool(**cluster, address.pool, where);
+  if (!description) return std::unexpected(description.error());
+  if (auto checked = check_pool(*description, where); !checked) {
     return std::unexpected(checked.error());
   }
   return std::shared_ptr<RadosObjects>(new RadosObjects(std::move(*cluster), std::move(pool)));

@@ -29,9 +29,11 @@ CopiedPart to_part(const Inspection& found) {
 
 Result<std::unique_ptr<CopiedLog>> CopiedLog::open(Env& env, const std::string& path,
                                                    const CopiedLogOptions& options) {
-  auto store =
-      open_store(env, path, {.create_if_missing = options.is_new, .file_mode = options.file_mode},
-                 options.least_epoch);
+  auto store = open_store(env, path,
+                          {.create_if_missing = options.is_new,
+                           .error_if_exists = options.is_new,
+                           .file_mode = options.file_mode},
+                          options.least_epoch);
   if (!store) return std::unexpected(store.error());
   std::unique_ptr<CopiedLog> log(new CopiedLog(std::move(*store)));
   // Whoever copies is told, and goes on later: nobody waits here for an acknowledgement.

@@ -57,13 +57,6 @@ Result<SegmentPiece> SegmentPieces::next() {
     const auto header = decode_frame_header(buffer_.span().subspan(offset - begin_),
                                             contents_.end_lsn, segment_.binding);
     if (!header) return std::unexpected(damage(ScanStop::no_frame));
-    if (header->epoch < contents_.last_epoch) {
-      return std::unexpected(damage(ScanStop::stale_epoch));
-    }
-    if (header->kind == FrameKind::seal) return std::unexpected(damage(ScanStop::seal));
-    if (header->first_ordinal != contents_.end_ordinal) {
-      return std::unexpected(damage(ScanStop::wrong_ordinal));
-    }
     if (taken != 0 && header->length > begin_ + bytes_ - offset) break;
     loaded = load(header->length);
     if (!loaded) return std::unexpected(loaded.error());
@@ -72,10 +65,8 @@ Result<SegmentPiece> SegmentPieces::next() {
                       .bytes = buffer_.span().subspan(offset - begin_, header->length)};
     const bool is_cut = frame.end_lsn() > segment_.end_lsn;
     if (is_cut && taken != 0) break;
-    const FramePart part = walk_below(frame, segment_.binding, contents_.digest, segment_.end_lsn);
-    if (!part.is_whole) return std::unexpected(damage(ScanStop::broken_body));
-    if (!part.is_boundary) return std::unexpected(damage(ScanStop::no_boundary));
-    contents_.extend(part.header, part.digest);
+    const auto part = accept_frame(frame, segment_.binding, contents_, segment_.end_lsn);
+    if (!part) return std::unexpected(damage(part.error()));
     taken += header->length;
     piece.is_cut = is_cut;
   }

@@ -142,6 +142,19 @@ FramePart walk_below(const Frame& frame, const SegmentBinding& binding, uint64_t
   return part;
 }
 
+std::expected<FramePart, ScanStop> accept_frame(const Frame& frame, const SegmentBinding& binding,
+                                                SegmentContents& contents, Lsn limit) {
+  const FrameHeader& found = frame.header;
+  if (found.epoch < contents.last_epoch) return std::unexpected(ScanStop::stale_epoch);
+  if (found.kind == FrameKind::seal) return std::unexpected(ScanStop::seal);
+  if (found.first_ordinal != contents.end_ordinal) return std::unexpected(ScanStop::wrong_ordinal);
+  const FramePart part = walk_below(frame, binding, contents.digest, limit);
+  if (!part.is_whole) return std::unexpected(ScanStop::broken_body);
+  if (!part.is_boundary) return std::unexpected(ScanStop::no_boundary);
+  contents.extend(part.header, part.digest);
+  return part;
+}
+
 namespace {
 
 template <class Accept>
@@ -151,15 +164,9 @@ Result<ScanStop> scan(FrameSource& source, SegmentContents& contents, Lsn limit,
     auto frame = source.at(contents.end_lsn, frames_end);
     if (!frame) return std::unexpected(frame.error());
     if (!*frame) return ScanStop::no_frame;
-    const FrameHeader& found = (*frame)->header;
-    if (found.epoch < contents.last_epoch) return ScanStop::stale_epoch;
-    if (found.kind == FrameKind::seal) return ScanStop::seal;
-    if (found.first_ordinal != contents.end_ordinal) return ScanStop::wrong_ordinal;
-    const FramePart part = walk_below(**frame, source.binding(), contents.digest, limit);
-    if (!part.is_whole) return ScanStop::broken_body;
-    if (!part.is_boundary) return ScanStop::no_boundary;
-    contents.extend(part.header, part.digest);
-    accept(part.header, part.digest);
+    const auto part = accept_frame(**frame, source.binding(), contents, limit);
+    if (!part) return part.error();
+    accept(part->header, part->digest);
   }
   return ScanStop::limit;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <optional>
 #include <string>
@@ -84,6 +85,12 @@ struct FramePart {
 /// `digest` is the segment's before the frame.
 [[nodiscard]] FramePart walk_below(const Frame& frame, const SegmentBinding& binding,
                                    uint64_t digest, Lsn limit);
+
+/// Takes one more frame in, which stands at the end of what is there; its part below the limit, or
+/// why it is not accepted.
+[[nodiscard]] std::expected<FramePart, ScanStop> accept_frame(const Frame& frame,
+                                                              const SegmentBinding& binding,
+                                                              SegmentContents& contents, Lsn limit);
 
 /// Accepts frames from the segment's first one up to `limit`. Errors: `io` only.
 [[nodiscard]] Result<ScanResult> scan_frames(FrameSource& source, const SegmentHeader& header,

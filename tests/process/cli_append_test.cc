@@ -269,6 +269,13 @@ TEST_F(CliAppend, numbered_appends_go_on_behind_a_kill) {
   EXPECT_EQ(wal({"cat", log}).out, text);
 }
 
+TEST_F(CliAppend, number_behind_the_last_one_is_an_error_and_no_repeat) {
+  const std::vector<std::string> command = {"append", path("d"),  "--producer",
+                                            "7",      "--number", "18446744073709551615"};
+  expect_failure(wal(command, "a\nb\n"), 2, "producer 7 has no number left");
+  EXPECT_EQ(wal({"cat", path("d")}).out, "a\n");
+}
+
 TEST_F(CliAppend, producer_and_number_come_together) {
   expect_failure(wal({"append", path("d"), "--producer", "7"}, "a\n"), 2, "--number");
   expect_failure(wal({"append", path("d"), "--number", "7"}, "a\n"), 2, "--producer");

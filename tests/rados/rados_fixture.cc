@@ -1,6 +1,7 @@
 // The cluster as scripts/rados-cluster shows it.
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <sstream>
 #include <stdexcept>
@@ -70,6 +71,7 @@ std::vector<std::string> RadosTest::objects() const {
   for (std::string name; std::getline(lines, name);) {
     if (name.starts_with(prefix_ + "-")) names.push_back(name);
   }
+  std::ranges::sort(names);
   return names;
 }
 

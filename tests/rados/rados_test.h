@@ -23,7 +23,7 @@ class RadosTest : public ::testing::Test {
 
   /// Of a log that nobody else uses.
   [[nodiscard]] std::string address(std::string_view name = "log") const;
-  /// Every object of that log.
+  /// Every object of that log, the head first.
   [[nodiscard]] std::vector<std::string> objects() const;
   /// "osd.0" and its like, as they run now.
   [[nodiscard]] static std::map<std::string, int> daemons();
