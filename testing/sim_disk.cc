@@ -183,10 +183,11 @@ bool SimDisk::shows_same_as(const SimDisk& other) const {
   const std::vector<std::string> paths = files();
   if (paths != other.files()) return false;
   return std::ranges::all_of(paths, [&](const std::string& path) {
-    const NodeNumber mine = *state_->find(path);
-    const NodeNumber theirs = *other.state_->find(path);
-    return state_->nodes[mine].file.shares_with(other.state_->nodes[theirs].file) ||
-           contents(path) == other.contents(path);
+    const auto& mine = state_->nodes[*state_->find(path)].file;
+    const auto& theirs = other.state_->nodes[*other.state_->find(path)].file;
+    if (mine.shares_with(theirs)) return true;
+    return mine->bytes() == theirs->bytes() &&
+           mine->cache().shows_same_as(theirs->cache(), mine->bytes());
   });
 }
 

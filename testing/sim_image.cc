@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace writeahead::testing::internal {
 
@@ -79,6 +80,20 @@ void SimImage::cut(uint64_t offset) {
   const auto last = std::span((*blocks_)[offset / kBlockBytes]->bytes).subspan(begin);
   if (std::ranges::all_of(last, [](std::byte byte) { return byte == std::byte{0}; })) return;
   std::ranges::fill(change(blocks_.mutate()[offset / kBlockBytes]).subspan(begin), std::byte{0});
+}
+
+bool SimImage::shows_same_as(const SimImage& other, uint64_t bytes) const {
+  static constexpr std::array<std::byte, kBlockBytes> kZeros{};
+  const auto bytes_of = [](const SimImage& image, uint64_t block) -> const std::byte* {
+    return image.has_block(block) ? (*image.blocks_)[block]->bytes.data() : kZeros.data();
+  };
+  for (uint64_t block = 0; block * kBlockBytes < bytes; ++block) {
+    const std::byte* const mine = bytes_of(*this, block);
+    const std::byte* const theirs = bytes_of(other, block);
+    const size_t count = std::min<uint64_t>(kBlockBytes, bytes - block * kBlockBytes);
+    if (mine != theirs && std::memcmp(mine, theirs, count) != 0) return false;
+  }
+  return true;
 }
 
 bool SimImage::has_block(uint64_t block) const noexcept {

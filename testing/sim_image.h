@@ -25,6 +25,8 @@ class SimImage {
   /// Whether the block was ever written.
   [[nodiscard]] bool has_block(uint64_t block) const noexcept;
   [[nodiscard]] uint64_t allocated_blocks() const noexcept { return allocated_blocks_; }
+  /// Whether the first `bytes` are those of the other one. What both share is not read.
+  [[nodiscard]] bool shows_same_as(const SimImage& other, uint64_t bytes) const;
   /// A hash of all bytes. What a copy shares with others is hashed once for all of them.
   [[nodiscard]] uint64_t digest() const;
 

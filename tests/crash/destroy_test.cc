@@ -12,6 +12,7 @@
 
 #include "format/segment_name.h"
 #include "support/damaged_log.h"
+#include "support/sanitizers.h"
 #include "writeahead/testing/crash_sampler.h"
 
 namespace writeahead::testing {
@@ -143,7 +144,7 @@ TEST(Destroy, interrupted_at_any_call_leaves_a_whole_log_an_empty_one_or_none) {
   for (const Case& c : cases()) {
     SimEnv whole(c.log.disk);
     ASSERT_TRUE(destroy(whole));
-    for (uint64_t k = 1; k <= whole.calls(); k += case_step(3)) {
+    for (uint64_t k = 1; k <= whole.calls(); k += test::case_step(3)) {
       SimEnv env(c.log.disk);
       env.crash_at(k);
       EXPECT_FALSE(destroy(env));
@@ -167,7 +168,7 @@ TEST(Destroy, a_call_that_fails_leaves_a_whole_log_an_empty_one_or_none) {
   for (const Case& c : cases()) {
     SimEnv whole(c.log.disk);
     ASSERT_TRUE(destroy(whole));
-    for (uint64_t k = 1; k <= whole.calls(); k += case_step(3)) {
+    for (uint64_t k = 1; k <= whole.calls(); k += test::case_step(3)) {
       for (const int error : {EIO, EACCES, ENOSPC}) {
         for (const FaultSpan span : {FaultSpan::once, FaultSpan::for_ever}) {
           SimEnv env(c.log.disk);

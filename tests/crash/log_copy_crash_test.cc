@@ -17,6 +17,7 @@
 #include "support/copied_log.h"
 #include "support/counts.h"
 #include "support/error_of.h"
+#include "support/sanitizers.h"
 #include "writeahead/read_only_log.h"
 #include "writeahead/testing/crash_sampler.h"
 
@@ -125,7 +126,7 @@ uint64_t try_all(const Course& course, const std::string& name) {
   SimEnv env(course.disk);
   bool has_failed = false;
   env.watch_crashes([&](uint64_t call, const SimDisk& crashed) {
-    if (has_failed || call % case_step(16) != 0) return;
+    if (has_failed || call % test::case_step(16) != 0) return;
     few_states().each(crashed, [&](const SimDisk& disk, const CrashPlan& plan) {
       ++states;
       if (!seen.insert(disk.digest()).second) return true;
@@ -137,7 +138,7 @@ uint64_t try_all(const Course& course, const std::string& name) {
   });
   const auto report = copy(env);
   EXPECT_TRUE(report) << name << ": " << report.error().message();
-  EXPECT_GT(states, env.calls() / case_step(16));
+  EXPECT_GT(states, env.calls() / test::case_step(16));
   return states;
 }
 
@@ -191,7 +192,7 @@ TEST(LogCopyCrash, an_opening_beside_a_bad_slot_of_the_root_is_cut_short_anywher
   SimEnv count(course.disk);
   ASSERT_TRUE(copy(count));
   std::unordered_set<uint64_t> seen;
-  for (uint64_t k = 1; k <= count.calls(); k += case_step(16)) {
+  for (uint64_t k = 1; k <= count.calls(); k += test::case_step(48)) {
     SimEnv env(course.disk);
     env.crash_at(k);
     [[maybe_unused]] const auto report = copy(env);
@@ -212,7 +213,7 @@ TEST(LogCopyCrash, a_call_that_fails_leaves_what_the_next_copy_goes_on_with) {
     const Course course = course_of(source.disk);
     SimEnv count(course.disk);
     ASSERT_TRUE(copy(count)) << source.name;
-    for (uint64_t k = 1; k <= count.calls(); k += 3 * case_step(5)) {
+    for (uint64_t k = 1; k <= count.calls(); k += 3 * test::case_step(5)) {
       for (const FaultSpan span : {FaultSpan::once, FaultSpan::for_ever}) {
         SimEnv env(course.disk);
         env.fail_call(k, EIO, span);

@@ -17,6 +17,7 @@
 #include "support/counts.h"
 #include "support/error_of.h"
 #include "support/object_courses.h"
+#include "support/sanitizers.h"
 #include "support/sim_objects.h"
 #include "writeahead/log.h"
 #include "writeahead/read_only_log.h"
@@ -176,7 +177,7 @@ TEST(ObjectLogCrash, full_store_loses_and_doubles_nothing) {
     expect_sound(history);
     ++states;
   };
-  for (uint64_t full = 1; full <= changes; ++full) {
+  for (uint64_t full = 1; full <= changes; full += case_step(4)) {
     for (const uint64_t count : {1U, 3U}) {
       run(full, count, {});
       for (const uint64_t later : kLater) {
@@ -222,7 +223,7 @@ TEST(ObjectLogCrash, lost_reads_change_nothing) {
 TEST(ObjectLogCrash, owner_that_stops_anywhere_loses_nothing) {
   const uint64_t changes = changes_of_a_course();
   uint64_t states = 0;
-  for_each_stop(changes, 1, 6, [&](const OwnerFault& fault) {
+  for_each_stop(changes, case_step(4), 6, [&](const OwnerFault& fault) {
     const auto objects = std::make_shared<SimObjects>();
     register_owner(objects, fault);
     History history;
@@ -284,7 +285,7 @@ TEST(ObjectLogCrash, fenced_owner_appends_nothing) {
   uint64_t states = 0;
   uint64_t refused = 0;
   // Behind the change by which it became the owner, and that again: before it is who takes over.
-  for (uint64_t call = 3; call <= changes; ++call) {
+  for (uint64_t call = 3; call <= changes; call += case_step(4)) {
     for (const bool appends_at_once : {false, true}) {
       run_takeover(call, appends_at_once, false, {}, refused);
       // The first ones make the log, and are refused at once.
@@ -300,7 +301,7 @@ TEST(ObjectLogCrash, fenced_owner_appends_nothing) {
     }
     if (::testing::Test::HasFailure()) return;
   }
-  EXPECT_GT(refused, 1000U);
+  EXPECT_GT(refused, 1000U / case_step(4));
   print_count(part::kObjects, "takeovers", states);
   print_count(part::kObjects, "appends of fenced owners that were refused", refused);
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "support/damaged_log.h"
+#include "support/sanitizers.h"
 #include "writeahead/salvage.h"
 #include "writeahead/testing/crash_sampler.h"
 
@@ -107,7 +108,7 @@ struct Course {
 TEST(SalvageCrash, at_any_call_leaves_a_whole_log_or_one_that_does_not_open) {
   const Course course;
   uint64_t states = 0;
-  for (uint64_t k = 1; k <= course.calls + 1; k += case_step(5)) {
+  for (uint64_t k = 1; k <= course.calls + 1; k += test::case_step(5)) {
     SimEnv env(course.damaged);
     env.crash_at(k);
     const auto report = salvage(std::string(kLogPath), kNewPath, {.env = &env});
@@ -130,7 +131,7 @@ TEST(SalvageCrash, at_any_call_leaves_a_whole_log_or_one_that_does_not_open) {
 
 TEST(SalvageCrash, a_call_that_fails_ends_it_or_shows_in_the_report) {
   const Course course;
-  for (uint64_t k = 1; k <= course.calls; k += case_step(5)) {
+  for (uint64_t k = 1; k <= course.calls; k += test::case_step(5)) {
     for (const int error : {EIO, ENOSPC, EMFILE}) {
       for (const FaultSpan span : {FaultSpan::once, FaultSpan::for_ever}) {
         SimEnv env(course.damaged);

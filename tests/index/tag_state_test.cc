@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "support/sanitizers.h"
 #include "support/test_seed.h"
 #include "writeahead/testing/sim_env.h"
 
@@ -97,7 +98,8 @@ TEST(TagStateTest, has_what_was_pushed_where_it_was_moved_to) {
   ASSERT_TRUE((*env.open_directory("/log", true, 0700))->open_directory("index", true, 0700));
   const auto spill = SpillFile::create(env, "/log/index", "tags").value();
   TaggedLog log;
-  for (int round = 0; round < 6000; ++round) {
+  const int rounds = writeahead::test::kIsSanitized ? 1500 : 6000;
+  for (int round = 0; round < rounds; ++round) {
     const auto some = [&] { return Lsn(random() % (log.end.value() + 10)); };
     for (uint64_t i = random() % 200; i > 0; --i) log.push();
     for (uint64_t i = random() % 100; i > 0; --i) log.go_on();  // Records of others.

@@ -206,16 +206,4 @@ void cut_file(SimDisk& disk, std::string_view path, uint64_t bytes) {
   disk.put(path, contents);
 }
 
-size_t case_step(size_t slow_step) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return slow_step;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  return slow_step;
-#endif
-#endif
-  static_cast<void>(slow_step);
-  return 1;
-}
-
 }  // namespace writeahead::testing

@@ -107,7 +107,4 @@ void edit(SimDisk& disk, std::string_view path, uint64_t offset, std::span<const
 void flip_bit(SimDisk& disk, std::string_view path, uint64_t bit);
 void cut_file(SimDisk& disk, std::string_view path, uint64_t bytes);
 
-/// 1, or more under sanitizers, where only every so many-th case is tried.
-[[nodiscard]] size_t case_step(size_t slow_step);
-
 }  // namespace writeahead::testing

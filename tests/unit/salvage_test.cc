@@ -14,6 +14,7 @@
 #include "format/segment_header.h"
 #include "format/segment_name.h"
 #include "support/damaged_log.h"
+#include "support/sanitizers.h"
 #include "writeahead/salvage.h"
 
 namespace writeahead::testing {
@@ -366,7 +367,7 @@ TEST(Salvage, a_flipped_bit_anywhere_loses_its_frame_at_most) {
   for (const SegmentLayout& segment : log.segments) paths.push_back(segment.path);
   for (const std::string& path : paths) {
     const uint64_t bits = log.disk.contents(path)->size() * 8;
-    for (uint64_t bit = 0; bit < bits; bit += 1009 * case_step(8)) {
+    for (uint64_t bit = 0; bit < bits; bit += 1009 * test::case_step(8)) {
       SimDisk damaged = log.disk;
       flip_bit(damaged, path, bit);
       const Salvaged salvaged = salvage_disk(damaged, log);
@@ -380,7 +381,7 @@ TEST(Salvage, a_flipped_bit_anywhere_loses_its_frame_at_most) {
 
 TEST(Salvage, of_much_damage_at_once_all_that_is_whole_is_kept) {
   const ReferenceLog log = make_reference_log({.segments = 6});
-  for (uint64_t seed = 1; seed <= 400; seed += case_step(8)) {
+  for (uint64_t seed = 1; seed <= 400; seed += test::case_step(8)) {
     std::mt19937_64 random(seed);
     SimDisk damaged = log.disk;
     if (random() % 3 == 0) damaged.erase(kRootPath);

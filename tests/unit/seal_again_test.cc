@@ -9,6 +9,7 @@
 
 #include "support/counts.h"
 #include "support/damaged_log.h"
+#include "support/sanitizers.h"
 
 namespace writeahead::testing {
 namespace {
@@ -39,7 +40,8 @@ void expect_written_again(const ReferenceLog& log, const SegmentLayout& segment,
   const SimDisk undamaged = go_on(log.disk, reads);
   const auto sound = undamaged.contents(segment.path).value();
   uint64_t flipped = 0;
-  for (uint64_t bit = segment.end * 8; bit < segment.seal_end * 8; bit += case_step(kSlowStep)) {
+  for (uint64_t bit = segment.end * 8; bit < segment.seal_end * 8;
+       bit += test::case_step(kSlowStep)) {
     SimDisk damaged = log.disk;
     flip_bit(damaged, segment.path, bit);
     const auto before = verify(damaged).value();

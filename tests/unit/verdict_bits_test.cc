@@ -11,6 +11,7 @@
 #include "format/bytes.h"
 #include "support/counts.h"
 #include "support/damaged_log.h"
+#include "support/sanitizers.h"
 
 namespace writeahead::testing {
 namespace {
@@ -54,7 +55,7 @@ template <class Check>
 void for_each_change(const SimDisk& disk, const std::string& path, uint64_t begin, uint64_t end,
                      Counter& counter, Check check) {
   const auto failed = [] { return ::testing::Test::HasFailure(); };
-  const size_t step = case_step(kSlowStep);
+  const size_t step = test::case_step(kSlowStep);
   for (uint64_t bit = begin * 8; bit < end * 8 && !failed(); bit += step) {
     SimDisk damaged = disk;
     flip_bit(damaged, path, bit);
@@ -77,7 +78,7 @@ void for_each_change(const SimDisk& disk, const std::string& path, Counter& coun
   for_each_change(disk, path, 0, disk.contents(path).value().size(), counter, check);
 }
 
-bool is_opened_too(uint64_t bit) { return bit / case_step(kSlowStep) % kOpenedStep == 0; }
+bool is_opened_too(uint64_t bit) { return bit / test::case_step(kSlowStep) % kOpenedStep == 0; }
 
 /// A flipped bit is damage: verify, opening and reading name the file, the offset and the Lsn of
 /// what is broken, and nothing is changed.

@@ -12,6 +12,7 @@
 #include "format/segment_header.h"
 #include "support/counts.h"
 #include "support/damaged_log.h"
+#include "support/sanitizers.h"
 
 namespace writeahead::testing {
 namespace {
@@ -159,7 +160,7 @@ class VerdictBlocks : public ::testing::Test {
 
   /// A file that is shorter than its header says is damage, whatever its length.
   void check_lengths(const ReferenceLog& log, const SegmentLayout& segment) {
-    for (uint64_t length = 0; length < segment.bytes; length += case_step(kSlowLengths)) {
+    for (uint64_t length = 0; length < segment.bytes; length += test::case_step(kSlowLengths)) {
       ++cases_;
       SimDisk damaged = log.disk;
       cut_file(damaged, segment.path, length);
