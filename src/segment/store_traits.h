@@ -1,7 +1,7 @@
 // StoreTraits: in what one kind of storage differs from another, for the code above the seam.
 //
-// All questions of that kind are answered here, so that nobody above asks where a log lies. The
-// defaults are those of files in a directory.
+// The log, its copies and salvage ask here, and not where a log lies. The defaults are those of
+// files in a directory.
 #pragma once
 
 #include <cstdint>

@@ -160,6 +160,7 @@ TEST(ObjectLogCrash, lost_answers_lose_and_double_nothing) {
 TEST(ObjectLogCrash, full_store_loses_and_doubles_nothing) {
   const uint64_t changes = changes_of_a_course();
   uint64_t states = 0;
+  uint64_t refused = 0;
   const auto run = [&](uint64_t full, uint64_t count, const LostAnswer& lost) {
     const OwnerFault fault{.lost = lost};
     SCOPED_TRACE(::testing::Message()
@@ -175,6 +176,7 @@ TEST(ObjectLogCrash, full_store_loses_and_doubles_nothing) {
     register_owner(objects);
     run_course(history, "b", 4);
     expect_sound(history);
+    refused += objects->refusals();
     ++states;
   };
   for (uint64_t full = 1; full <= changes; full += case_step(4)) {
@@ -187,6 +189,7 @@ TEST(ObjectLogCrash, full_store_loses_and_doubles_nothing) {
     }
     if (::testing::Test::HasFailure()) return;
   }
+  EXPECT_GT(refused, states);
   print_count(part::kObjects, "full stores", states);
 }
 
@@ -289,8 +292,11 @@ TEST(ObjectLogCrash, fenced_owner_appends_nothing) {
     for (const bool appends_at_once : {false, true}) {
       run_takeover(call, appends_at_once, false, {}, refused);
       // The first ones make the log, and are refused at once.
-      if (call > 3) run_takeover(call, appends_at_once, true, {}, refused);
-      states += 2;
+      ++states;
+      if (call > 3) {
+        run_takeover(call, appends_at_once, true, {}, refused);
+        ++states;
+      }
       for (const uint64_t lost : {call, call - 1}) {
         for (const uint64_t later : kLater) {
           run_takeover(call, appends_at_once, false,

@@ -19,7 +19,7 @@ with the changed file linked in place of the one in the library. Nothing of BUIL
 Where threads may happen to spare a mutant, one failure in so many attempts kills it, and the unchanged
 test has to pass as often: a test that fails now and then would kill anything.
 
-The control is a mutant without a bug, one for each program: it has to survive.
+The control is a mutant without a bug, one for each program and each file: it has to survive.
 """
 
 import concurrent.futures
@@ -95,7 +95,7 @@ class Build:
         if "-include" in command:
             at = command.index("-include")
             del command[at:at + 2]
-        at = next(i for i, word in enumerate(command) if word.endswith("++"))
+        at = next(i for i, word in enumerate(command) if re.search(r"\+\+(-\d+)?$", word))
         return [COMPILER, *command[at + 1:], "-O0", "-g0", "-w", "-fpch-instantiate-templates"]
 
     def compile(self, source, text, to):
@@ -207,10 +207,12 @@ def load(names):
 
 
 def controls(mutants):
-    """For each program a mutant without a bug, judged by the first of its tests."""
+    """For each program and each file a mutant without a bug, judged by the first test that is its or the file's:
+    to be compiled by itself, and otherwise than the library, kills nothing."""
     first = {mutant["killed_by"].split()[0]: mutant for mutant in reversed(mutants)}
-    return [{**mutant, "name": f"control of {program}", "new": mutant["old"], "also": []}
-            for program, mutant in first.items()]
+    first |= {mutant["file"]: mutant for mutant in reversed(mutants)}
+    return [{**mutant, "name": f"control of {what}", "new": mutant["old"], "also": []}
+            for what, mutant in first.items()]
 
 
 def main():

@@ -10,6 +10,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <ostream>
+#include <utility>
 
 #include "support/sim_objects.h"
 
@@ -58,7 +60,7 @@ void for_each_lost_answer(uint64_t changes, const Run& run) {
   }
 }
 
-/// Each change at which an owner can stop, or each so manieth; and what may have become of the
+/// Each change at which an owner can stop, or every so many-th; and what may have become of the
 /// changes before it: so many of them may still be on their way.
 template <class Run>
 void for_each_stop(uint64_t changes, uint64_t step, uint64_t on_their_way, const Run& run) {

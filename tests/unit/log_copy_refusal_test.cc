@@ -12,12 +12,14 @@
 #include "format/segment_name.h"
 #include "support/copied_log.h"
 #include "support/error_of.h"
-#include "support/scratch_directory.h"
+#include "support/object_courses.h"
 #include "support/sim_objects.h"
 #include "writeahead/read_only_log.h"
 
 namespace writeahead::testing {
 namespace {
+
+using Fate = test::LostAnswer::Fate;
 
 const std::string kSource(kLogPath);
 const std::string kCopy = "/copy";
@@ -58,16 +60,18 @@ class LogCopyRefusalOfObjects : public ::testing::Test {
 };
 
 TEST_F(LogCopyRefusalOfObjects, segment_or_frame_that_no_object_takes_is_too_large) {
-  const test::ScratchDirectory scratch{test::ScratchDirectory::memory()};
-  const std::string segments = scratch.path("segments");
-  ASSERT_TRUE(Log::open(segments, {.segment_bytes = 130 << 20}).value().append("a"));
-  expect_refusal(copy_log(segments, kObjects), ErrorCode::too_large,
+  SimEnv env{SimDisk()};
+  Options options = {
+      .segment_bytes = 130 << 20, .env = &env, .background = BackgroundWork::stepped};
+  ASSERT_TRUE(Log::open("/segments", options).value().append("a"));
+  expect_refusal(copy_log("/segments", kObjects, {.env = &env}), ErrorCode::too_large,
                  "copy a log with a smaller segment_bytes");
   EXPECT_TRUE(objects_->names().empty());
-  const std::string frames = scratch.path("frames");
-  auto log = Log::open(frames, {.max_record_bytes = 1 << 30, .segment_bytes = 100 << 20}).value();
+  options.segment_bytes = 100 << 20;
+  options.max_record_bytes = 1 << 30;
+  auto log = Log::open("/frames", options).value();
   ASSERT_TRUE(log.append("a") && log.append(std::string(81 << 20, 'l')) && log.close());
-  expect_refusal(copy_log(frames, kObjects), ErrorCode::too_large,
+  expect_refusal(copy_log("/frames", kObjects, {.env = &env}), ErrorCode::too_large,
                  "a frame is more than the destination takes at once");
   // What is in front of it is there.
   EXPECT_EQ(ReadOnlyLog::open(kObjects).value().records(), 1U);
@@ -83,6 +87,26 @@ TEST_F(LogCopyRefusalOfObjects, log_that_somebody_makes_meanwhile_is_not_taken_f
   expect_refusal(copy_log(kSource, kObjects, {.env = &env}), ErrorCode::invalid_argument,
                  "there is a log already");
   EXPECT_TRUE(theirs->append("mine"));
+}
+
+/// Whoever makes it has its head, and not yet its root, when the copy looks.
+TEST_F(LogCopyRefusalOfObjects, log_that_is_just_being_made_is_its_makers_once_it_is_one) {
+  SimEnv env(make_reference_log().disk);
+  uint64_t refused = 0;
+  for (uint64_t later = 1; later <= 4; ++later) {
+    const auto objects = std::make_shared<test::SimObjects>();
+    test::register_owner(
+        objects, {.lost = {.call = 2, .fate = Fate::later, .calls_later = later}, .stop = 3});
+    EXPECT_FALSE(Log::open(kObjects));
+    test::register_owner(objects);
+    const auto copied = copy_log(kSource, kObjects, {.env = &env});
+    if (copied) continue;
+    ++refused;
+    expect_refusal(copied, ErrorCode::invalid_argument, "there is a log already");
+    // It was not taken over.
+    EXPECT_EQ(ReadOnlyLog::open(kObjects).value().epoch(), 1U) << later;
+  }
+  EXPECT_GT(refused, 0U);
 }
 
 }  // namespace

@@ -140,7 +140,7 @@ class ObjectLog {
   [[nodiscard]] Result<std::optional<LogHead>> try_take_over(const TakeOver& wish,
                                                              std::string_view owner);
   [[nodiscard]] Result<bool> raise_epoch(const std::optional<LogHead>& head, std::string_view owner,
-                                         uint64_t least_epoch);
+                                         const TakeOver& wish);
   [[nodiscard]] Result<void> fence_segment(uint64_t number);
 
   static constexpr std::string_view kTakenOver = "another writer has taken the log over";

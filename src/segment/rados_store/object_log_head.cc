@@ -54,9 +54,9 @@ Result<std::optional<LogHead>> ObjectLog::read_any_head() {
 /// One try to raise the epoch of the head. False if it was changed meanwhile, be it by the late
 /// twin of somebody who is gone.
 Result<bool> ObjectLog::raise_epoch(const std::optional<LogHead>& head, std::string_view owner,
-                                    uint64_t least_epoch) {
+                                    const TakeOver& wish) {
   const uint64_t before = head ? head->epoch : 0;
-  epoch_ = std::max(before + 1, least_epoch);
+  epoch_ = std::max(before + 1, wish.least_epoch);
   ObjectChange change;
   change.attributes = {{attribute::kEpoch, std::to_string(epoch_)},
                        {attribute::kOwner, std::string(owner)}};
@@ -65,6 +65,11 @@ Result<bool> ObjectLog::raise_epoch(const std::optional<LogHead>& head, std::str
     life_ = head->life;
     change.guards = {{.attribute = attribute::kLife, .stored = Stored::equal, .value = life_},
                      {.attribute = attribute::kEpoch, .stored = Stored::equal, .value = before}};
+    if (wish.must_create && !head->is_destroyed) {
+      // Nor has whoever was making it written a root since: then it is a log, and theirs.
+      change.guards.push_back(
+          {.attribute = attribute::kSequence, .stored = Stored::below, .value = 1});
+    }
   } else {
     uint64_t life = 0;
     constexpr size_t kDigits = 16;
@@ -102,7 +107,7 @@ Result<std::optional<LogHead>> ObjectLog::try_take_over(const TakeOver& wish,
     return std::unexpected(make_error(ErrorCode::invalid_argument, "create log",
                                       "there is a log already", {.path = path_}));
   }
-  auto raised = raise_epoch(*head, owner, wish.least_epoch);
+  auto raised = raise_epoch(*head, owner, wish);
   if (!raised) return std::unexpected(raised.error());
   if (!*raised) return std::nullopt;
   if (*head && !is_there) {
