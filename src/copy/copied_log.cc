@@ -45,8 +45,8 @@ Result<std::unique_ptr<CopiedLog>> CopiedLog::open(Env& env, const std::string& 
     if (!found) return std::unexpected(found.error());
     if (found->damage) return std::unexpected(to_error(*found->damage, "copy log"));
     if (found->root_verdict != RootVerdict::create) {
-      return std::unexpected(make_error(ErrorCode::locked, "copy log",
-                                        "somebody has just made a log there", {.path = path}));
+      return std::unexpected(make_error(ErrorCode::invalid_argument, "copy log",
+                                        "there is a log already", {.path = path}));
     }
   } else {
     done = log->recover_part(env);

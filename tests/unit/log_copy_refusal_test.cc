@@ -7,11 +7,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "format/segment_name.h"
 #include "support/copied_log.h"
 #include "support/error_of.h"
+#include "support/forwarding_env.h"
 #include "support/object_courses.h"
 #include "support/sim_objects.h"
 #include "writeahead/read_only_log.h"
@@ -50,6 +52,36 @@ TEST(LogCopyRefusal, last_segment_that_a_backup_shares_is_not_gone_on_with) {
   SimEnv shared(disk);
   expect_refusal(copy_log(kSource, kCopy, {.env = &shared}), ErrorCode::invalid_argument,
                  "its last segment has a second name");
+}
+
+/// Somebody makes a log when the copy is about to make the directory.
+class MakingEnv final : public ForwardingEnv {
+ public:
+  explicit MakingEnv(Env& env) : ForwardingEnv(env), env_(env) {}
+  SystemResult<std::unique_ptr<Directory>> open_directory(const std::string& path, bool create,
+                                                          uint32_t mode) override {
+    if (create && !std::exchange(is_made_, true)) {
+      auto theirs = Log::open(path, {.env = &env_}).value();
+      EXPECT_TRUE(theirs.append("theirs") && theirs.close());
+    }
+    return ForwardingEnv::open_directory(path, create, mode);
+  }
+
+ private:
+  std::unique_ptr<Directory> wrap(std::unique_ptr<Directory> directory) override {
+    return directory;
+  }
+
+  Env& env_;
+  bool is_made_ = false;
+};
+
+TEST(LogCopyRefusal, log_that_somebody_makes_meanwhile_stays_theirs) {
+  SimEnv env(make_reference_log().disk);
+  MakingEnv making(env);
+  expect_refusal(copy_log(kSource, kCopy, {.env = &making}), ErrorCode::invalid_argument,
+                 "there is a log already");
+  EXPECT_EQ(ReadOnlyLog::open(kCopy, {.env = &env}).value().records(), 1U);
 }
 
 class LogCopyRefusalOfObjects : public ::testing::Test {
